@@ -1,0 +1,2 @@
+//! The local proving ground.
+fn main() {}

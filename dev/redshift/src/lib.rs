@@ -1,0 +1,1 @@
+//! The Redshift stand-in.

@@ -1,0 +1,2 @@
+//! The Redshift stand-in.
+fn main() {}
