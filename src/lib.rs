@@ -1,1 +1,3 @@
-//! Operator.
+//! The operator's library: everything but the command line's entry point.
+
+pub mod api;

@@ -1,0 +1,26 @@
+//! The custom resource `RedshiftIntegration`: what users write and what the operator reports back.
+//!
+//! The doc comments of the types in here are the user's manual: they become the descriptions of the
+//! CRD's schema and so the text of `kubectl explain rsi`.
+
+pub mod conditions;
+mod spec;
+mod status;
+
+pub use spec::*;
+pub use status::*;
+
+/// The API group of the custom resource, and the prefix of every annotation and label of this operator.
+pub const GROUP: &str = "redshift-governance.dev";
+
+/// Held while there may be anything of the integration in the warehouse.
+pub const FINALIZER: &str = "redshift-governance.dev/warehouse";
+
+/// Label on the Secrets that the operator makes: the UID of the integration they belong to.
+pub const INTEGRATION_UID_LABEL: &str = "redshift-governance.dev/integration-uid";
+
+/// Annotation on a Secret: the hosts its credentials may be used for, separated by commas.
+pub const ALLOWED_HOSTS_ANNOTATION: &str = "redshift-governance.dev/allowed-hosts";
+
+/// Annotation that asks for a look right now; acted upon when its value changes.
+pub const REQUESTED_AT_ANNOTATION: &str = "redshift-governance.dev/requestedAt";

@@ -1,0 +1,143 @@
+//! What the operator reports back: the status of a `RedshiftIntegration`.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::DatabaseMode;
+
+/// What the operator observed and did.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedshiftIntegrationStatus {
+    /// The `metadata.generation` that this status speaks of; -1 before the first look.
+    #[serde(default = "not_observed")]
+    pub observed_generation: i64,
+    /// Where in its life the integration is, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// `Ready`, `Reconciling` and `Stalled`, for machines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// What was checked, and with what result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_results: Option<ValidationResults>,
+    /// What the operator created, or is about to, and may therefore remove.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Created>,
+    /// How far a deletion has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<DeletionProgress>,
+    /// The value of the annotation `redshift-governance.dev/requestedAt` that was last acted upon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// Where in its life an integration is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// It is being created and set up.
+    Creating,
+    /// An error stopped the creation.
+    CreateError,
+    /// It is enabled and active.
+    Enabled,
+    /// It is being edited.
+    Editing,
+    /// An error stopped an edit; the former state goes on working.
+    EditError,
+    /// It is being deleted.
+    Deleting,
+    /// An error stopped the deletion.
+    DeleteError,
+    /// It was deleted; seen in the last event only.
+    Deleted,
+    /// It was given up without a clean-up; seen in the last event only.
+    Disabled,
+    /// It is being brought to a newer schema version.
+    Migrating,
+    /// An error stopped a migration.
+    MigrateError,
+    /// The periodic validation failed.
+    RecurringValidationError,
+}
+
+/// What was checked, and with what result.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ValidationResults {
+    /// The worst of the tests' results.
+    pub status: ValidationStatus,
+    /// When the results last changed (RFC 3339, UTC).
+    pub since: String,
+    /// One entry a test, in the order in which they run.
+    pub validation_tests: Vec<ValidationTest>,
+}
+
+/// One validation test.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ValidationTest {
+    /// Its name, `<phase>: <assertion>`.
+    pub name: String,
+    /// Its result.
+    pub status: ValidationStatus,
+    /// What was seen and, if it failed, what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The values that were seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Vec<String>>,
+}
+
+/// Result of a validation.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ValidationStatus {
+    /// As it should be.
+    Passed,
+    /// Not as it must be.
+    Failed,
+    /// Could not be told, or is weaker than it should be.
+    Warning,
+    /// Does not apply.
+    Skipped,
+}
+
+/// What the operator created, or is about to; written before the act.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Created {
+    /// Host of the warehouse, as DNS compares it.
+    pub host: String,
+    /// Port of the warehouse.
+    pub port: u16,
+    /// The managed database.
+    pub database: String,
+    /// Whether the operator creates the managed database.
+    pub database_mode: DatabaseMode,
+    /// Name of the system account.
+    pub system_account: String,
+    /// Name of the impersonation role, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impersonation_role: Option<String>,
+    /// Version of the schema in the managed database.
+    pub schema_version: i32,
+    /// SHA-256 (hex) of what was applied; absent until everything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_hash: Option<String>,
+}
+
+/// How far a deletion has come.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletionProgress {
+    /// Set right before the managed database is dropped: from there on the deletion only goes forward.
+    #[serde(default)]
+    pub point_of_no_return: bool,
+}
+
+fn not_observed() -> i64 {
+    -1
+}
