@@ -226,18 +226,13 @@ pub enum DeletionPolicy {
 
 impl Default for Impersonation {
     fn default() -> Self {
-        Self {
-            enabled: false,
-            role: default_impersonation_role(),
-        }
+        Self { enabled: false, role: default_impersonation_role() }
     }
 }
 
 impl Default for SystemAccount {
     fn default() -> Self {
-        Self {
-            name: default_system_account(),
-        }
+        Self { name: default_system_account() }
     }
 }
 

@@ -1,0 +1,25 @@
+//! The SQL: `.sql` files that a DBA can read top to bottom, and the one way in which values get into
+//! them. Pure: nothing in here talks to anything.
+//!
+//! A file is divided into sections, and a section into named statements; what is executed is always a
+//! whole section, on one connection, a statement a message.
+
+mod names;
+mod password;
+mod quote;
+mod script;
+mod section;
+mod statement;
+
+pub use names::{NameError, ObjectName};
+pub use password::{Password, PasswordError};
+pub use quote::{QuoteError, quote_identifier, quote_literal};
+pub use script::{Fact, Parameters, RenderError};
+pub use section::{Section, statements};
+pub use statement::Statement;
+
+/// Name of the user that is the claim of an integration on its warehouse.
+pub const CLAIM_USER: &str = "redshift_governance_claim";
+
+/// Version of what `create.sql` sets up; raised with every change of it.
+pub const SCHEMA_VERSION: i32 = 1;

@@ -1,0 +1,70 @@
+//! Names of what the operator creates.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// Name of a database, user or role that the operator creates: lower case, simple, no reserved word.
+///
+/// Redshift folds names of objects to lower case, even quoted ones, and keeps the case of user names;
+/// a name that is lower case and simple means the same in every place and setting.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ObjectName(String);
+
+/// A name that Redshift would fold, cut or refuse.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("`{name}` can't be used as a name: {reason}")]
+pub struct NameError {
+    name: String,
+    reason: &'static str,
+}
+
+impl ObjectName {
+    /// Takes a name, or says why it can't be one.
+    pub fn new(name: &str) -> Result<Self, NameError> {
+        let refuse = |reason| Err(NameError { name: name.to_owned(), reason });
+        let mut characters = name.chars();
+        match characters.next() {
+            None => return refuse("it is empty"),
+            Some(first) if !(first.is_ascii_lowercase() || first == '_') => {
+                return refuse("it must begin with a lower-case letter or an underscore");
+            }
+            Some(_) => {}
+        }
+        if !characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '$') {
+            return refuse("only lower-case letters, digits, `_` and `$` may stand in it");
+        }
+        if name.len() > 127 {
+            return refuse("Redshift's names have 127 bytes at most");
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_redshift_would_fold_is_refused() {
+        assert!(ObjectName::new("Immuta").is_err());
+        assert!(ObjectName::new("immuta-system").is_err());
+        assert!(ObjectName::new("1immuta").is_err());
+        assert!(ObjectName::new("").is_err());
+        assert_eq!(ObjectName::new("immuta_1$").unwrap().as_str(), "immuta_1$");
+    }
+}

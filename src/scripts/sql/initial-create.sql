@@ -1,0 +1,43 @@
+-- initial-create: what is set up from the initial database.
+--
+-- Run in {{initial_database}} by an account that may create users and databases.
+-- Every statement is a message of its own: Redshift takes CREATE DATABASE neither in a
+-- transaction nor beside other statements.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_DATABASE.html
+
+--= claim
+
+--! create-claim
+-- The claim of this integration on the whole warehouse. It has no grant and is used for nothing but
+-- this: CREATE USER is refused when the name is taken, so no two integrations can hold the warehouse,
+-- whatever cluster, host alias or database they come from.
+CREATE USER redshift_governance_claim PASSWORD {{claim_password}};
+
+--= system-account
+
+--! create-system-account
+-- The account that owns what is set up and that the validation logs in as.
+CREATE USER {{system_account}} PASSWORD {{system_account_password}};
+
+--= database
+
+--! create-database
+--? superuser
+-- Collation and isolation level are stated, so that the database is the same on every warehouse.
+CREATE DATABASE {{database}} OWNER {{system_account}} COLLATE CASE_SENSITIVE ISOLATION LEVEL SNAPSHOT;
+
+--! create-database-as-its-owner
+--? lesser-admin
+-- Only a superuser may give a database to another user: here the account that creates it keeps it.
+CREATE DATABASE {{database}} OWNER {{admin}} COLLATE CASE_SENSITIVE ISOLATION LEVEL SNAPSHOT;
+
+--= database-grants
+
+--! revoke-database-from-public
+REVOKE ALL PRIVILEGES ON DATABASE {{database}} FROM PUBLIC;
+
+--! grant-temporary-tables-to-public
+GRANT TEMP ON DATABASE {{database}} TO PUBLIC;
+
+--! grant-database-to-system-account
+GRANT ALL PRIVILEGES ON DATABASE {{database}} TO {{system_account}};

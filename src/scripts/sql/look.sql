@@ -1,0 +1,89 @@
+-- look: everything the operator reads. Nothing in here changes anything.
+--
+-- Catalogues are read alone: functions that run on the leader node fail beside tables and SVV views.
+-- https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html
+
+--= warehouse
+
+--! read-version
+SELECT version();
+
+--! read-own-account
+SELECT usename, CASE WHEN usesuper THEN 1 ELSE 0 END, CASE WHEN usecreatedb THEN 1 ELSE 0 END
+FROM pg_user
+WHERE usename = current_user;
+
+--! read-users
+SELECT usename, CAST(usesysid AS VARCHAR(32))
+FROM pg_user;
+
+--! read-databases
+SELECT d.datname, CAST(d.datdba AS VARCHAR(32))
+FROM pg_database d
+WHERE d.datallowconn;
+
+--! read-case-sensitivity
+SHOW enable_case_sensitive_identifier;
+
+--= privileges
+
+--! read-own-roles
+SELECT role_name FROM svv_user_grants WHERE user_name = {{admin_name}};
+
+--! read-nested-roles
+SELECT role_name, granted_role_name FROM svv_role_grants;
+
+--! read-system-privileges
+SELECT system_privilege, identity_name FROM svv_system_privileges WHERE identity_type = 'role';
+
+--= roles
+
+--! read-roles
+SELECT role_name FROM svv_roles;
+
+--= registry
+
+--! read-registry
+SELECT
+    integration_uid, state, CAST(fencing_counter AS VARCHAR(32)), CAST(schema_version AS VARCHAR(32)),
+    database_mode, system_account, impersonation_role, applied_hash, operator_version
+FROM immuta_system.registry;
+
+--= contents
+
+--! read-schemas
+SELECT n.nspname, CAST(n.nspowner AS VARCHAR(32)), array_to_string(n.nspacl, '|')
+FROM pg_namespace n;
+
+--! read-relations
+SELECT n.nspname, c.relname, CAST(c.relkind AS VARCHAR(8)), CAST(c.relowner AS VARCHAR(32)), array_to_string(c.relacl, '|')
+FROM pg_class c
+INNER JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind <> 'i' AND c.relkind <> 't' AND c.relkind <> 'c' AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!';
+
+--! read-routines
+SELECT n.nspname, p.proname, CAST(p.proowner AS VARCHAR(32)), array_to_string(p.proacl, '|')
+FROM pg_proc p
+INNER JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!';
+
+--! read-default-privileges
+SELECT CAST(defacluser AS VARCHAR(32)), array_to_string(defaclacl, '|') FROM pg_default_acl;
+
+--= database-acls
+
+--! read-database-acls
+SELECT d.datname, CAST(d.datdba AS VARCHAR(32)), array_to_string(d.datacl, '|') FROM pg_database d;
+
+--= proof
+
+--! prove-login
+SELECT 1;
+
+--= settings
+
+--! read-collation
+SELECT db_collation();
+
+--! read-isolation
+SELECT datname, array_to_string(datconfig, '|') FROM pg_database_info;

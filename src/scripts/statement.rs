@@ -1,0 +1,45 @@
+//! One SQL statement, ready to be sent.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// One SQL statement, ready to be sent; its text may hold secrets, so it never shows.
+#[derive(Clone)]
+pub struct Statement {
+    name: &'static str,
+    text: String,
+    secrets: Vec<SecretString>,
+}
+
+impl Statement {
+    /// A statement and the secrets in its text.
+    #[must_use]
+    pub fn new(name: &'static str, text: String, secrets: Vec<SecretString>) -> Self {
+        Self { name, text, secrets }
+    }
+
+    /// What it is called in logs, metrics and errors.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What is sent.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Takes the statement's secrets out of a message.
+    #[must_use]
+    pub fn redact(&self, message: &str) -> String {
+        self.secrets.iter().fold(message.to_owned(), |text, secret| text.replace(secret.expose_secret(), "<REDACTED>"))
+    }
+}
+
+impl fmt::Debug for Statement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Statement({})", self.name)
+    }
+}
