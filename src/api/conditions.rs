@@ -9,3 +9,17 @@ pub mod types {
     /// Only a person can make it go on.
     pub const STALLED: &str = "Stalled";
 }
+
+/// Reasons that are not those of an error.
+pub mod reasons {
+    /// Everything is set up and validates.
+    pub const ENABLED: &str = "Enabled";
+    /// The warehouse is being changed.
+    pub const CREATING: &str = "Creating";
+    /// What was set up is being taken away.
+    pub const DELETING: &str = "Deleting";
+    /// For `Reconciling` and `Stalled` that are `False`.
+    pub const NOTHING_TO_DO: &str = "NotApplicable";
+    /// An older resource for the same warehouse goes first.
+    pub const OTHERS_TURN: &str = "OlderResourceFirst";
+}

@@ -1,0 +1,3 @@
+package main
+
+func controlPlane(arguments []string) int { return 0 }

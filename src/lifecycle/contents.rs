@@ -1,0 +1,342 @@
+//! What is in a database, and whose it is.
+
+use super::AccountId;
+
+/// The schemas that are set up.
+pub const SCHEMAS: [&str; 3] = ["immuta_system", "immuta_functions", "immuta_procedures"];
+
+/// Each user's groups, attributes and permitted objects; for the system account alone.
+pub const PROFILE: &str = "immuta_system.profile";
+
+/// The caller's own row of it.
+pub const USER_PROFILE: &str = "immuta_system.user_profile";
+
+/// The tables and views that are set up.
+const RELATIONS: [(&str, &str); 4] = [
+    ("immuta_system", "registry_lock"),
+    ("immuta_system", "registry"),
+    ("immuta_system", "profile"),
+    ("immuta_system", "user_profile"),
+];
+
+/// A schema.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Schema {
+    /// Its name.
+    pub name: String,
+    /// Its owner.
+    pub owner: AccountId,
+    /// Who may do what with it.
+    pub acl: Acl,
+}
+
+/// A table, view or other relation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Relation {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Its owner.
+    pub owner: AccountId,
+    /// Who may do what with it.
+    pub acl: Acl,
+}
+
+/// A function or procedure.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Routine {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Its owner.
+    pub owner: AccountId,
+    /// Who may do what with it.
+    pub acl: Acl,
+}
+
+/// Default privileges of one user.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DefaultPrivileges {
+    /// Whose they are.
+    pub owner: AccountId,
+    /// Who may do what with what that user will create.
+    pub acl: Acl,
+}
+
+/// All that users made in one database; what belongs to the system is left out.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Contents {
+    /// Schemas, `public` included.
+    pub schemas: Vec<Schema>,
+    /// Tables, views and other relations.
+    pub relations: Vec<Relation>,
+    /// Functions and procedures.
+    pub routines: Vec<Routine>,
+    /// Default privileges.
+    pub default_privileges: Vec<DefaultPrivileges>,
+}
+
+/// Who may do what: the access control list of one object, as the catalogue prints it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Acl(Vec<AclItem>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct AclItem {
+    /// Empty for PUBLIC.
+    grantee: String,
+    privileges: String,
+}
+
+impl Acl {
+    /// Reads what `array_to_string(acl, '|')` gives: `grantee=privileges/grantor`, the names quoted where
+    /// they must be, groups and roles marked by a word in front.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        Self(split_outside_quotes(text, '|').into_iter().filter_map(AclItem::parse).collect())
+    }
+
+    fn public(&self) -> Option<&AclItem> {
+        self.0.iter().find(|item| item.grantee.is_empty())
+    }
+
+    /// Whether a user holds anything here.
+    #[must_use]
+    pub fn names(&self, user: &str) -> bool {
+        self.0.iter().any(|item| item.grantee == user)
+    }
+}
+
+impl AclItem {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = split_outside_quotes(text, '=').into_iter();
+        let (grantee, rest) = (parts.next()?, parts.next()?);
+        let privileges = rest.split('/').next().unwrap_or_default();
+        let grantee = match grantee.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+            Some(quoted) => quoted.replace("\"\"", "\""),
+            None => grantee.to_owned(),
+        };
+        Some(Self { grantee, privileges: privileges.to_owned() })
+    }
+}
+
+fn split_outside_quotes(text: &str, separator: char) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut quoted) = (0, false);
+    for (at, character) in text.char_indices() {
+        if character == '"' {
+            quoted = !quoted;
+        } else if character == separator && !quoted {
+            parts.push(&text[start..at]);
+            start = at + separator.len_utf8();
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// Whether a schema is part of every Redshift database.
+///
+/// `public` is there from the start; names that begin with `pg_` are reserved for the system.
+fn is_system_schema(name: &str) -> bool {
+    name.starts_with("pg_") || name == "information_schema" || name == "catalog_history"
+}
+
+impl Contents {
+    /// Whether nothing at all was made here by users.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.user_schemas().all(|schema| schema.name == "public")
+            && self.user_relations().next().is_none()
+            && self.user_routines().next().is_none()
+    }
+
+    fn user_schemas(&self) -> impl Iterator<Item = &Schema> {
+        self.schemas.iter().filter(|schema| !is_system_schema(&schema.name))
+    }
+
+    fn user_relations(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.iter().filter(|relation| !is_system_schema(&relation.schema))
+    }
+
+    fn user_routines(&self) -> impl Iterator<Item = &Routine> {
+        self.routines.iter().filter(|routine| !is_system_schema(&routine.schema))
+    }
+
+    /// What is in the managed database and was not set up by us: others' work, which a deletion would
+    /// destroy.
+    #[must_use]
+    pub fn foreign(&self) -> Vec<String> {
+        let schemas = self
+            .user_schemas()
+            .filter(|schema| schema.name != "public" && !SCHEMAS.contains(&schema.name.as_str()))
+            .map(|schema| format!("schema {}", schema.name));
+        let relations = self
+            .user_relations()
+            .filter(|relation| !RELATIONS.contains(&(relation.schema.as_str(), relation.name.as_str())))
+            .map(|relation| format!("relation {}.{}", relation.schema, relation.name));
+        let routines =
+            self.user_routines().map(|routine| format!("function or procedure {}.{}", routine.schema, routine.name));
+        let mut foreign: Vec<_> = schemas.chain(relations).chain(routines).collect();
+        foreign.sort();
+        foreign
+    }
+
+    /// What a user owns in this database, or holds on others' objects. Dropping the user would leave the
+    /// one without an owner and the other without a name, since Redshift looks in one database only.
+    #[must_use]
+    pub fn ties_of(&self, user: &str, id: &str) -> Vec<String> {
+        let tie = |what: String, owner: &str, acl: &Acl| {
+            if owner == id {
+                Some(format!("owns {what}"))
+            } else if acl.names(user) {
+                Some(format!("has privileges on {what}"))
+            } else {
+                None
+            }
+        };
+        let schemas =
+            self.schemas.iter().filter_map(|s| tie(format!("schema {}", s.name), &s.owner, &s.acl));
+        let relations = self
+            .relations
+            .iter()
+            .filter_map(|r| tie(format!("relation {}.{}", r.schema, r.name), &r.owner, &r.acl));
+        let routines = self
+            .routines
+            .iter()
+            .filter_map(|r| tie(format!("function or procedure {}.{}", r.schema, r.name), &r.owner, &r.acl));
+        let defaults = self
+            .default_privileges
+            .iter()
+            .filter_map(|d| tie("default privileges".to_owned(), &d.owner, &d.acl));
+        let mut ties: Vec<_> = schemas.chain(relations).chain(routines).chain(defaults).collect();
+        ties.sort();
+        ties.dedup();
+        ties
+    }
+
+    /// What was set up and isn't there.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let schemas = SCHEMAS
+            .iter()
+            .filter(|name| !self.schemas.iter().any(|schema| schema.name == **name))
+            .map(|name| format!("schema {name}"));
+        let relations = RELATIONS
+            .iter()
+            .filter(|(schema, name)| self.relation(&format!("{schema}.{name}")).is_none())
+            .map(|(schema, name)| format!("relation {schema}.{name}"));
+        schemas.chain(relations).collect()
+    }
+
+    fn relation(&self, qualified: &str) -> Option<&Relation> {
+        self.relations.iter().find(|relation| format!("{}.{}", relation.schema, relation.name) == qualified)
+    }
+
+    /// Whether PUBLIC holds anything on a relation (`schema.name`).
+    #[must_use]
+    pub fn is_granted_to_public(&self, qualified: &str) -> bool {
+        self.relation(qualified).and_then(|relation| relation.acl.public()).is_some()
+    }
+
+    /// Whether PUBLIC may read a relation (`schema.name`).
+    #[must_use]
+    pub fn public_may_select(&self, qualified: &str) -> bool {
+        self.relation(qualified)
+            .and_then(|relation| relation.acl.public())
+            .is_some_and(|item| item.privileges.contains('r'))
+    }
+
+    /// Those of our schemas that PUBLIC can't use.
+    #[must_use]
+    pub fn schemas_without_public_usage(&self) -> Vec<&'static str> {
+        let usable = |name: &str| {
+            self.schemas
+                .iter()
+                .find(|schema| schema.name == name)
+                .and_then(|schema| schema.acl.public())
+                .is_some_and(|item| item.privileges.contains('U'))
+        };
+        SCHEMAS.into_iter().filter(|name| !usable(name)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn relation(schema: &str, name: &str, owner: &str, acl: &str) -> Relation {
+        Relation { schema: schema.into(), name: name.into(), owner: owner.into(), acl: Acl::parse(acl) }
+    }
+
+    fn ours() -> Contents {
+        Contents {
+            schemas: ["public", "immuta_system", "immuta_functions", "immuta_procedures", "pg_catalog"]
+                .into_iter()
+                .map(|name| Schema { name: name.into(), owner: "100".into(), acl: Acl::parse("a=UC/a|=U/a") })
+                .collect(),
+            relations: RELATIONS
+                .into_iter()
+                .map(|(schema, name)| {
+                    relation(schema, name, "100", if name == "user_profile" { "a=arwd/a|=r/a" } else { "" })
+                })
+                .collect(),
+            ..Contents::default()
+        }
+    }
+
+    #[test]
+    fn what_was_set_up_is_not_foreign() {
+        assert_eq!(ours().foreign(), Vec::<String>::new());
+        assert_eq!(ours().missing(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_table_in_public_is_foreign() {
+        let mut contents = ours();
+        contents.relations.push(relation("public", "orders", "101", ""));
+        assert_eq!(contents.foreign(), ["relation public.orders"]);
+    }
+
+    #[test]
+    fn a_table_in_one_of_our_schemas_is_foreign_even_if_the_system_account_owns_it() {
+        let mut contents = ours();
+        contents.relations.push(relation("immuta_system", "notes", "100", ""));
+        assert_eq!(contents.foreign(), ["relation immuta_system.notes"]);
+    }
+
+    #[test]
+    fn a_database_with_nothing_but_public_is_empty() {
+        let mut contents = Contents { schemas: ours().schemas, ..Contents::default() };
+        assert!(!contents.is_empty());
+        contents.schemas.retain(|schema| schema.name == "public" || schema.name == "pg_catalog");
+        assert!(contents.is_empty());
+    }
+
+    #[test]
+    fn names_in_an_acl_are_read_with_their_quotes_and_separators() {
+        let acl = Acl::parse(r#"awsuser=UC/awsuser|"IAM:a|b=c"=U/awsuser|group analysts=U/awsuser|=r/awsuser"#);
+        assert!(acl.names("IAM:a|b=c"));
+        assert!(acl.names("awsuser"));
+        assert!(!acl.names("analysts"));
+        assert!(acl.public().is_some());
+    }
+
+    #[test]
+    fn a_name_that_is_part_of_another_is_not_taken_for_it() {
+        let contents = Contents { relations: vec![relation("public", "t", "7", "immuta_two=r/awsuser")], ..ours() };
+        assert_eq!(contents.ties_of("immuta", "999"), Vec::<String>::new());
+        assert_eq!(contents.ties_of("immuta_two", "999"), ["has privileges on relation public.t"]);
+        assert_eq!(contents.ties_of("x", "7"), ["owns relation public.t"]);
+    }
+
+    #[test]
+    fn privileges_of_public_on_the_profile_are_noticed() {
+        let mut contents = ours();
+        assert!(!contents.is_granted_to_public(PROFILE));
+        assert!(contents.public_may_select(USER_PROFILE));
+        contents.relations[2].acl = Acl::parse("a=arwd/a|=r/a");
+        assert!(contents.is_granted_to_public(PROFILE));
+    }
+}

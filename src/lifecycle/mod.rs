@@ -1,0 +1,20 @@
+//! What state an integration is in, and what comes next.
+//!
+//! Pure: no I/O, no async, no client types. Everything else only observes, or carries out what was
+//! decided in here.
+
+pub mod backoff;
+pub mod checks;
+pub mod contents;
+mod plan;
+mod report;
+mod situation;
+mod wanted;
+
+pub use plan::{Connection, CreationPlan, DeletionPlan, Operation, Refusal, creation, deletion};
+pub use report::{Activity, Failure, Outcome, next_status};
+pub use situation::{
+    Account, AccountId, AccountPower, ManagedDatabase, Ownership, Registry, RegistryState, Seen, Standing,
+    WarehouseFacts,
+};
+pub use wanted::{Invalid, Wanted, validate};

@@ -1,0 +1,215 @@
+//! From the outcome of a pass to the status that is written.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::checks;
+use crate::api::conditions::{reasons, types};
+use crate::api::{Created, DeletionProgress, Phase, RedshiftIntegrationStatus, ValidationResults, ValidationTest};
+use crate::redshift::Category;
+
+/// Something that stopped a pass.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// A CamelCase word for machines.
+    pub reason: &'static str,
+    /// What happened and what to do. Nothing in it may change from one try to the next.
+    pub message: String,
+    /// Whether waiting helps.
+    pub category: Category,
+}
+
+/// What the operator does next by itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Activity {
+    /// Nothing: all is done.
+    Settled,
+    /// It is at work, and says at what.
+    Working(&'static str, String),
+    /// It was stopped.
+    Stopped(Failure),
+}
+
+/// What a pass has to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Where in its life the integration is now.
+    pub phase: Phase,
+    /// Whether it is ready; `None` leaves that as it was.
+    pub ready: Option<bool>,
+    /// What the operator does next.
+    pub activity: Activity,
+    /// The tests that ran in this pass.
+    pub tests: Vec<ValidationTest>,
+    /// What was created, or is about to be.
+    pub created: Option<Created>,
+    /// How far the deletion is.
+    pub deletion: Option<DeletionProgress>,
+}
+
+/// The status to write. Equal to `before` when nothing changed, so that nothing is written then.
+#[must_use]
+pub fn next_status(
+    before: &RedshiftIntegrationStatus,
+    generation: i64,
+    outcome: &Outcome,
+    handled_request: Option<String>,
+    now: Timestamp,
+) -> RedshiftIntegrationStatus {
+    let set = |type_: &str, status: &str, reason: &str, message: &str| {
+        condition(&before.conditions, type_, status, reason, message, generation, now)
+    };
+    let (reason, message) = match &outcome.activity {
+        Activity::Settled => (reasons::ENABLED, "the integration is set up and validated".to_owned()),
+        Activity::Working(reason, message) => (*reason, message.clone()),
+        Activity::Stopped(failure) => (failure.reason, failure.message.clone()),
+    };
+    let ready = match outcome.ready {
+        Some(true) if outcome.activity == Activity::Settled => set(types::READY, "True", reason, &message),
+        Some(ready) => set(types::READY, if ready { "True" } else { "False" }, reason, &message),
+        None => before
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == types::READY)
+            .map_or_else(|| set(types::READY, "False", reason, &message), |old| {
+                set(types::READY, &old.status, &old.reason, &old.message)
+            }),
+    };
+    let stalled = matches!(&outcome.activity, Activity::Stopped(failure) if failure.category == Category::Permanent);
+    let working = !stalled && outcome.activity != Activity::Settled;
+    let other = |type_, holds: bool| {
+        if holds { set(type_, "True", reason, &message) } else { set(type_, "False", reasons::NOTHING_TO_DO, "") }
+    };
+    RedshiftIntegrationStatus {
+        observed_generation: generation,
+        phase: Some(outcome.phase),
+        conditions: vec![ready, other(types::RECONCILING, working), other(types::STALLED, stalled)],
+        validation_results: validation_results(before.validation_results.as_ref(), &outcome.tests, now),
+        created: outcome.created.clone(),
+        deletion: outcome.deletion.clone(),
+        last_handled_reconcile_at: handled_request.or_else(|| before.last_handled_reconcile_at.clone()),
+    }
+}
+
+fn condition(
+    before: &[Condition],
+    type_: &str,
+    status: &str,
+    reason: &str,
+    message: &str,
+    generation: i64,
+    now: Timestamp,
+) -> Condition {
+    let unchanged = before.iter().find(|old| old.type_ == type_ && old.status == status);
+    Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        observed_generation: Some(generation),
+        // It says when the status flipped, not when it was looked at.
+        last_transition_time: unchanged.map_or_else(|| Time(seconds(now)), |old| old.last_transition_time.clone()),
+    }
+}
+
+fn validation_results(
+    before: Option<&ValidationResults>,
+    ran: &[ValidationTest],
+    now: Timestamp,
+) -> Option<ValidationResults> {
+    if ran.is_empty() {
+        return before.cloned();
+    }
+    let known = before.map(|before| before.validation_tests.as_slice()).unwrap_or_default();
+    let tests = checks::complete(ran.to_vec(), known);
+    match before {
+        Some(before) if before.validation_tests == tests => Some(before.clone()),
+        _ => Some(ValidationResults {
+            status: checks::overall(&tests),
+            since: seconds(now).to_string(),
+            validation_tests: tests,
+        }),
+    }
+}
+
+fn seconds(timestamp: Timestamp) -> Timestamp {
+    Timestamp::from_second(timestamp.as_second()).unwrap_or(timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn enabled() -> Outcome {
+        Outcome {
+            phase: Phase::Enabled,
+            ready: Some(true),
+            activity: Activity::Settled,
+            tests: vec![checks::passed(checks::CONNECTION, "logged in")],
+            created: None,
+            deletion: None,
+        }
+    }
+
+    fn stopped(category: Category, ready: Option<bool>) -> Outcome {
+        Outcome {
+            phase: Phase::CreateError,
+            ready,
+            activity: Activity::Stopped(Failure { reason: "LoginRefused", message: "no".to_owned(), category }),
+            ..enabled()
+        }
+    }
+
+    fn status_of<'a>(status: &'a RedshiftIntegrationStatus, type_: &str) -> &'a str {
+        &status.conditions.iter().find(|condition| condition.type_ == type_).unwrap().status
+    }
+
+    #[test]
+    fn the_same_outcome_later_gives_the_very_same_status() {
+        let first = next_status(&RedshiftIntegrationStatus::default(), 1, &enabled(), None, at(100));
+        let second = next_status(&first, 1, &enabled(), None, at(200));
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn a_mistake_that_only_a_person_can_mend_is_stalled_and_anything_else_reconciling() {
+        let before = RedshiftIntegrationStatus::default();
+        let permanent = next_status(&before, 1, &stopped(Category::Permanent, Some(false)), None, at(1));
+        assert_eq!((status_of(&permanent, "Stalled"), status_of(&permanent, "Reconciling")), ("True", "False"));
+        let transient = next_status(&before, 1, &stopped(Category::Transient, Some(false)), None, at(1));
+        assert_eq!((status_of(&transient, "Stalled"), status_of(&transient, "Reconciling")), ("False", "True"));
+    }
+
+    #[test]
+    fn a_failed_edit_leaves_ready_as_it_was() {
+        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &enabled(), None, at(1));
+        let after = next_status(&before, 2, &stopped(Category::Permanent, None), None, at(2));
+        assert_eq!(status_of(&after, "Ready"), "True");
+        assert_eq!(after.observed_generation, 2);
+    }
+
+    #[test]
+    fn a_condition_that_flips_says_when() {
+        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &enabled(), None, at(1));
+        let after = next_status(&before, 1, &stopped(Category::Transient, Some(false)), None, at(5));
+        let ready = after.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+        assert_eq!(ready.last_transition_time, Time(at(5)));
+        let stalled = after.conditions.iter().find(|condition| condition.type_ == "Stalled").unwrap();
+        assert_eq!(stalled.last_transition_time, Time(at(1)));
+    }
+
+    #[test]
+    fn results_of_the_preflight_are_kept_by_later_validations() {
+        let mut outcome = enabled();
+        outcome.tests.push(checks::passed(checks::DATABASE_ABSENT, "there is no database immuta"));
+        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &outcome, None, at(1));
+        let after = next_status(&before, 1, &enabled(), None, at(2));
+        assert_eq!(before, after);
+    }
+}

@@ -1,0 +1,218 @@
+//! The spec, once it can no longer be malformed.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Span};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::api::{AuthenticationType, DatabaseMode, RedshiftIntegrationSpec, TlsMode};
+use crate::redshift::Endpoint;
+use crate::scripts::{CLAIM_USER, NameError, ObjectName, SCHEMA_VERSION};
+
+/// Shortest time between two validations that the API takes.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Longest time between two validations that the API takes.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the user wants, validated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// Where the warehouse is.
+    pub endpoint: Endpoint,
+    /// The managed database.
+    pub database: ObjectName,
+    /// The database that is connected to first, as Redshift keeps its name.
+    pub initial_database: String,
+    /// The account that is created and kept.
+    pub system_account: ObjectName,
+    /// How the connection is protected.
+    pub tls_mode: TlsMode,
+    /// Time between two validations.
+    pub validation_interval: Duration,
+}
+
+/// A spec that the operator can't carry out; only an edit of it helps.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum Invalid {
+    /// A name that Redshift would fold or refuse.
+    #[error("spec.config.{field}: {source}")]
+    Name {
+        /// Where it stands.
+        field: &'static str,
+        /// What is wrong with it.
+        source: NameError,
+    },
+    /// The database to connect to first would be the one that is to be created.
+    #[error(
+        "spec.config.initialDatabase: it can't be the managed database `{0}` itself, which doesn't exist yet; \
+         name a database that is there already, such as `dev`"
+    )]
+    InitialDatabase(String),
+    /// A name that the operator keeps for itself.
+    #[error("spec.config.systemAccount.name: `{CLAIM_USER}` is the claim of the integration; choose another name")]
+    ReservedAccount,
+    /// Not a duration, or not one that is allowed.
+    #[error("spec.validationInterval: `{0}` is not a duration from 1m to 24h; write it as `30m` or `1h`")]
+    Interval(String),
+    /// The API describes it, this version doesn't do it.
+    #[error("{field}: {what} is not supported by this version of the operator; {way_out}")]
+    NotSupported {
+        /// Where it stands.
+        field: &'static str,
+        /// What was asked for.
+        what: &'static str,
+        /// What to do instead.
+        way_out: &'static str,
+    },
+}
+
+impl Wanted {
+    /// SHA-256 (hex) of all that decides what is set up in the warehouse.
+    #[must_use]
+    pub fn applied_hash(&self) -> String {
+        let mut digest = Sha256::new();
+        for part in [&SCHEMA_VERSION.to_string(), "Create", self.database.as_str(), self.system_account.as_str(), ""] {
+            // Lengths keep the parts apart: `ab` + `c` is not `a` + `bc`.
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Checks a spec. The API server has checked most of it already; what it let through before a rule
+/// was added is found here.
+pub fn validate(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
+    let config = &spec.config;
+    refuse_what_is_not_supported(spec)?;
+    let name = |field, value: &str| ObjectName::new(value).map_err(|source| Invalid::Name { field, source });
+    let database = name("database", &config.database)?;
+    let system_account = name("systemAccount.name", &config.system_account.name)?;
+    if system_account.as_str() == CLAIM_USER {
+        return Err(Invalid::ReservedAccount);
+    }
+    let initial_database = config.initial_database.to_lowercase();
+    if initial_database == database.as_str() {
+        return Err(Invalid::InitialDatabase(initial_database));
+    }
+    Ok(Wanted {
+        endpoint: Endpoint::new(&config.host, config.port),
+        database,
+        initial_database,
+        system_account,
+        tls_mode: config.tls.mode,
+        validation_interval: interval(&spec.validation_interval)?,
+    })
+}
+
+fn refuse_what_is_not_supported(spec: &RedshiftIntegrationSpec) -> Result<(), Invalid> {
+    let refuse = |field, what, way_out| Err(Invalid::NotSupported { field, what, way_out });
+    if !spec.auto_bootstrap {
+        return refuse("spec.autoBootstrap", "the manual mode (`false`)", "set it to `true`");
+    }
+    if spec.config.authentication_type != AuthenticationType::UserPassword {
+        return refuse(
+            "spec.config.authenticationType",
+            "any other login than `userPassword`",
+            "set it to `userPassword` and name a Secret with `username` and `password`",
+        );
+    }
+    if spec.config.database_mode == DatabaseMode::Existing {
+        return refuse("spec.config.databaseMode", "the mode `Existing`", "set it to `Create`");
+    }
+    if spec.config.impersonation.enabled {
+        return refuse("spec.config.impersonation.enabled", "impersonation", "set it to `false`");
+    }
+    if spec.repair {
+        return refuse("spec.repair", "repairing", "set it to `false`");
+    }
+    Ok(())
+}
+
+fn interval(text: &str) -> Result<Duration, Invalid> {
+    let invalid = || Invalid::Interval(text.to_owned());
+    let span: Span = text.parse().map_err(|_| invalid())?;
+    let signed = SignedDuration::try_from(span).map_err(|_| invalid())?;
+    let duration = Duration::try_from(signed).map_err(|_| invalid())?;
+    if (SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&duration) { Ok(duration) } else { Err(invalid()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn spec(changes: serde_json::Value) -> RedshiftIntegrationSpec {
+        let mut spec = serde_json::json!({"config": {
+            "host": "Analytics.abc123.us-east-1.redshift.amazonaws.com.",
+            "database": "immuta",
+            "initialDatabase": "REDSHIFT_SAMPLE_DATA",
+            "authenticationType": "userPassword",
+            "credentialsSecretRef": {"name": "redshift-admin"},
+        }});
+        merge(&mut spec, changes);
+        serde_json::from_value(spec).unwrap()
+    }
+
+    fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
+        match (into, from) {
+            (serde_json::Value::Object(into), serde_json::Value::Object(from)) => {
+                for (key, value) in from {
+                    merge(into.entry(key).or_insert(serde_json::Value::Null), value);
+                }
+            }
+            (into, from) => *into = from,
+        }
+    }
+
+    #[test]
+    fn the_initial_database_is_lower_cased_and_the_host_compared_as_dns_does() {
+        let wanted = validate(&spec(serde_json::json!({}))).unwrap();
+        assert_eq!(wanted.initial_database, "redshift_sample_data");
+        assert_eq!(wanted.endpoint, Endpoint::new("analytics.abc123.us-east-1.redshift.amazonaws.com", 5439));
+        assert_eq!(wanted.validation_interval, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn what_this_version_does_not_do_is_refused_by_name() {
+        for (changes, field) in [
+            (serde_json::json!({"autoBootstrap": false}), "autoBootstrap"),
+            (serde_json::json!({"config": {"databaseMode": "Existing"}}), "databaseMode"),
+            (serde_json::json!({"config": {"impersonation": {"enabled": true}}}), "impersonation"),
+            (serde_json::json!({"config": {"authenticationType": "okta"}}), "authenticationType"),
+            (serde_json::json!({"repair": true}), "repair"),
+        ] {
+            let error = validate(&spec(changes)).unwrap_err().to_string();
+            assert!(error.contains(field), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_interval_outside_of_a_minute_and_a_day_is_refused() {
+        for text in ["59s", "25h", "-1h", "soon", ""] {
+            let error = validate(&spec(serde_json::json!({"validationInterval": text}))).unwrap_err();
+            assert_eq!(error, Invalid::Interval(text.to_owned()));
+        }
+        for text in ["1m", "90s", "1h30m", "24h"] {
+            validate(&spec(serde_json::json!({"validationInterval": text}))).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_database_that_is_to_be_created_cannot_be_the_one_to_connect_to() {
+        let error = validate(&spec(serde_json::json!({"config": {"initialDatabase": "IMMUTA"}}))).unwrap_err();
+        assert_eq!(error, Invalid::InitialDatabase("immuta".to_owned()));
+    }
+
+    #[test]
+    fn the_hash_changes_with_what_is_set_up_and_with_nothing_else() {
+        let hash = |changes| validate(&spec(changes)).unwrap().applied_hash();
+        let before = hash(serde_json::json!({}));
+        assert_eq!(before, hash(serde_json::json!({"config": {"port": 5440}, "validationInterval": "5m"})));
+        assert_ne!(before, hash(serde_json::json!({"config": {"database": "other"}})));
+        assert_ne!(before, hash(serde_json::json!({"config": {"systemAccount": {"name": "other"}}})));
+    }
+}

@@ -1,0 +1,216 @@
+//! Metrics, under the names of controller-runtime where it has one, so that existing dashboards work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+const CONTROLLER: &str = "redshiftintegration";
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ReconcileLabels {
+    controller: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ControllerLabels {
+    controller: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct StatementLabels {
+    statement: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ConnectionLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct IntegrationLabels {
+    namespace: String,
+    name: String,
+}
+
+#[derive(Debug, Default)]
+struct Families {
+    reconciles: Family<ReconcileLabels, Counter>,
+    reconcile_errors: Family<ControllerLabels, Counter>,
+    active: Family<ControllerLabels, Gauge>,
+    statements: Family<StatementLabels, Counter>,
+    connections: Family<ConnectionLabels, Counter>,
+    connections_open: Gauge,
+    ready: Family<IntegrationLabels, Gauge>,
+    validated: Family<IntegrationLabels, Gauge>,
+}
+
+/// The operator's metrics; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    families: Arc<Families>,
+    durations: Family<ControllerLabels, Histogram>,
+    statement_seconds: Histogram,
+    registry: Arc<Registry>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All of them, at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let families = Families::default();
+        let durations = Family::new_with_constructor((|| Histogram::new(exponential_buckets(0.005, 2.0, 14))) as fn() -> Histogram);
+        let statement_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 16));
+        let mut registry = Registry::default();
+        registry.register(
+            "controller_runtime_reconcile",
+            "Total number of reconciliations per controller",
+            families.reconciles.clone(),
+        );
+        registry.register(
+            "controller_runtime_reconcile_errors",
+            "Total number of reconciliation errors per controller",
+            families.reconcile_errors.clone(),
+        );
+        registry.register(
+            "controller_runtime_reconcile_time_seconds",
+            "Length of time per reconciliation per controller",
+            durations.clone(),
+        );
+        registry.register(
+            "controller_runtime_active_workers",
+            "Number of currently used workers per controller",
+            families.active.clone(),
+        );
+        registry.register(
+            "redshift_integration_statements",
+            "SQL statements sent, by name and outcome",
+            families.statements.clone(),
+        );
+        registry.register(
+            "redshift_integration_statement_duration_seconds",
+            "Time from a statement to its answer",
+            statement_seconds.clone(),
+        );
+        registry.register(
+            "redshift_integration_connections",
+            "Connections to warehouses tried, by outcome",
+            families.connections.clone(),
+        );
+        registry.register(
+            "redshift_integration_connections_open",
+            "Connections to warehouses that are open now",
+            families.connections_open.clone(),
+        );
+        registry.register(
+            "redshift_integration_ready",
+            "Whether an integration is ready (1) or not (0)",
+            families.ready.clone(),
+        );
+        registry.register(
+            "redshift_integration_last_validation_timestamp_seconds",
+            "When an integration was last validated (Unix time)",
+            families.validated.clone(),
+        );
+        Self { families: Arc::new(families), durations, statement_seconds, registry: Arc::new(registry) }
+    }
+
+    /// The text that Prometheus reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a String can't fail");
+        text
+    }
+
+    /// A reconciliation begins.
+    pub fn reconcile_started(&self) {
+        self.families.active.get_or_create(&ControllerLabels { controller: CONTROLLER }).inc();
+    }
+
+    /// A reconciliation ended: `success`, `requeue_after` or `error`.
+    pub fn reconcile_ended(&self, result: &'static str, elapsed: Duration) {
+        let controller = ControllerLabels { controller: CONTROLLER };
+        self.families.active.get_or_create(&controller).dec();
+        self.families.reconciles.get_or_create(&ReconcileLabels { controller: CONTROLLER, result }).inc();
+        if result == "error" {
+            self.families.reconcile_errors.get_or_create(&controller).inc();
+        }
+        self.durations.get_or_create(&controller).observe(elapsed.as_secs_f64());
+    }
+
+    /// A statement was answered, or not.
+    pub fn statement(&self, statement: &'static str, outcome: &'static str, elapsed: Duration) {
+        self.families.statements.get_or_create(&StatementLabels { statement, outcome }).inc();
+        self.statement_seconds.observe(elapsed.as_secs_f64());
+    }
+
+    /// A connection was tried.
+    pub fn connection(&self, outcome: &'static str) {
+        self.families.connections.get_or_create(&ConnectionLabels { outcome }).inc();
+    }
+
+    /// A connection is open.
+    pub fn connection_opened(&self) {
+        self.families.connections_open.inc();
+    }
+
+    /// It isn't any more.
+    pub fn connection_closed(&self) {
+        self.families.connections_open.dec();
+    }
+
+    /// Whether an integration is ready.
+    pub fn ready(&self, namespace: &str, name: &str, ready: bool) {
+        self.families.ready.get_or_create(&labels(namespace, name)).set(i64::from(ready));
+    }
+
+    /// An integration was validated just now.
+    pub fn validated(&self, namespace: &str, name: &str, at: i64) {
+        self.families.validated.get_or_create(&labels(namespace, name)).set(at);
+    }
+
+    /// An integration is gone.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        self.families.ready.remove(&labels(namespace, name));
+        self.families.validated.remove(&labels(namespace, name));
+    }
+}
+
+fn labels(namespace: &str, name: &str) -> IntegrationLabels {
+    IntegrationLabels { namespace: namespace.to_owned(), name: name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dashboards_find_the_names_they_know() {
+        let metrics = Metrics::new();
+        metrics.reconcile_started();
+        metrics.reconcile_ended("error", Duration::from_millis(3));
+        let text = metrics.text();
+        for line in [
+            "controller_runtime_reconcile_total{controller=\"redshiftintegration\",result=\"error\"} 1",
+            "controller_runtime_reconcile_errors_total{controller=\"redshiftintegration\"} 1",
+            "controller_runtime_active_workers{controller=\"redshiftintegration\"} 0",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+}
