@@ -5,6 +5,9 @@
 //! and leave as statements executed (`scripts`) and a status written (`api`).
 
 pub mod api;
+pub mod cli;
+pub mod controller;
+pub mod leadership;
 pub mod lifecycle;
 pub mod redshift;
 pub mod scripts;

@@ -18,6 +18,8 @@ pub mod reasons {
     pub const CREATING: &str = "Creating";
     /// What was set up is being taken away.
     pub const DELETING: &str = "Deleting";
+    /// The user wants nothing done.
+    pub const SUSPENDED: &str = "Suspended";
     /// For `Reconciling` and `Stalled` that are `False`.
     pub const NOTHING_TO_DO: &str = "NotApplicable";
     /// An older resource for the same warehouse goes first.

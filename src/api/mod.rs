@@ -24,3 +24,21 @@ pub const ALLOWED_HOSTS_ANNOTATION: &str = "redshift-governance.dev/allowed-host
 
 /// Annotation that asks for a look right now; acted upon when its value changes.
 pub const REQUESTED_AT_ANNOTATION: &str = "redshift-governance.dev/requestedAt";
+
+/// The custom resource definition as YAML, with a line at its top that says where it is from.
+///
+/// # Panics
+/// If the types of this module can't be written as YAML, which a test would notice.
+#[must_use]
+pub fn crd_yaml() -> String {
+    let crd = serde_json::to_value(crd()).expect("a definition can be written as JSON");
+    let yaml = serde_saphyr::to_string(&crd).expect("JSON can be written as YAML");
+    format!("# Generated from src/api by `make crds`. Do not edit.\n{yaml}")
+}
+
+/// The custom resource definition.
+#[must_use]
+pub fn crd() -> k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition {
+    use kube::CustomResourceExt;
+    RedshiftIntegration::crd()
+}

@@ -152,6 +152,12 @@ impl Contents {
             && self.user_routines().next().is_none()
     }
 
+    /// Whether there is a registry.
+    #[must_use]
+    pub fn has_registry(&self) -> bool {
+        self.relation("immuta_system.registry").is_some()
+    }
+
     fn user_schemas(&self) -> impl Iterator<Item = &Schema> {
         self.schemas.iter().filter(|schema| !is_system_schema(&schema.name))
     }

@@ -11,7 +11,7 @@ mod report;
 mod situation;
 mod wanted;
 
-pub use plan::{Connection, CreationPlan, DeletionPlan, Operation, Refusal, creation, deletion};
+pub use plan::{Connection, CreationPlan, DeletionPlan, Operation, Recorded, Refusal, creation, deletion};
 pub use report::{Activity, Failure, Outcome, next_status};
 pub use situation::{
     Account, AccountId, AccountPower, ManagedDatabase, Ownership, Registry, RegistryState, Seen, Standing,

@@ -26,6 +26,8 @@ pub enum Activity {
     Settled,
     /// It is at work, and says at what.
     Working(&'static str, String),
+    /// Nothing, because the user wants it so.
+    Suspended,
     /// It was stopped.
     Stopped(Failure),
 }
@@ -61,11 +63,13 @@ pub fn next_status(
     };
     let (reason, message) = match &outcome.activity {
         Activity::Settled => (reasons::ENABLED, "the integration is set up and validated".to_owned()),
+        Activity::Suspended => {
+            (reasons::SUSPENDED, "spec.suspend is true: nothing is done until it is set to false".to_owned())
+        }
         Activity::Working(reason, message) => (*reason, message.clone()),
         Activity::Stopped(failure) => (failure.reason, failure.message.clone()),
     };
     let ready = match outcome.ready {
-        Some(true) if outcome.activity == Activity::Settled => set(types::READY, "True", reason, &message),
         Some(ready) => set(types::READY, if ready { "True" } else { "False" }, reason, &message),
         None => before
             .conditions
@@ -76,7 +80,7 @@ pub fn next_status(
             }),
     };
     let stalled = matches!(&outcome.activity, Activity::Stopped(failure) if failure.category == Category::Permanent);
-    let working = !stalled && outcome.activity != Activity::Settled;
+    let working = !stalled && !matches!(outcome.activity, Activity::Settled | Activity::Suspended);
     let other = |type_, holds: bool| {
         if holds { set(type_, "True", reason, &message) } else { set(type_, "False", reasons::NOTHING_TO_DO, "") }
     };

@@ -54,6 +54,12 @@ impl FromStr for HostPattern {
 }
 
 impl HostPattern {
+    /// Whether a host, given as in a spec, is one that the pattern names.
+    #[must_use]
+    pub fn matches_host(&self, host: &str) -> bool {
+        self.matches_name(host) || host.parse().is_ok_and(|address| self.matches_address(address))
+    }
+
     fn matches_name(&self, host: &str) -> bool {
         match self {
             Self::Name(name) => name == host,

@@ -1,1 +1,291 @@
-//! The Redshift stand-in.
+//! A stand-in for Amazon Redshift, for tests and the demo: a relay that works on messages, in front of
+//! `PostgreSQL` 15.
+//!
+//! It speaks as Redshift does, refuses what Redshift's documentation doesn't allow, writes anew what
+//! only Redshift has, and journals what `PostgreSQL` can't express. It proves nothing about a real
+//! warehouse; `docs/design.md` says what it shows and what it can't.
+//!
+//! It shares no code with the operator: a wrong belief in one would otherwise pass in the other.
+
+mod catalog;
+mod control;
+pub mod dialect;
+pub mod faults;
+pub mod journal;
+mod postgres;
+mod privileged;
+mod protocol;
+mod session;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::Context;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+use faults::Faults;
+use journal::Journal;
+use postgres::Postgres;
+
+/// How a stand-in is to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Its first user, a superuser.
+    pub admin_user: String,
+    /// That user's password; a random one without it.
+    pub admin_password: Option<String>,
+    /// Whether it offers TLS at all.
+    pub offer_tls: bool,
+    /// Whether it refuses connections without TLS.
+    pub require_tls: bool,
+    /// Whether it plays Redshift Serverless, which has no STV, STL and SVL views.
+    pub serverless: bool,
+    /// Names in its certificate besides `localhost` and 127.0.0.1.
+    pub certificate_names: Vec<String>,
+    /// Its port; 0 for a free one.
+    pub port: u16,
+    /// The port of its control; 0 for a free one.
+    pub control_port: u16,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            admin_user: "awsuser".to_owned(),
+            admin_password: None,
+            offer_tls: true,
+            require_tls: false,
+            serverless: false,
+            certificate_names: Vec::new(),
+            port: 0,
+            control_port: 0,
+        }
+    }
+}
+
+pub(crate) struct Shared {
+    postgres: Postgres,
+    journal: Journal,
+    faults: Faults,
+    tls: Option<TlsAcceptor>,
+    ca_pem: String,
+    require_tls: bool,
+    serverless: bool,
+    sessions: AtomicU64,
+    open: AtomicU64,
+    away: watch::Sender<bool>,
+}
+
+impl Shared {
+    fn connections(&self) -> (u64, u64) {
+        (self.open.load(Ordering::Relaxed), self.sessions.load(Ordering::Relaxed))
+    }
+
+    fn set_away(&self, away: bool) {
+        self.away.send_replace(away);
+    }
+}
+
+/// A running stand-in; it ends when it is dropped.
+pub struct StandIn {
+    shared: Arc<Shared>,
+    admin_user: String,
+    admin_password: String,
+    address: SocketAddr,
+    control: SocketAddr,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl StandIn {
+    /// Starts one, as a new cluster is: the databases `dev` and `redshift_sample_data`, one superuser.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let admin_password = match options.admin_password {
+            Some(password) => password,
+            None => random_password()?,
+        };
+        let postgres = Postgres::start(&options.admin_user, &admin_password).await?;
+        let (acceptor, ca_pem) = certificate(&options.certificate_names)?;
+        let shared = Arc::new(Shared {
+            postgres,
+            journal: Journal::default(),
+            faults: Faults::default(),
+            tls: options.offer_tls.then_some(acceptor),
+            ca_pem,
+            require_tls: options.require_tls,
+            serverless: options.serverless,
+            sessions: AtomicU64::new(0),
+            open: AtomicU64::new(0),
+            away: watch::Sender::new(false),
+        });
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], options.port)))?;
+        let address = listener.local_addr()?;
+        let control_listener = listen(SocketAddr::from(([127, 0, 0, 1], options.control_port)))?;
+        let control = control_listener.local_addr()?;
+        let router = control::router(shared.clone());
+        let tasks = vec![
+            tokio::spawn(accept(shared.clone(), listener, address)),
+            tokio::spawn(async move {
+                let _ = axum::serve(control_listener, router).await;
+            }),
+        ];
+        Ok(Self { shared, admin_user: options.admin_user, admin_password, address, control, tasks })
+    }
+
+    /// The host to connect to; it is in the certificate.
+    #[must_use]
+    pub fn host(&self) -> &'static str {
+        "localhost"
+    }
+
+    /// The port to connect to.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Where the control listens.
+    #[must_use]
+    pub fn control_url(&self) -> String {
+        format!("http://{}", self.control)
+    }
+
+    /// The certificate authority (PEM) that signed the server's certificate.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.shared.ca_pem
+    }
+
+    /// The first user.
+    #[must_use]
+    pub fn admin_user(&self) -> &str {
+        &self.admin_user
+    }
+
+    /// The first user's password.
+    #[must_use]
+    pub fn admin_password(&self) -> &str {
+        &self.admin_password
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.shared.journal
+    }
+
+    /// Faults on order.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// Sessions that are open, and all that there ever were (logins that failed count).
+    #[must_use]
+    pub fn connections(&self) -> (u64, u64) {
+        self.shared.connections()
+    }
+
+    /// Closes all connections and takes none.
+    pub fn go_away(&self) {
+        self.shared.set_away(true);
+    }
+
+    /// Takes connections again, at the same port.
+    pub fn come_back(&self) {
+        self.shared.set_away(false);
+    }
+
+    /// The stand-in's own superuser, past the relay: for tests that must see the truth.
+    pub async fn superuser(&self, database: &str) -> anyhow::Result<tokio_postgres::Client> {
+        self.shared.postgres.client(database).await
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        // Sessions end first: they keep what they share, the server included.
+        self.shared.set_away(true);
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // Coming back at the same port may not wait for old connections to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address).with_context(|| format!("{address}"))?;
+    Ok(socket.listen(128)?)
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener, address: SocketAddr) {
+    let mut away = shared.away.subscribe();
+    let mut listener = Some(listener);
+    loop {
+        let Some(open) = &listener else {
+            if away.wait_for(|away| !away).await.is_err() {
+                return;
+            }
+            match listen(address) {
+                Ok(again) => listener = Some(again),
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            }
+            continue;
+        };
+        tokio::select! {
+            accepted = open.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let shared = shared.clone();
+                let mut away = shared.away.subscribe();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        result = session::serve(shared, stream) => {
+                            if let Err(error) = result { tracing::debug!(%error, "a session broke"); }
+                        }
+                        _ = away.wait_for(|away| *away) => {}
+                    }
+                });
+            }
+            changed = away.wait_for(|away| *away) => {
+                if changed.is_err() { return; }
+                drop(changed);
+                listener = None;
+            }
+        }
+    }
+}
+
+fn random_password() -> anyhow::Result<String> {
+    use std::io::Read;
+    let mut bytes = [0_u8; 16];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    // Redshift's rules: upper case, lower case, digit.
+    Ok(format!("Aa1{hex}"))
+}
+
+fn certificate(names: &[String]) -> anyhow::Result<(TlsAcceptor, String)> {
+    let ca_key = KeyPair::generate()?;
+    let mut ca = CertificateParams::new(Vec::new())?;
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(rcgen::DnType::CommonName, "Redshift stand-in, for tests");
+    let ca_certificate = ca.self_signed(&ca_key)?;
+    let issuer = Issuer::new(ca, ca_key);
+    let key = KeyPair::generate()?;
+    let all = ["localhost", "127.0.0.1"].into_iter().map(str::to_owned).chain(names.iter().cloned());
+    let certificate = CertificateParams::new(all.collect::<Vec<_>>())?.signed_by(&key, &issuer)?;
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        // TLS 1.2 and newer, as Redshift since January 2026. MG/behavior-changes
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], session::key(key.serialize_der())?)?;
+    Ok((TlsAcceptor::from(Arc::new(config)), ca_certificate.pem()))
+}

@@ -1,0 +1,32 @@
+//! Redshift's catalogue, as SQL for `PostgreSQL`.
+
+use crate::dialect::SYSTEM_PRIVILEGES;
+
+/// What is made in every database.
+pub const IN_EVERY_DATABASE: &str = include_str!("catalog.sql");
+
+/// System roles and what they carry, as far as it is about users and roles.
+/// <https://docs.aws.amazon.com/redshift/latest/dg/r_roles-default.html>
+const SYSTEM_ROLES: [(&str, &[&str]); 5] = [
+    ("sys:monitor", &["ACCESS SYSTEM TABLE"]),
+    ("sys:operator", &["ACCESS CATALOG", "ACCESS SYSTEM TABLE", "CANCEL"]),
+    ("sys:dba", &["CREATE SCHEMA", "DROP SCHEMA", "CREATE TABLE", "DROP TABLE", "ACCESS CATALOG"]),
+    ("sys:secadmin", &["ACCESS CATALOG", "CREATE USER", "ALTER USER", "DROP USER", "CREATE ROLE", "DROP ROLE"]),
+    ("sys:superuser", SYSTEM_PRIVILEGES),
+];
+
+/// What is made once, for all databases: a role for each system privilege, and the system roles.
+#[must_use]
+pub fn for_the_cluster() -> String {
+    let mut sql = String::new();
+    for privilege in SYSTEM_PRIVILEGES {
+        sql.push_str(&format!("CREATE ROLE \"privilege:{privilege}\";\n"));
+    }
+    for (role, privileges) in SYSTEM_ROLES {
+        sql.push_str(&format!("CREATE ROLE \"{role}\";\n"));
+        for privilege in privileges {
+            sql.push_str(&format!("GRANT \"privilege:{privilege}\" TO \"{role}\";\n"));
+        }
+    }
+    sql
+}

@@ -1,0 +1,64 @@
+//! The control port: the journal and the faults over HTTP, in JSON.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /health` | `ok` |
+//! | `GET /ca` | the certificate authority, PEM |
+//! | `GET /journal?since=N` | entries behind the N-th |
+//! | `DELETE /journal` | forgets them |
+//! | `GET /connections` | `{open, total}` |
+//! | `GET /faults` | the faults that are set |
+//! | `POST /faults` | sets one: `{"contains": "CREATE DATABASE", "action": {"kind": "dropAfter"}}` |
+//! | `DELETE /faults` | takes all back and lets go of what is held |
+//! | `POST /release` | lets go of what is held |
+//! | `POST /away`, `POST /back` | closes all connections and takes none; takes them again |
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::Shared;
+use crate::faults::Fault;
+use crate::journal::Entry;
+
+#[derive(Deserialize)]
+struct Since {
+    #[serde(default)]
+    since: u64,
+}
+
+/// The routes.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/health", get(|| async { "ok" }))
+        .route("/ca", get(|State(shared): State<Arc<Shared>>| async move { shared.ca_pem.clone() }))
+        .route("/journal", get(journal).delete(|State(shared): State<Arc<Shared>>| async move { shared.journal.clear() }))
+        .route("/connections", get(connections))
+        .route("/faults", get(faults).post(set).delete(|State(shared): State<Arc<Shared>>| async move { shared.faults.clear() }))
+        .route("/release", post(|State(shared): State<Arc<Shared>>| async move { shared.faults.release() }))
+        .route("/away", post(|State(shared): State<Arc<Shared>>| async move { shared.set_away(true) }))
+        .route("/back", post(|State(shared): State<Arc<Shared>>| async move { shared.set_away(false) }))
+        .with_state(shared)
+}
+
+async fn journal(State(shared): State<Arc<Shared>>, Query(Since { since }): Query<Since>) -> Json<Vec<Entry>> {
+    Json(shared.journal.since(since))
+}
+
+async fn connections(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let (open, total) = shared.connections();
+    Json(json!({"open": open, "total": total}))
+}
+
+async fn faults(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let faults = shared.faults.list();
+    Json(faults.into_iter().map(|(id, fault, fired)| json!({"id": id, "fault": fault, "fired": fired})).collect())
+}
+
+async fn set(State(shared): State<Arc<Shared>>, Json(fault): Json<Fault>) -> Json<Value> {
+    Json(json!({"id": shared.faults.set(fault)}))
+}

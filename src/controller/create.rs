@@ -1,0 +1,285 @@
+//! A creation, or what is left of one: preflight, plan, apply, verify.
+
+use kube::ResourceExt;
+use tracing::warn;
+
+use super::apply::{Pass, under_way};
+use super::context::Context;
+use super::error::Error;
+use super::ownership::{Finding, Search};
+use super::system_account::{self, Place, SystemAccount};
+use super::{dereference, look, resource};
+use crate::api::conditions::reasons;
+use crate::api::{Phase, RedshiftIntegration, ValidationStatus, ValidationTest};
+use crate::lifecycle::checks::{self, complete};
+use crate::lifecycle::{Activity, Failure, Outcome, Ownership, Recorded, Refusal, Wanted, creation};
+use crate::redshift::{Category, ConnectError};
+
+/// How the original system puts that nothing was changed.
+const PREREQUISITES: &str = "Validation of prerequisite setup failed. Unable to create integration.";
+
+/// What a pass leaves behind: the resource as it was last written, and what to report.
+pub struct Finished {
+    /// The resource.
+    pub object: RedshiftIntegration,
+    /// What to report.
+    pub outcome: Outcome,
+}
+
+/// Where an integration would be.
+pub fn place(wanted: &Wanted) -> Place {
+    Place {
+        host: wanted.endpoint.host().to_owned(),
+        port: wanted.endpoint.port(),
+        database: wanted.database.as_str().to_owned(),
+        system_account: wanted.system_account.as_str().to_owned(),
+    }
+}
+
+/// Creates the integration, or goes on with it.
+pub async fn run(
+    context: &Context,
+    object: RedshiftIntegration,
+    wanted: &Wanted,
+    account: Option<SystemAccount>,
+) -> Finished {
+    let outcome = under_way(Phase::Creating, reasons::CREATING, "the integration is being set up", &object);
+    let mut creation = Creation { context, wanted, object, outcome, tests: Vec::new() };
+    let result = creation.run(account).await;
+    let Creation { object, mut outcome, tests, .. } = creation;
+    outcome.tests = complete(tests, &[]);
+    match result {
+        Ok(()) => {
+            outcome.phase = Phase::Enabled;
+            outcome.ready = Some(true);
+            outcome.activity = Activity::Settled;
+        }
+        Err(error) => {
+            outcome.phase = Phase::CreateError;
+            outcome.activity = Activity::Stopped(error.failure());
+        }
+    }
+    Finished { object, outcome }
+}
+
+struct Creation<'a> {
+    context: &'a Context,
+    wanted: &'a Wanted,
+    object: RedshiftIntegration,
+    outcome: Outcome,
+    tests: Vec<ValidationTest>,
+}
+
+impl Creation<'_> {
+    async fn run(&mut self, account: Option<SystemAccount>) -> Result<(), Error> {
+        let (context, wanted) = (self.context, self.wanted);
+        self.refuse_if_held()?;
+        let admin = dereference::admin_secret(&context.client, &self.object, context.settings.require_secret_hosts);
+        let admin = admin.await.map_err(|error| self.cannot_connect(error))?;
+        let target = dereference::target(&context.client, &self.object).await;
+        let target = target.map_err(|error| self.cannot_connect(error))?;
+        let connected = context.connector.connect(&target, &admin.credentials, &wanted.initial_database).await;
+        let session = connected.map_err(|error| self.no_connection(error))?;
+        let facts = look::warehouse(&session).await?;
+        let place = place(wanted);
+        let uid = self.object.uid().unwrap_or_default();
+        let search = Search {
+            connector: &context.connector,
+            target: &target,
+            initial_database: &wanted.initial_database,
+            place: &place,
+            uid: &uid,
+            account: account.as_ref(),
+        };
+        let Finding { ownership, managed } = search.run(&facts).await?;
+        self.tests = checks::preflight(wanted, &facts, &ownership, self.holder().as_deref());
+        if let Some(test) = checks::first_failure(&self.tests) {
+            return Err(prerequisites(test));
+        }
+        let plan = creation(self.recorded(account.as_ref()), &ownership).map_err(refused)?;
+        let mut pass = Pass {
+            context,
+            object: self.object.clone(),
+            target: target.clone(),
+            initial_database: wanted.initial_database.clone(),
+            admin_credentials: admin.credentials,
+            facts,
+            place: place.clone(),
+            applied_hash: wanted.applied_hash(),
+            account,
+            fencing_counter: plan.fencing_counter,
+            initial: Some(session),
+            managed,
+            outcome: Outcome { tests: complete(self.tests.clone(), &[]), ..self.outcome.clone() },
+            warehouse_touched: false,
+        };
+        let applied = pass.apply(&plan.operations).await;
+        self.object = pass.object.clone();
+        self.outcome.created.clone_from(&pass.outcome.created);
+        if let Err(error) = applied {
+            if nothing_was_done(&error, &pass, &ownership) {
+                self.take_back(pass).await;
+            }
+            return Err(error);
+        }
+        self.verify(&mut pass).await
+    }
+
+    /// Another resource of this cluster was first: nothing is run.
+    fn refuse_if_held(&mut self) -> Result<(), Error> {
+        if self.outcome.created.is_some() {
+            return Ok(());
+        }
+        let Some(holder) = self.holder() else { return Ok(()) };
+        let message = format!(
+            "{}; a warehouse takes one integration: delete the other one, or this one",
+            checks::already_exists(self.wanted.endpoint.host(), Some(&holder))
+        );
+        self.tests = vec![checks::failed(checks::UNCLAIMED, message.as_str())];
+        Err(Error::stalled("AlreadyExists", message))
+    }
+
+    /// The other resource that has recorded that it holds the warehouse, as `namespace/name`.
+    fn holder(&self) -> Option<String> {
+        let others = self.context.resources_for(&self.wanted.endpoint);
+        others
+            .iter()
+            .filter(|other| other.uid() != self.object.uid())
+            .find(|other| other.status.as_ref().is_some_and(|status| status.created.is_some()))
+            .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+    }
+
+    /// What is needed to connect isn't there: the test of the connection has failed before it began.
+    fn cannot_connect(&mut self, error: Error) -> Error {
+        let Error::Stopped(failure) = error else { return error };
+        let test = checks::failed(checks::CONNECTION, failure.message.as_str());
+        let failure = Failure { message: sentence(&test), ..failure };
+        self.tests = vec![checks::verified(self.wanted.tls_mode), test];
+        Error::Stopped(failure)
+    }
+
+    fn no_connection(&mut self, error: ConnectError) -> Error {
+        let failing = match error {
+            ConnectError::DatabaseMissing { .. } => checks::INITIAL_DATABASE,
+            _ => checks::CONNECTION,
+        };
+        let message = match &error {
+            ConnectError::DatabaseMissing { .. } => {
+                format!("{error}; name a database that is there in spec.config.initialDatabase")
+            }
+            _ => error.to_string(),
+        };
+        let test = checks::failed(failing, message);
+        let failure = Failure { reason: error.reason(), category: error.category(), message: sentence(&test) };
+        self.tests = vec![checks::verified(self.wanted.tls_mode), test];
+        Error::Stopped(failure)
+    }
+
+    fn recorded(&self, account: Option<&SystemAccount>) -> Recorded {
+        Recorded {
+            finalizer: resource::has_finalizer(&self.object),
+            secret: account.is_some(),
+            plan: self.outcome.created.as_ref().is_some_and(|created| Place::from(created) == place(self.wanted)),
+            account_ids: account.is_some_and(|account| account.ids.is_some()),
+            point_of_no_return: false,
+        }
+    }
+
+    /// Looks once more that nothing is ours, and forgets that anything was planned: the fields can be
+    /// edited again, and a deletion is immediate.
+    async fn take_back(&mut self, pass: Pass<'_>) {
+        if let Err(error) = self.try_take_back(pass).await {
+            // The next pass finds the same situation and tries to create again.
+            warn!(%error, "the plan was not taken back");
+        }
+    }
+
+    async fn try_take_back(&mut self, mut pass: Pass<'_>) -> Result<(), Error> {
+        let session = match pass.initial.take() {
+            Some(session) => session,
+            None => {
+                let connector = &self.context.connector;
+                connector.connect(&pass.target, &pass.admin_credentials, &pass.initial_database).await?
+            }
+        };
+        let facts = look::warehouse(&session).await?;
+        let uid = self.object.uid().unwrap_or_default();
+        let search = Search {
+            connector: &self.context.connector,
+            target: &pass.target,
+            initial_database: &pass.initial_database,
+            place: &pass.place,
+            uid: &uid,
+            account: pass.account.as_ref(),
+        };
+        let ownership = search.run(&facts).await?.ownership;
+        if ownership.holds_anything() || ownership.unproven().is_some() {
+            return Ok(());
+        }
+        // The list of tests now says what stood in the way.
+        self.tests = checks::preflight(self.wanted, &facts, &ownership, self.holder().as_deref());
+        if let Some(account) = &pass.account {
+            system_account::delete(&self.context.client, &self.object, account).await?;
+        }
+        let mut status = self.object.status.clone().unwrap_or_default();
+        status.created = None;
+        self.object = resource::write_status(&self.context.client, &self.object, status).await?;
+        self.outcome.created = None;
+        resource::remove_finalizer(&self.context.client, &self.object).await?;
+        self.object.metadata.finalizers = None;
+        Ok(())
+    }
+
+    /// The last tests, as the system account.
+    async fn verify(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
+        let registry = pass.registry().await?;
+        if let Some(created) = &mut self.outcome.created {
+            created.applied_hash = Some(registry.applied_hash.clone());
+        }
+        let database = self.wanted.database.as_str();
+        let watched = look::watched(pass.managed_session().await?, registry, database).await?;
+        let uid = self.object.uid().unwrap_or_default();
+        let mut watch = checks::watch(self.wanted, &watched, &uid);
+        watch.retain(|test| !self.tests.iter().any(|known| known.name == test.name));
+        self.tests.extend(watch);
+        match checks::first_failure(&self.tests) {
+            None => Ok(()),
+            Some(test) => Err(Error::stalled("ValidationFailed", format!("{}: {}", test.name, said(test)))),
+        }
+    }
+}
+
+/// Whether the server refused the very first change, so that there can be nothing of this pass's.
+fn nothing_was_done(error: &Error, pass: &Pass<'_>, before: &Ownership) -> bool {
+    let refused = matches!(error, Error::Statement(error) if error.definitely_refused());
+    refused && !pass.warehouse_touched && !before.holds_anything()
+}
+
+/// The message of a test.
+pub fn said(test: &ValidationTest) -> &str {
+    test.message.as_deref().unwrap_or_default()
+}
+
+fn sentence(test: &ValidationTest) -> String {
+    format!("{PREREQUISITES} {}: {}", test.name, said(test))
+}
+
+fn prerequisites(test: &ValidationTest) -> Error {
+    debug_assert_eq!(test.status, ValidationStatus::Failed);
+    let (reason, message) = match test.name.as_str() {
+        checks::UNCLAIMED => ("AlreadyExists", said(test).to_owned()),
+        checks::PRIVILEGES => ("InsufficientPrivileges", sentence(test)),
+        checks::DATABASE_ABSENT => ("DatabaseExists", sentence(test)),
+        checks::ACCOUNT_ABSENT => ("SystemAccountExists", sentence(test)),
+        _ => ("PrerequisitesFailed", sentence(test)),
+    };
+    Error::Stopped(Failure { reason, message, category: Category::Permanent })
+}
+
+fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Unproven(why) => Error::waiting("OwnershipUnknown", format!("whose it is can't be told: {why}")),
+        Refusal::Foreign(what) => Error::stalled("NotOurs", what.join("; ")),
+        Refusal::State(why) => Error::stalled("RegistryState", why),
+    }
+}

@@ -1,0 +1,237 @@
+//! Looks at the warehouse. Reads only; every answer that decides anything is taken from there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::lifecycle::checks::Watched;
+use crate::lifecycle::contents::{Acl, Contents, DefaultPrivileges, Relation, Routine, Schema};
+use crate::lifecycle::{Account, Registry, RegistryState, Seen, WarehouseFacts};
+use crate::redshift::{Row, Session, StatementError};
+use crate::scripts::{Parameters, Section, Statement, statements};
+
+use super::error::Error;
+
+/// Databases that belong to the system: nobody enters them, and nothing of a user is in them.
+const SYSTEM_DATABASES: [&str; 4] = ["padb_harvest", "template0", "template1", "sys:internal"];
+
+/// The look-ups of a section, by their names.
+struct LookUps(Vec<Statement>);
+
+impl LookUps {
+    fn of(section: Section, parameters: &Parameters) -> Result<Self, Error> {
+        Ok(Self(statements(section, parameters)?))
+    }
+
+    async fn rows(&self, session: &Session, name: &str) -> Result<Vec<Row>, StatementError> {
+        let statement = self.0.iter().find(|statement| statement.name() == name);
+        session.query(statement.expect("the section holds the look-up")).await
+    }
+
+    /// A look-up that the server may refuse without harm: then it can't be told.
+    async fn seen<T>(
+        &self,
+        session: &Session,
+        name: &str,
+        read: impl FnOnce(Vec<Row>) -> T,
+    ) -> Result<Seen<T>, StatementError> {
+        match self.rows(session, name).await {
+            Ok(rows) => Ok(Seen::Yes(read(rows))),
+            Err(error) if error.definitely_refused() => Ok(Seen::No(error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What the warehouse as a whole is.
+pub async fn warehouse(session: &Session) -> Result<WarehouseFacts, Error> {
+    let look = LookUps::of(Section::LookAtWarehouse, &Parameters::new())?;
+    let version = look.rows(session, "read-version").await?.first().map(|row| row.text(0).to_owned());
+    let account = look.rows(session, "read-own-account").await?;
+    let account = account.first().map_or_else(
+        || Err(Error::waiting("StatementFailed", "the server doesn't list the user who asks in pg_user")),
+        |row| {
+            Ok(Account {
+                name: row.text(0).to_owned(),
+                superuser: row.text(1) == "1",
+                may_create_databases: row.text(2) == "1",
+            })
+        },
+    )?;
+    let pairs = |rows: Vec<Row>| -> BTreeMap<String, String> {
+        rows.iter().map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect()
+    };
+    let users = pairs(look.rows(session, "read-users").await?);
+    let mut databases = pairs(look.rows(session, "read-databases").await?);
+    databases.retain(|name, _| !SYSTEM_DATABASES.contains(&name.as_str()));
+    let case_sensitive_identifiers = look
+        .seen(session, "read-case-sensitivity", |rows| {
+            rows.first().is_some_and(|row| matches!(row.text(0), "on" | "true"))
+        })
+        .await?;
+    let roles = LookUps::of(Section::LookAtRoles, &Parameters::new())?
+        .seen(session, "read-roles", |rows| rows.iter().map(|row| row.text(0).to_owned()).collect())
+        .await?;
+    // A superuser needs no privileges, and a look-up less is a round trip less.
+    let held = if account.superuser { Seen::Yes(BTreeSet::new()) } else { held(session, &account.name).await? };
+    Ok(WarehouseFacts {
+        version: version.unwrap_or_default(),
+        account,
+        users,
+        databases,
+        roles,
+        held,
+        case_sensitive_identifiers,
+    })
+}
+
+/// The roles of a user, through other roles too, and the system privileges that they carry.
+async fn held(session: &Session, user: &str) -> Result<Seen<BTreeSet<String>>, Error> {
+    let look = LookUps::of(Section::LookAtPrivileges, &Parameters::new().text("admin_name", user))?;
+    let texts = |rows: Vec<Row>| -> Vec<(String, String)> {
+        rows.iter().map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect()
+    };
+    let own = look.seen(session, "read-own-roles", texts).await?;
+    let nested = look.seen(session, "read-nested-roles", texts).await?;
+    let privileges = look.seen(session, "read-system-privileges", texts).await?;
+    let (own, nested, privileges) = match (own, nested, privileges) {
+        (Seen::Yes(own), Seen::Yes(nested), Seen::Yes(privileges)) => (own, nested, privileges),
+        (Seen::No(why), ..) | (_, Seen::No(why), _) | (.., Seen::No(why)) => return Ok(Seen::No(why)),
+    };
+    let mut held: BTreeSet<String> = own.into_iter().map(|(role, _)| role).collect();
+    loop {
+        let more: Vec<_> = nested
+            .iter()
+            .filter(|(role, granted)| held.contains(role) && !held.contains(granted))
+            .map(|(_, granted)| granted.clone())
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        held.extend(more);
+    }
+    let carried: Vec<_> =
+        privileges.into_iter().filter(|(_, role)| held.contains(role)).map(|(privilege, _)| privilege).collect();
+    held.extend(carried.into_iter().map(|privilege| privilege.to_uppercase()));
+    Ok(Seen::Yes(held))
+}
+
+/// What is in the database that the session is connected to.
+pub async fn contents(session: &Session) -> Result<Contents, Error> {
+    let look = LookUps::of(Section::LookAtContents, &Parameters::new())?;
+    let text = |row: &Row, column: usize| row.text(column).to_owned();
+    Ok(Contents {
+        schemas: look
+            .rows(session, "read-schemas")
+            .await?
+            .iter()
+            .map(|row| Schema { name: text(row, 0), owner: text(row, 1), acl: Acl::parse(row.text(2)) })
+            .collect(),
+        relations: look
+            .rows(session, "read-relations")
+            .await?
+            .iter()
+            .map(|row| Relation {
+                schema: text(row, 0),
+                name: text(row, 1),
+                owner: text(row, 3),
+                acl: Acl::parse(row.text(4)),
+            })
+            .collect(),
+        routines: look
+            .rows(session, "read-routines")
+            .await?
+            .iter()
+            .map(|row| Routine {
+                schema: text(row, 0),
+                name: text(row, 1),
+                owner: text(row, 2),
+                acl: Acl::parse(row.text(3)),
+            })
+            .collect(),
+        default_privileges: look
+            .rows(session, "read-default-privileges")
+            .await?
+            .iter()
+            .map(|row| DefaultPrivileges { owner: text(row, 0), acl: Acl::parse(row.text(1)) })
+            .collect(),
+    })
+}
+
+/// The row of the registry; an error's text where it isn't exactly one that can be read.
+pub async fn registry(session: &Session) -> Result<Result<Registry, String>, Error> {
+    let look = LookUps::of(Section::LookAtRegistry, &Parameters::new())?;
+    let rows = match look.rows(session, "read-registry").await {
+        Ok(rows) => rows,
+        Err(error) if error.definitely_refused() => return Ok(Err(error.to_string())),
+        Err(error) => return Err(error.into()),
+    };
+    let [row] = rows.as_slice() else {
+        return Ok(Err(format!("the registry has {} rows instead of one", rows.len())));
+    };
+    let number = |column| row.text(column).parse::<i64>().map_err(|_| "the registry has a malformed number".to_owned());
+    let state = match row.text(1) {
+        "applying" => RegistryState::Applying,
+        "complete" => RegistryState::Complete,
+        "deleting" => RegistryState::Deleting,
+        other => return Ok(Err(format!("the registry has the unknown state `{other}`"))),
+    };
+    Ok(number(2).and_then(|fencing_counter| {
+        Ok(Registry {
+            integration_uid: row.text(0).to_owned(),
+            state,
+            fencing_counter,
+            schema_version: number(3)?,
+            applied_hash: row.text(7).to_owned(),
+            system_account: row.text(5).to_owned(),
+        })
+    }))
+}
+
+/// What others may do with each database: names of the databases whose privileges name a user, and of
+/// those that the user owns.
+pub async fn database_ties(session: &Session, user: &str, id: &str) -> Result<BTreeMap<String, String>, Error> {
+    let look = LookUps::of(Section::LookAtDatabaseAcls, &Parameters::new())?;
+    let rows = look.rows(session, "read-database-acls").await?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| {
+            let database = row.text(0).to_owned();
+            if row.text(1) == id {
+                Some((database.clone(), format!("{user} owns the database {database}")))
+            } else if Acl::parse(row.text(2)).names(user) {
+                Some((database.clone(), format!("{user} has privileges on the database {database}")))
+            } else {
+                None
+            }
+        })
+        .collect())
+}
+
+/// What the periodic validation looks at, as the system account.
+pub async fn watched(session: &Session, registry: Registry, database: &str) -> Result<Watched, Error> {
+    let look = LookUps::of(Section::LookAtSettings, &Parameters::new())?;
+    let collation = look
+        .seen(session, "read-collation", |rows| rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default())
+        .await?;
+    let levels = look
+        .seen(session, "read-isolation", |rows| {
+            rows.iter().find(|row| row.text(0) == database).map(|row| row.text(1).to_owned()).unwrap_or_default()
+        })
+        .await?;
+    Ok(Watched { registry, contents: contents(session).await?, collation, isolation: isolation(levels) })
+}
+
+/// `datconfig` of `pg_database_info`: 1 is SNAPSHOT, 2 is SERIALIZABLE.
+/// <https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_DATABASE.html>
+fn isolation(configuration: Seen<String>) -> Seen<String> {
+    let configuration = match configuration {
+        Seen::Yes(configuration) => configuration,
+        Seen::No(why) => return Seen::No(why),
+    };
+    let level = configuration.split('|').find_map(|setting| setting.strip_prefix("concurrency_model="));
+    match level {
+        Some("1") => Seen::Yes("SNAPSHOT".to_owned()),
+        Some("2") => Seen::Yes("SERIALIZABLE".to_owned()),
+        Some(other) => Seen::No(format!("the concurrency model {other} is unknown")),
+        None => Seen::No("the catalogue doesn't show it".to_owned()),
+    }
+}

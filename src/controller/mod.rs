@@ -1,0 +1,102 @@
+//! The loop: what triggers a pass, which kind of pass it is, and what is written at its end.
+//!
+//! A pass reads like this: dereference → validate → observe → plan → apply → report. Each step is a
+//! file of its own; only `lifecycle` decides.
+
+mod apply;
+mod cleanup;
+mod context;
+mod create;
+mod dereference;
+mod error;
+mod look;
+mod ownership;
+mod reconcile;
+mod resource;
+mod system_account;
+mod watch;
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::controller::{Config, Controller};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
+use kube::{Api, ResourceExt};
+use tracing::debug;
+
+pub use context::{Context, Settings};
+
+use crate::api::{CaBundleKind, RedshiftIntegration};
+use crate::telemetry::http::Readiness;
+
+type Guarded = DeserializeGuard<RedshiftIntegration>;
+
+/// Runs until the process is asked to end; passes under way are finished first.
+pub async fn run(context: Arc<Context>, readiness: Readiness) {
+    let client = &context.client;
+    let controllers: Vec<_> = if context.settings.namespaces.is_empty() {
+        vec![(Api::<Guarded>::all(client.clone()), Api::<PartialObjectMeta<Secret>>::all(client.clone()))]
+    } else {
+        context
+            .settings
+            .namespaces
+            .iter()
+            .map(|namespace| (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace)))
+            .collect()
+    }
+    .into_iter()
+    .map(|(resources, secrets)| {
+        let controller = Controller::new(resources, watcher::Config::default())
+            .with_config(Config::default().concurrency(context.settings.concurrency));
+        let store = controller.store();
+        // Metadata alone, and none of it is kept: unrelated Secrets cost nothing.
+        let mapped = store.clone();
+        let controller =
+            controller.watches(secrets, watcher::Config::default(), move |secret| referring_to(&mapped, &secret));
+        (store, controller)
+    })
+    .collect();
+    context.watch(controllers.iter().map(|(store, _)| store.clone()).collect());
+    for (store, _) in &controllers {
+        let (store, readiness) = (store.clone(), readiness.clone());
+        tokio::spawn(async move {
+            if store.wait_until_ready().await.is_ok() {
+                readiness.set();
+            }
+        });
+    }
+    join_all(controllers.into_iter().map(|(_, controller)| {
+        controller
+            .shutdown_on_signal()
+            .run(reconcile::reconcile, reconcile::on_error, context.clone())
+            .for_each(|result| async move {
+                if let Err(error) = result {
+                    debug!(%error, "a pass ended with an error");
+                }
+            })
+    }))
+    .await;
+}
+
+/// The resources that a Secret is for.
+fn referring_to(store: &Store<Guarded>, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<Guarded>> {
+    let name = secret.name_any();
+    let refers = |object: &RedshiftIntegration| {
+        let config = &object.spec.config;
+        let ca_bundle = config.tls.ca_bundle_ref.as_ref();
+        config.credentials_secret_ref.as_ref().is_some_and(|reference| reference.name == name)
+            || ca_bundle.is_some_and(|bundle| bundle.kind == CaBundleKind::Secret && bundle.name == name)
+            || system_account::name(object) == name
+    };
+    store
+        .state()
+        .iter()
+        .filter(|object| object.namespace() == secret.namespace())
+        .filter(|object| object.0.as_ref().is_ok_and(refers))
+        .map(|object| ObjectRef::from_obj(&**object))
+        .collect()
+}
