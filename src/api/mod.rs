@@ -4,6 +4,7 @@
 //! CRD's schema and so the text of `kubectl explain rsi`.
 
 pub mod conditions;
+pub mod rules;
 mod spec;
 mod status;
 
@@ -25,20 +26,26 @@ pub const ALLOWED_HOSTS_ANNOTATION: &str = "redshift-governance.dev/allowed-host
 /// Annotation that asks for a look right now; acted upon when its value changes.
 pub const REQUESTED_AT_ANNOTATION: &str = "redshift-governance.dev/requestedAt";
 
+/// The custom resource definition, with all rules.
+///
+/// # Panics
+/// If the types of this module have no schema, which a test would notice.
+#[must_use]
+pub fn crd() -> serde_json::Value {
+    use kube::CustomResourceExt;
+    let mut crd = serde_json::to_value(RedshiftIntegration::crd()).expect("a definition can be written as JSON");
+    let schema =
+        crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").expect("there is one version with a schema");
+    rules::apply(schema);
+    crd
+}
+
 /// The custom resource definition as YAML, with a line at its top that says where it is from.
 ///
 /// # Panics
-/// If the types of this module can't be written as YAML, which a test would notice.
+/// If the definition can't be written as YAML, which a test would notice.
 #[must_use]
 pub fn crd_yaml() -> String {
-    let crd = serde_json::to_value(crd()).expect("a definition can be written as JSON");
-    let yaml = serde_saphyr::to_string(&crd).expect("JSON can be written as YAML");
+    let yaml = serde_saphyr::to_string(&crd()).expect("JSON can be written as YAML");
     format!("# Generated from src/api by `make crds`. Do not edit.\n{yaml}")
-}
-
-/// The custom resource definition.
-#[must_use]
-pub fn crd() -> k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition {
-    use kube::CustomResourceExt;
-    RedshiftIntegration::crd()
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::RedshiftIntegrationStatus;
 
 /// An access-governance integration in one Amazon Redshift warehouse.
+///
+/// The operator sets up a managed database, a system account and the schemas of the integration, watches over
+/// them, and removes them when the resource is deleted. A warehouse takes one integration.
 #[derive(CustomResource, Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[kube(
     group = "redshift-governance.dev",
@@ -16,25 +19,41 @@ use super::RedshiftIntegrationStatus;
     shortname = "rsi",
     category = "redshift-governance",
     namespaced,
-    status = "RedshiftIntegrationStatus"
+    status = "RedshiftIntegrationStatus",
+    selectable = ".spec.config.host",
+    printcolumn = r#"{"name":"Phase","type":"string","jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
+    printcolumn = r#"{"name":"Host","type":"string","jsonPath":".spec.config.host"}"#,
+    printcolumn = r#"{"name":"Database","type":"string","jsonPath":".spec.config.database"}"#,
+    printcolumn = r#"{"name":"Mode","type":"string","jsonPath":".spec.config.databaseMode"}"#,
+    printcolumn = r#"{"name":"Validation","type":"string","jsonPath":".status.validationResults.status"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type=='Ready')].message"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RedshiftIntegrationSpec {
-    /// Whether the operator runs the SQL itself.
+    /// Whether the operator runs the SQL itself, with the credentials from `config.credentialsSecretRef`. With
+    /// `false` a person runs published scripts (not supported by this version). Can't be changed once something was
+    /// created.
     #[serde(default = "default_true")]
     pub auto_bootstrap: bool,
-    /// Where the warehouse is and what is set up in it.
+    /// Where the warehouse is, how to log in to it, and what is set up in it.
     pub config: IntegrationConfig,
-    /// What happens in the warehouse when the resource is deleted.
+    /// What happens in the warehouse when the resource is deleted. `Delete` removes all that the operator created, and
+    /// refuses while others' objects are in the managed database. `Retain` leaves everything as it is and keeps the
+    /// Secret with the system account's password; it can be set at any time, also while a deletion is stuck.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
-    /// Stops all work on this resource, except its deletion.
+    /// Stops all work on this resource except its deletion, until it is set to `false` again. What was set up stays as
+    /// it is.
     #[serde(default)]
     pub suspend: bool,
-    /// Mends drift while the admin Secret is there.
+    /// Whether drift in the warehouse is mended while the Secret with the credentials is there. Not supported by this
+    /// version.
     #[serde(default)]
     pub repair: bool,
-    /// How often an enabled integration is validated.
+    /// Time between two validations of an enabled integration, from `1m` to `24h`, such as `30m` or `1h30m`. Each takes
+    /// one connection, as the system account.
     #[serde(default = "default_validation_interval")]
     pub validation_interval: String,
 }
@@ -43,36 +62,44 @@ pub struct RedshiftIntegrationSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IntegrationConfig {
-    /// Host name of the warehouse.
+    /// Host name of the warehouse, without a scheme, a port or a path: for example
+    /// `analytics.abc123.us-east-1.redshift.amazonaws.com`. Can't be changed once something was created.
     pub host: String,
-    /// TCP port of the warehouse.
+    /// TCP port of the warehouse; Redshift's own default is 5439.
     #[serde(default = "default_port")]
     pub port: u16,
-    /// The managed database.
+    /// Name of the managed database, in lower case: the operator creates it and keeps the integration's schemas in it.
+    /// Can't be changed once something was created.
     pub database: String,
-    /// Whether the managed database is created or is there already.
+    /// Whether the managed database is created (`Create`) or is there already (`Existing`, for Redshift Spectrum and
+    /// single-database warehouses; not supported by this version). Can't be changed once something was created.
     #[serde(default)]
     pub database_mode: DatabaseMode,
-    /// The existing database that is connected to first.
+    /// Name of a database that exists already, in any case (it is lower-cased): the operator connects to it first and
+    /// creates the managed database from there. `dev` exists in every new warehouse.
     pub initial_database: String,
-    /// Whether users may act as other users.
+    /// Whether members of a role may query data as another user. Not supported by this version.
     #[serde(default)]
     pub impersonation: Impersonation,
-    /// The account that the operator creates and keeps using.
+    /// The database user that the operator creates, which owns the integration's schemas and is used for validation.
+    /// Its password is generated and kept in the Secret `<name of the resource>-system-account`.
     #[serde(default)]
     pub system_account: SystemAccount,
-    /// How the operator logs in to set things up.
+    /// How the operator logs in to set things up and to remove them: `userPassword`, or one of `accessKey`, `okta` and
+    /// `iam`, which are not supported by this version.
     pub authentication_type: AuthenticationType,
-    /// The Secret with the credentials.
+    /// The Secret, in the namespace of the resource, with the credentials that set things up: keys `username` and
+    /// `password` for `userPassword` and `okta`; `accessKeyId`, `secretAccessKey` and optionally `sessionToken` for
+    /// `accessKey`; none for `iam`. It is read when creating and deleting; in between it can be deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretReference>,
-    /// Okta's side of an `okta` login.
+    /// Okta's side of the login; needed for, and only allowed with, authenticationType `okta`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub okta: Option<OktaLogin>,
-    /// AWS's side of an `accessKey`, `iam` or `okta` login.
+    /// AWS's side of the login; only allowed with authenticationType `accessKey`, `iam` or `okta`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aws: Option<AwsLogin>,
-    /// How the connection is protected.
+    /// How the connection to the warehouse is protected.
     #[serde(default)]
     pub tls: Tls,
 }
@@ -91,10 +118,10 @@ pub enum DatabaseMode {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Impersonation {
-    /// Whether impersonation is set up.
+    /// Whether impersonation is set up; `false` without it. `true` is not supported by this version.
     #[serde(default)]
     pub enabled: bool,
-    /// The role whose members may impersonate.
+    /// Name of the role, in lower case, whose members may act as other users; created by the operator.
     #[serde(default = "default_impersonation_role")]
     pub role: String,
 }
@@ -103,7 +130,7 @@ pub struct Impersonation {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemAccount {
-    /// Its user name.
+    /// Name of the user, in lower case. No user or role of that name may exist.
     #[serde(default = "default_system_account")]
     pub name: String,
 }
@@ -126,7 +153,7 @@ pub enum AuthenticationType {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretReference {
-    /// Its name.
+    /// Name of the Secret, in the namespace of the resource.
     pub name: String,
 }
 
@@ -134,14 +161,14 @@ pub struct SecretReference {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OktaLogin {
-    /// Id of the application in Okta.
+    /// Id of the Amazon Redshift application in Okta, often with a slash: `0oa1abcdefgh/272`.
     pub app_id: String,
-    /// Name of the application in Okta.
+    /// Name of the Amazon Redshift application in Okta, as it stands in its embed link.
     #[serde(default = "default_okta_app_name")]
     pub app_name: String,
-    /// Host name of the Okta organisation.
+    /// Host name of the Okta organisation, such as `organization.okta.com`, without a scheme.
     pub idp_host: String,
-    /// The AWS role to take.
+    /// The AWS role to take: its full ARN, or the end of its name if only one role ends so.
     pub role: String,
 }
 
@@ -149,16 +176,16 @@ pub struct OktaLogin {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AwsLogin {
-    /// AWS region.
+    /// AWS region of the warehouse, such as `us-east-1`; taken from the host name when that is one of AWS's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Identifier of the provisioned cluster.
+    /// Identifier of the provisioned cluster; taken from the host name when that is one of AWS's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_identifier: Option<String>,
-    /// Name of the Serverless workgroup.
+    /// Name of the Redshift Serverless workgroup; taken from the host name when that is one of AWS's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workgroup: Option<String>,
-    /// The database user to log in as.
+    /// Name of the database user to get temporary credentials for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_user: Option<String>,
 }
@@ -167,13 +194,16 @@ pub struct AwsLogin {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// How much of the server's certificate is verified.
+    /// How much of the server's certificate is verified. `VerifyFull`: its chain and its name. `VerifyCa`: its chain
+    /// alone. `Require`: nothing, only encrypted. `Disable`: not even encrypted. Anything but `VerifyFull` shows as a
+    /// warning in the validation results.
     #[serde(default)]
     pub mode: TlsMode,
-    /// Certificate authorities to trust instead of the public ones.
+    /// Certificate authorities (PEM) to trust instead of the public ones; for `VerifyFull` and `VerifyCa`. AWS's own
+    /// certificates are signed by public ones: leave it out for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<CaBundleReference>,
-    /// The name expected in the certificate, where it isn't `host`.
+    /// The name expected in the server's certificate where it isn't `host`, as with a DNS alias; for `VerifyFull`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
 }
@@ -196,11 +226,11 @@ pub enum TlsMode {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaBundleReference {
-    /// Kind of the object.
+    /// Kind of the object that holds the certificates, in the namespace of the resource.
     pub kind: CaBundleKind,
-    /// Its name.
+    /// Name of the object that holds the certificates.
     pub name: String,
-    /// The key in it.
+    /// Key in the object under which the certificates stand, in PEM form.
     #[serde(default = "default_ca_bundle_key")]
     pub key: String,
 }

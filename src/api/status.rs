@@ -13,19 +13,19 @@ pub struct RedshiftIntegrationStatus {
     /// The `metadata.generation` that this status speaks of; -1 before the first look.
     #[serde(default = "not_observed")]
     pub observed_generation: i64,
-    /// Where in its life the integration is, for people.
+    /// Where in its life the integration is, for people; machines read the conditions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
     /// `Ready`, `Reconciling` and `Stalled`, for machines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// What was checked, and with what result.
+    /// What was checked in the warehouse, and with what result; a test that failed says what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_results: Option<ValidationResults>,
     /// What the operator created, or is about to, and may therefore remove.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Created>,
-    /// How far a deletion has come.
+    /// How far a deletion of the integration has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion: Option<DeletionProgress>,
     /// The value of the annotation `redshift-governance.dev/requestedAt` that was last acted upon.
@@ -67,11 +67,11 @@ pub enum Phase {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ValidationResults {
-    /// The worst of the tests' results.
+    /// The worst of the tests' results: failed, warning, passed or skipped.
     pub status: ValidationStatus,
     /// When the results last changed (RFC 3339, UTC).
     pub since: String,
-    /// One entry a test, in the order in which they run.
+    /// One entry for each test; those that don't apply are listed as skipped.
     pub validation_tests: Vec<ValidationTest>,
 }
 
@@ -79,14 +79,14 @@ pub struct ValidationResults {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ValidationTest {
-    /// Its name, `<phase>: <assertion>`.
+    /// Name of the test, in the form `<phase>: <assertion>`.
     pub name: String,
-    /// Its result.
+    /// Result of the test: passed, failed, warning or skipped.
     pub status: ValidationStatus,
     /// What was seen and, if it failed, what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The values that were seen.
+    /// The values that the test has seen, where it lists any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Vec<String>>,
 }
@@ -109,11 +109,11 @@ pub enum ValidationStatus {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Created {
-    /// Host of the warehouse, as DNS compares it.
+    /// Host of the warehouse, lower-cased and without a trailing dot.
     pub host: String,
-    /// Port of the warehouse.
+    /// TCP port of the warehouse.
     pub port: u16,
-    /// The managed database.
+    /// Name of the managed database.
     pub database: String,
     /// Whether the operator creates the managed database.
     pub database_mode: DatabaseMode,
@@ -122,7 +122,7 @@ pub struct Created {
     /// Name of the impersonation role, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impersonation_role: Option<String>,
-    /// Version of the schema in the managed database.
+    /// Version of the schemas in the managed database.
     pub schema_version: i32,
     /// SHA-256 (hex) of what was applied; absent until everything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -47,8 +47,8 @@ pub fn print(arguments: &Arguments) -> ExitCode {
 
 fn script(which: Which, file: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let object: RedshiftIntegration = serde_saphyr::from_str(&text)
-        .map_err(|error| format!("this is no RedshiftIntegration: {error}"))?;
+    let object: RedshiftIntegration =
+        serde_saphyr::from_str(&text).map_err(|error| format!("this is no RedshiftIntegration: {error}"))?;
     let wanted = validate(&object.spec).map_err(|error| error.to_string())?;
     let initial = format!("database {}, as the account that sets things up", wanted.initial_database);
     let managed = format!("database {}, as {}", wanted.database, wanted.system_account);

@@ -13,9 +13,7 @@ use super::error::Error;
 use super::system_account::{self, Place, SystemAccount};
 use super::{look, resource};
 use crate::api::{Created, DatabaseMode, DeletionProgress, Phase, RedshiftIntegration};
-use crate::lifecycle::{
-    AccountPower, Activity, Connection, Operation, Outcome, Registry, WarehouseFacts, next_status,
-};
+use crate::lifecycle::{AccountPower, Activity, Connection, Operation, Outcome, Registry, WarehouseFacts, next_status};
 use crate::redshift::{ConnectError, Credentials, Session, StatementError, Target};
 use crate::scripts::{CLAIM_USER, Fact, Parameters, SCHEMA_VERSION, Section, statements};
 

@@ -11,7 +11,9 @@ use super::system_account::{self, Found, Place, SystemAccount};
 use super::{dereference, look, resource};
 use crate::api::conditions::reasons;
 use crate::api::{DeletionPolicy, Phase, RedshiftIntegration};
-use crate::lifecycle::{Activity, ManagedDatabase, Ownership, Outcome, Recorded, Refusal, Standing, WarehouseFacts, deletion};
+use crate::lifecycle::{
+    Activity, ManagedDatabase, Outcome, Ownership, Recorded, Refusal, Standing, WarehouseFacts, deletion,
+};
 use crate::redshift::{Credentials, Endpoint, Session, Target};
 use crate::scripts::CLAIM_USER;
 
@@ -198,7 +200,8 @@ impl Cleanup<'_> {
 
     /// Without our passwords nothing can be proven to be ours. That is fine where there is nothing.
     fn refuse_without_proof(&self, facts: &WarehouseFacts, place: &Place) -> Result<(), Error> {
-        let users = [CLAIM_USER, place.system_account.as_str()].map(|user| (format!("the user {user}"), facts.users.contains_key(user)));
+        let users = [CLAIM_USER, place.system_account.as_str()]
+            .map(|user| (format!("the user {user}"), facts.users.contains_key(user)));
         let database = (format!("the database {}", place.database), facts.databases.contains_key(&place.database));
         let there: Vec<_> =
             users.into_iter().chain([database]).filter(|(_, is_there)| *is_there).map(|(what, _)| what).collect();

@@ -13,7 +13,6 @@ use crate::redshift::{Credentials, Endpoint, HostPattern, Target, TlsSettings};
 pub struct AdminSecret {
     /// User and password.
     pub credentials: Credentials,
-
 }
 
 fn namespace(object: &RedshiftIntegration) -> String {

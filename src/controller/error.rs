@@ -58,8 +58,7 @@ impl Error {
 
     /// How it shows in status.
     pub fn failure(&self) -> Failure {
-        let failure =
-            |reason, category| Failure { reason, message: self.to_string(), category };
+        let failure = |reason, category| Failure { reason, message: self.to_string(), category };
         match self {
             Self::Stopped(stopped) => stopped.clone(),
             Self::Connect(error) => failure(error.reason(), error.category()),

@@ -70,14 +70,13 @@ pub async fn run(context: Arc<Context>, readiness: Readiness) {
         });
     }
     join_all(controllers.into_iter().map(|(_, controller)| {
-        controller
-            .shutdown_on_signal()
-            .run(reconcile::reconcile, reconcile::on_error, context.clone())
-            .for_each(|result| async move {
+        controller.shutdown_on_signal().run(reconcile::reconcile, reconcile::on_error, context.clone()).for_each(
+            |result| async move {
                 if let Err(error) = result {
                     debug!(%error, "a pass ended with an error");
                 }
-            })
+            },
+        )
     }))
     .await;
 }

@@ -6,7 +6,7 @@ use super::look;
 use super::system_account::{Place, SystemAccount};
 use crate::lifecycle::{ManagedDatabase, Ownership, Standing, WarehouseFacts};
 use crate::redshift::{ConnectError, Connector, Credentials, Session, Target};
-use crate::scripts::{CLAIM_USER, Section, Parameters, statements};
+use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
 
 /// What is needed to find out.
 pub struct Search<'a> {

@@ -76,4 +76,3 @@ pub async fn write_status(
 pub fn has_finalizer(object: &RedshiftIntegration) -> bool {
     object.finalizers().iter().any(|name| name == FINALIZER)
 }
-

@@ -154,7 +154,8 @@ pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place)
         ..Secret::default()
     };
     let made =
-        bounded("create the system account's Secret", api(client, object).create(&PostParams::default(), &secret)).await;
+        bounded("create the system account's Secret", api(client, object).create(&PostParams::default(), &secret))
+            .await;
     match made {
         Ok(made) => {
             Ok(SystemAccount { place, password, claim_password, ids: None, uid: made.uid().unwrap_or_default() })

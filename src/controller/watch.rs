@@ -37,12 +37,7 @@ pub async fn look(
 }
 
 /// Validates an integration that was enabled before.
-pub async fn run(
-    context: &Context,
-    object: RedshiftIntegration,
-    wanted: &Wanted,
-    account: &SystemAccount,
-) -> Finished {
+pub async fn run(context: &Context, object: RedshiftIntegration, wanted: &Wanted, account: &SystemAccount) -> Finished {
     let outcome = match validate(context, &object, wanted, account).await {
         Ok(watched) => report(&object, wanted, &watched),
         Err((error, tests)) => {

@@ -254,9 +254,7 @@ fn account_is_absent(wanted: &Wanted, facts: &WarehouseFacts, ownership: &Owners
                  spec.config.systemAccount.name, or drop the user if it is not needed"
             ),
         ),
-        Standing::Unproven(why) => {
-            warning(ACCOUNT_ABSENT, format!("whose the user {account} is can't be told: {why}"))
-        }
+        Standing::Unproven(why) => warning(ACCOUNT_ABSENT, format!("whose the user {account} is can't be told: {why}")),
     }
 }
 

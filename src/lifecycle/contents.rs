@@ -202,20 +202,15 @@ impl Contents {
                 None
             }
         };
-        let schemas =
-            self.schemas.iter().filter_map(|s| tie(format!("schema {}", s.name), &s.owner, &s.acl));
-        let relations = self
-            .relations
-            .iter()
-            .filter_map(|r| tie(format!("relation {}.{}", r.schema, r.name), &r.owner, &r.acl));
+        let schemas = self.schemas.iter().filter_map(|s| tie(format!("schema {}", s.name), &s.owner, &s.acl));
+        let relations =
+            self.relations.iter().filter_map(|r| tie(format!("relation {}.{}", r.schema, r.name), &r.owner, &r.acl));
         let routines = self
             .routines
             .iter()
             .filter_map(|r| tie(format!("function or procedure {}.{}", r.schema, r.name), &r.owner, &r.acl));
-        let defaults = self
-            .default_privileges
-            .iter()
-            .filter_map(|d| tie("default privileges".to_owned(), &d.owner, &d.acl));
+        let defaults =
+            self.default_privileges.iter().filter_map(|d| tie("default privileges".to_owned(), &d.owner, &d.acl));
         let mut ties: Vec<_> = schemas.chain(relations).chain(routines).chain(defaults).collect();
         ties.sort();
         ties.dedup();

@@ -122,11 +122,9 @@ pub fn creation(recorded: Recorded, ownership: &Ownership) -> Result<CreationPla
         ]),
         // The grants say the same however often they are run, and nobody can have changed them on
         // purpose before the integration was ever enabled.
-        ManagedDatabase::Empty => operations.extend([
-            initial(Section::DatabaseGrants),
-            managed(Section::Registry),
-            managed(Section::Objects),
-        ]),
+        ManagedDatabase::Empty => {
+            operations.extend([initial(Section::DatabaseGrants), managed(Section::Registry), managed(Section::Objects)])
+        }
         ManagedDatabase::Registered(registry) => {
             fencing_counter = registry.fencing_counter;
             match registry.state {
@@ -154,11 +152,7 @@ pub fn creation(recorded: Recorded, ownership: &Ownership) -> Result<CreationPla
 ///
 /// What isn't proven ours isn't touched. The claim goes last: while it is there, nobody else can take
 /// the warehouse.
-pub fn deletion(
-    recorded: Recorded,
-    ownership: &Ownership,
-    obstacles: Vec<String>,
-) -> Result<DeletionPlan, Refusal> {
+pub fn deletion(recorded: Recorded, ownership: &Ownership, obstacles: Vec<String>) -> Result<DeletionPlan, Refusal> {
     if let Some(why) = ownership.unproven() {
         return Err(Refusal::Unproven(why.to_owned()));
     }

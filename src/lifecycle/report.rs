@@ -71,13 +71,10 @@ pub fn next_status(
     };
     let ready = match outcome.ready {
         Some(ready) => set(types::READY, if ready { "True" } else { "False" }, reason, &message),
-        None => before
-            .conditions
-            .iter()
-            .find(|condition| condition.type_ == types::READY)
-            .map_or_else(|| set(types::READY, "False", reason, &message), |old| {
-                set(types::READY, &old.status, &old.reason, &old.message)
-            }),
+        None => before.conditions.iter().find(|condition| condition.type_ == types::READY).map_or_else(
+            || set(types::READY, "False", reason, &message),
+            |old| set(types::READY, &old.status, &old.reason, &old.message),
+        ),
     };
     let stalled = matches!(&outcome.activity, Activity::Stopped(failure) if failure.category == Category::Permanent);
     let working = !stalled && !matches!(outcome.activity, Activity::Settled | Activity::Suspended);

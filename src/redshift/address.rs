@@ -99,7 +99,9 @@ impl AddressPolicy {
 /// Loopback, link-local (with the metadata service in it) and addresses that are no host's.
 fn is_local(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast(),
+        IpAddr::V4(v4) => {
+            v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()
+        }
         IpAddr::V6(v6) => {
             // fd00:ec2::254 is AWS's metadata service in IPv6.
             v6.is_loopback()
@@ -124,9 +126,16 @@ mod tests {
     #[test]
     fn without_a_list_the_machine_itself_and_its_link_are_out_of_reach() {
         let policy = policy(&[]);
-        for address in
-            ["127.0.0.1", "169.254.169.254", "::1", "fe80::1", "0.0.0.0", "::ffff:127.0.0.1", "fd00:ec2::254", "224.0.0.1"]
-        {
+        for address in [
+            "127.0.0.1",
+            "169.254.169.254",
+            "::1",
+            "fe80::1",
+            "0.0.0.0",
+            "::ffff:127.0.0.1",
+            "fd00:ec2::254",
+            "224.0.0.1",
+        ] {
             assert!(!policy.allows("warehouse.example.com", address.parse().unwrap()), "{address}");
         }
         assert!(policy.allows("warehouse.example.com", "10.0.0.7".parse().unwrap()));

@@ -64,7 +64,12 @@ impl Connector {
     }
 
     /// Logs in. There is no pool: a connection lives for one pass.
-    pub async fn connect(&self, target: &Target, credentials: &Credentials, database: &str) -> Result<Session, ConnectError> {
+    pub async fn connect(
+        &self,
+        target: &Target,
+        credentials: &Credentials,
+        database: &str,
+    ) -> Result<Session, ConnectError> {
         let span = info_span!("connect", endpoint = %target.endpoint, database, user = credentials.user);
         let attempt = self.attempt(target, credentials, database).instrument(span.clone());
         let result = tokio::time::timeout(self.deadlines.connect, attempt).await.unwrap_or_else(|_| {
@@ -82,7 +87,12 @@ impl Connector {
         result
     }
 
-    async fn attempt(&self, target: &Target, credentials: &Credentials, database: &str) -> Result<Session, ConnectError> {
+    async fn attempt(
+        &self,
+        target: &Target,
+        credentials: &Credentials,
+        database: &str,
+    ) -> Result<Session, ConnectError> {
         let tls = target.tls.connector(target.endpoint.host())?;
         let stream = self.reach(&target.endpoint).await?;
         let mut config = Config::new();

@@ -15,9 +15,7 @@ pub enum Category {
 #[derive(Debug, Error)]
 pub enum ConnectError {
     /// The operator's settings don't allow it.
-    #[error(
-        "the operator may not connect to {host} at {address}; its administrator can allow it with --allowed-hosts"
-    )]
+    #[error("the operator may not connect to {host} at {address}; its administrator can allow it with --allowed-hosts")]
     HostForbidden {
         /// The host's name.
         host: String,
@@ -84,9 +82,7 @@ pub enum ConnectError {
     #[error("the server takes no more connections: {0}")]
     TooManyConnections(String),
     /// The password would go over the wire in the clear.
-    #[error(
-        "the server asks for the password in the clear, and gets it only under spec.config.tls.mode VerifyFull"
-    )]
+    #[error("the server asks for the password in the clear, and gets it only under spec.config.tls.mode VerifyFull")]
     ClearPasswordRefused,
     /// The password is stored in a form that generic drivers can't use.
     #[error(
@@ -221,7 +217,11 @@ impl StatementError {
             StatementFailure::Refused { sqlstate, message } => {
                 // Class 53: no resources. 57: shut down or cancelled. 58: the system failed. 55006: in use.
                 let transient_class = ["53", "57", "58"].iter().any(|class| sqlstate.starts_with(class));
-                if transient_class || sqlstate == "55006" || self.is_conflict() || message.contains("canceled on user's request") {
+                if transient_class
+                    || sqlstate == "55006"
+                    || self.is_conflict()
+                    || message.contains("canceled on user's request")
+                {
                     Category::Transient
                 } else {
                     Category::Permanent

@@ -35,12 +35,7 @@ impl Row {
 }
 
 impl Session {
-    pub(super) fn new<S, T>(
-        client: Client,
-        connection: Connection<S, T>,
-        deadline: Duration,
-        metrics: Metrics,
-    ) -> Self
+    pub(super) fn new<S, T>(client: Client, connection: Connection<S, T>, deadline: Duration, metrics: Metrics) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -73,7 +73,8 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let families = Families::default();
-        let durations = Family::new_with_constructor((|| Histogram::new(exponential_buckets(0.005, 2.0, 14))) as fn() -> Histogram);
+        let durations =
+            Family::new_with_constructor((|| Histogram::new(exponential_buckets(0.005, 2.0, 14))) as fn() -> Histogram);
         let statement_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 16));
         let mut registry = Registry::default();
         registry.register(

@@ -36,9 +36,15 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/health", get(|| async { "ok" }))
         .route("/ca", get(|State(shared): State<Arc<Shared>>| async move { shared.ca_pem.clone() }))
-        .route("/journal", get(journal).delete(|State(shared): State<Arc<Shared>>| async move { shared.journal.clear() }))
+        .route(
+            "/journal",
+            get(journal).delete(|State(shared): State<Arc<Shared>>| async move { shared.journal.clear() }),
+        )
         .route("/connections", get(connections))
-        .route("/faults", get(faults).post(set).delete(|State(shared): State<Arc<Shared>>| async move { shared.faults.clear() }))
+        .route(
+            "/faults",
+            get(faults).post(set).delete(|State(shared): State<Arc<Shared>>| async move { shared.faults.clear() }),
+        )
         .route("/release", post(|State(shared): State<Arc<Shared>>| async move { shared.faults.release() }))
         .route("/away", post(|State(shared): State<Arc<Shared>>| async move { shared.set_away(true) }))
         .route("/back", post(|State(shared): State<Arc<Shared>>| async move { shared.set_away(false) }))

@@ -188,7 +188,9 @@ impl Faults {
     /// The fault that fires at a statement.
     pub(crate) fn at_statement(&self, user: &str, text: &str) -> Option<Action> {
         self.fire(|fault| {
-            !fault.action.is_for_logins() && fault.contains.as_ref().is_none_or(|part| text.contains(part.as_str())) && fault.user.as_ref().is_none_or(|name| name == user)
+            !fault.action.is_for_logins()
+                && fault.contains.as_ref().is_none_or(|part| text.contains(part.as_str()))
+                && fault.user.as_ref().is_none_or(|name| name == user)
         })
     }
 

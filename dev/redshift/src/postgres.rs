@@ -64,7 +64,8 @@ impl Postgres {
         if admin != ADMIN_USER {
             client.batch_execute(&format!("ALTER ROLE {ADMIN_USER} RENAME TO {}", quoted(&admin))).await?;
         }
-        let set = format!("ALTER ROLE {} PASSWORD '{}'", quoted(&admin), password.replace('\\', "\\\\").replace('\'', "''"));
+        let set =
+            format!("ALTER ROLE {} PASSWORD '{}'", quoted(&admin), password.replace('\\', "\\\\").replace('\'', "''"));
         client.batch_execute(&set).await?;
         Ok(server)
     }
@@ -160,7 +161,8 @@ fn working_folder() -> anyhow::Result<TempDir> {
     const PREFIX: &str = "redshift-stand-in-";
     for entry in fs::read_dir(std::env::temp_dir())?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()).and_then(|pid| pid.parse::<u32>().ok());
+        let owner =
+            name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()).and_then(|pid| pid.parse::<u32>().ok());
         if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
             // The server in it got its signal when its starter died; what it may still write doesn't matter.
             let _ = fs::remove_dir_all(entry.path());
@@ -184,10 +186,18 @@ fn template(programs: &Path) -> anyhow::Result<PathBuf> {
     if template.is_dir() {
         return Ok(template);
     }
+    // One makes it, others wait for it.
+    let lock = fs::File::create(cache.join("postgres.lock"))?;
+    lock.lock()?;
+    if template.is_dir() {
+        return Ok(template);
+    }
     tracing::info!("making the template of the warehouse, a few seconds, once");
     let folder = working_folder()?;
     let data = folder.path().join("data");
-    run(as_postgres(&programs.join("initdb"))?.args(["-U", INTERNAL_USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N", "-D"]).arg(&data))?;
+    run(as_postgres(&programs.join("initdb"))?
+        .args(["-U", INTERNAL_USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N", "-D"])
+        .arg(&data))?;
     fs::write(data.join("pg_hba.conf"), format!("local all {INTERNAL_USER} trust\nlocal all all md5\n"))?;
     let server = launch(programs, folder)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -207,13 +217,17 @@ fn template(programs: &Path) -> anyhow::Result<PathBuf> {
     // The folder outlives its server: it becomes the template.
     let data = server.folder.path().join("data");
     let _ = server.end.send(());
-    server.ended.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(Duration::from_secs(30)).context("the server doesn't end")?;
+    server
+        .ended
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .recv_timeout(Duration::from_secs(30))
+        .context("the server doesn't end")?;
     let half_way = cache.join(format!("postgres-making-{}", std::process::id()));
+    // What a run left behind that was ended in the middle.
+    let _ = fs::remove_dir_all(&half_way);
     run(Command::new("cp").arg("-a").arg(&data).arg(&half_way))?;
-    if fs::rename(&half_way, &template).is_err() {
-        // Somebody else was quicker.
-        fs::remove_dir_all(&half_way)?;
-    }
+    fs::rename(&half_way, &template)?;
     Ok(template)
 }
 

@@ -36,7 +36,8 @@ async fn first(client: &tokio_postgres::Client, sql: &str) -> anyhow::Result<Opt
 
 async fn holds(client: &tokio_postgres::Client, user: &str, privilege: &str) -> anyhow::Result<bool> {
     let role = literal(&format!("privilege:{privilege}"));
-    Ok(first(client, &format!("SELECT pg_has_role({}, {role}, 'member')", literal(user))).await?.as_deref() == Some("t"))
+    Ok(first(client, &format!("SELECT pg_has_role({}, {role}, 'member')", literal(user))).await?.as_deref()
+        == Some("t"))
 }
 
 /// Does something that needs a system privilege, if the user holds it through roles.
@@ -93,7 +94,11 @@ pub(crate) async fn drop_users(
             return Ok(refuse("42704", format!("user \"{name}\" does not exist"), DROP_USER));
         };
         if let Some(reason) = obstacle(&client, &id).await? {
-            return Ok(refuse("55006", format!("user \"{name}\" cannot be dropped because the user {reason}"), DROP_USER));
+            return Ok(refuse(
+                "55006",
+                format!("user \"{name}\" cannot be dropped because the user {reason}"),
+                DROP_USER,
+            ));
         }
         forget_elsewhere(postgres, database, name).await?;
         if let Err(error) = client.batch_execute(&format!("DROP ROLE {}", quoted(name))).await {
@@ -106,7 +111,11 @@ pub(crate) async fn drop_users(
 /// What stands in the way in the current database, and among what all databases share.
 async fn obstacle(client: &tokio_postgres::Client, id: &str) -> anyhow::Result<Option<&'static str>> {
     let here = "dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))";
-    let depends = |kind: &str| format!("SELECT 1 FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = {id} AND {kind} AND {here}");
+    let depends = |kind: &str| {
+        format!(
+            "SELECT 1 FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = {id} AND {kind} AND {here}"
+        )
+    };
     if first(client, &depends("deptype = 'o'")).await?.is_some() {
         return Ok(Some("owns some object"));
     }
@@ -118,7 +127,9 @@ async fn obstacle(client: &tokio_postgres::Client, id: &str) -> anyhow::Result<O
 
 async fn forget_elsewhere(postgres: &Postgres, database: &str, name: &str) -> anyhow::Result<()> {
     let client = postgres.client(database).await?;
-    let others = client.simple_query("SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database()").await?;
+    let others = client
+        .simple_query("SELECT datname FROM pg_database WHERE datallowconn AND datname <> current_database()")
+        .await?;
     client.batch_execute("DO $$ BEGIN CREATE ROLE unknown; EXCEPTION WHEN OTHERS THEN NULL; END $$").await?;
     for message in &others {
         if let SimpleQueryMessage::Row(row) = message {

@@ -103,7 +103,8 @@ impl Startup {
             80_877_104 => Ok(Some(Self::Gss)),
             80_877_102 => Ok(Some(Self::Cancel([&head[..], &rest].concat()))),
             196_608 => {
-                let texts: Vec<_> = rest.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+                let texts: Vec<_> =
+                    rest.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned()).collect();
                 let pairs = texts.chunks(2).filter(|pair| pair.len() == 2 && !pair[0].is_empty());
                 Ok(Some(Self::Session(pairs.map(|pair| (pair[0].clone(), pair[1].clone())).collect())))
             }

@@ -23,13 +23,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// Parameters that AWS's drivers send and Redshift knows, but `PostgreSQL` doesn't.
 const REDSHIFT_PARAMETERS: &[&str] = &[
-    "client_protocol_version", "driver_version", "os_version", "driver_discovery_version", "plugin_name",
-    "idp_type", "provider_name",
+    "client_protocol_version",
+    "driver_version",
+    "os_version",
+    "driver_discovery_version",
+    "plugin_name",
+    "idp_type",
+    "provider_name",
 ];
 
 /// Parameters that are passed on.
 const KNOWN_PARAMETERS: &[&str] = &[
-    "user", "database", "client_encoding", "application_name", "datestyle", "timezone", "options", "replication",
+    "user",
+    "database",
+    "client_encoding",
+    "application_name",
+    "datestyle",
+    "timezone",
+    "options",
+    "replication",
     "extra_float_digits",
 ];
 
@@ -80,7 +92,9 @@ async fn begin(
         Frame::error(sqlstate, message, None).bytes()
     };
     if shared.require_tls && !encrypted {
-        let message = format!("no pg_hba.conf entry for host \"::ffff:127.0.0.1\", user \"{user}\", database \"{database}\", SSL off");
+        let message = format!(
+            "no pg_hba.conf entry for host \"::ffff:127.0.0.1\", user \"{user}\", database \"{database}\", SSL off"
+        );
         stream.write_all(&refuse("28000", &message)).await?;
         return Ok(());
     }
@@ -127,7 +141,9 @@ async fn begin(
     passed.push(("database".to_owned(), database.clone()));
     let mut server = UnixStream::connect(shared.postgres.socket()).await.context("PostgreSQL is gone")?;
     server.write_all(&Startup::packet(&passed)).await?;
-    let Some(superuser) = log_in(&shared, &mut stream, &mut server, session, &database, &user).await? else { return Ok(()) };
+    let Some(superuser) = log_in(&shared, &mut stream, &mut server, session, &database, &user).await? else {
+        return Ok(());
+    };
     shared.open.fetch_add(1, Ordering::Relaxed);
     let (to_us, from_client) = mpsc::channel(16);
     let (to_us_too, from_server) = mpsc::channel(16);
@@ -292,7 +308,9 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
                 self.refusals.push(refusal);
                 ("THIS IS REFUSED".to_owned(), "refused", Some(page))
             }
-            Verdict::Rewrite { .. } | Verdict::DropUsers { .. } | Verdict::Privileged { .. } => (text.clone(), "sent", None),
+            Verdict::Rewrite { .. } | Verdict::DropUsers { .. } | Verdict::Privileged { .. } => {
+                (text.clone(), "sent", None)
+            }
         };
         self.journal(&text, Vec::new(), outcome, page);
         let body = [name.as_bytes(), &[0], sql.as_bytes(), &[0], types].concat();
@@ -323,7 +341,15 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
             let text = &message[span.clone()];
             let verdict = match judge(text, &self.context) {
                 Verdict::DropUsers { names, if_exists, privileged } => {
-                    privileged::drop_users(&self.shared.postgres, &self.database, &self.context.user, &names, if_exists, privileged).await?
+                    privileged::drop_users(
+                        &self.shared.postgres,
+                        &self.database,
+                        &self.context.user,
+                        &names,
+                        if_exists,
+                        privileged,
+                    )
+                    .await?
                 }
                 Verdict::Privileged { privilege, sql } => {
                     privileged::run(&self.shared.postgres, &self.database, &self.context.user, privilege, &sql).await?
@@ -341,7 +367,11 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
             }
             sql.push_str("; ");
         }
-        let body = if spans.len() == 1 && notes.is_empty() && hidden == 0 && sql.trim_end_matches("; ") == &message[spans[0].clone()] {
+        let body = if spans.len() == 1
+            && notes.is_empty()
+            && hidden == 0
+            && sql.trim_end_matches("; ") == &message[spans[0].clone()]
+        {
             frame.clone()
         } else {
             Frame::new(b'Q', [sql.as_bytes(), &[0]].concat())
@@ -444,7 +474,13 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     }
 
     /// Passes the answers to a message on, or swallows them. COPY is not spoken here.
-    async fn pass_on(&mut self, message: &str, notes: Vec<String>, hidden: usize, send: bool) -> anyhow::Result<Answered> {
+    async fn pass_on(
+        &mut self,
+        message: &str,
+        notes: Vec<String>,
+        hidden: usize,
+        send: bool,
+    ) -> anyhow::Result<Answered> {
         for answer in self.collect(message, notes, hidden).await? {
             if send {
                 self.client.write_all(&answer.bytes()).await?;

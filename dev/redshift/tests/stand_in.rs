@@ -58,7 +58,11 @@ async fn it_says_that_it_is_redshift_and_starts_as_a_new_cluster_does() {
     let client = admin(&stand_in, "DEV").await;
     let version = value(&client, "SELECT version()").await;
     assert!(version.starts_with("PostgreSQL 8.0.2 ") && version.contains("Redshift 1.0."), "{version}");
-    let databases = value(&client, "SELECT listagg_of.names FROM (SELECT count(*) AS names FROM svv_redshift_databases) listagg_of").await;
+    let databases = value(
+        &client,
+        "SELECT listagg_of.names FROM (SELECT count(*) AS names FROM svv_redshift_databases) listagg_of",
+    )
+    .await;
     assert_eq!(databases, "2");
 }
 
@@ -168,7 +172,10 @@ async fn dropping_a_user_looks_into_the_current_database_alone() {
     elsewhere.batch_execute("CREATE TABLE there (a INTEGER)").await.unwrap();
     elsewhere.batch_execute("ALTER TABLE there OWNER TO leaver").await.unwrap();
     client.batch_execute("DROP USER leaver").await.unwrap();
-    assert_eq!(value(&elsewhere, "SELECT count(*) FROM pg_tables WHERE tablename = 'there' AND tableowner = 'unknown'").await, "1");
+    assert_eq!(
+        value(&elsewhere, "SELECT count(*) FROM pg_tables WHERE tablename = 'there' AND tableowner = 'unknown'").await,
+        "1"
+    );
 }
 
 #[tokio::test]
@@ -192,7 +199,9 @@ async fn system_privileges_work_through_roles() {
 async fn faults_fire_where_they_are_set() {
     let stand_in = start().await;
     let client = admin(&stand_in, "dev").await;
-    stand_in.faults().set(Fault::new(Action::Refuse { sqlstate: "XX000".into(), message: "on order".into() }).at("SELECT").nth(2));
+    stand_in
+        .faults()
+        .set(Fault::new(Action::Refuse { sqlstate: "XX000".into(), message: "on order".into() }).at("SELECT").nth(2));
     assert_eq!(code(&client, "SELECT 1").await, "ok");
     assert_eq!(code(&client, "SELECT 1").await, "XX000");
     assert_eq!(code(&client, "SELECT 1").await, "ok");
@@ -263,7 +272,9 @@ async fn the_journal_tells_who_did_what_where() {
     client.batch_execute("SELECT 7").await.unwrap();
     let entries = stand_in.journal().since(0);
     assert_eq!(entries[0].event, Event::Login { refused: None });
-    assert!(matches!(&entries[1].event, Event::Statement { text, outcome, .. } if text == "SELECT 7" && outcome == "ok"));
+    assert!(
+        matches!(&entries[1].event, Event::Statement { text, outcome, .. } if text == "SELECT 7" && outcome == "ok")
+    );
     assert_eq!((entries[1].user.as_str(), entries[1].database.as_str()), ("awsuser", "dev"));
     assert_eq!(stand_in.connections(), (1, 1));
 }
@@ -283,13 +294,21 @@ fn its_server_ends_with_it_however_it_ends() {
         std::thread::sleep(Duration::from_millis(50));
     }
     let prefix = format!("redshift-stand-in-{}-", child.id());
-    let folder_of = || std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().map(|entry| entry.path()).find(|path| path.file_name().unwrap().to_string_lossy().starts_with(&prefix));
+    let folder_of = || {
+        std::fs::read_dir(std::env::temp_dir())
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| path.file_name().unwrap().to_string_lossy().starts_with(&prefix))
+    };
     let server = folder_of().unwrap();
-    let pid: u32 = std::fs::read_to_string(server.join("data/postmaster.pid")).unwrap().lines().next().unwrap().parse().unwrap();
+    let pid: u32 =
+        std::fs::read_to_string(server.join("data/postmaster.pid")).unwrap().lines().next().unwrap().parse().unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     while std::path::Path::new(&format!("/proc/{pid}")).exists() {
         std::thread::sleep(Duration::from_millis(50));
     }
-    std::fs::remove_dir_all(server).unwrap();
+    // The next start anywhere removes the folder; one may have been quicker.
+    let _ = std::fs::remove_dir_all(server);
 }

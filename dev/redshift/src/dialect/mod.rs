@@ -104,9 +104,9 @@ impl Statement<'_> {
 
     fn find_from(&self, from: usize, words: &[&str]) -> Option<usize> {
         let rest = self.tokens.get(from..)?;
-        let at = rest.windows(words.len().max(1)).position(|window| {
-            window.iter().zip(words).all(|(token, word)| token.is(word))
-        })?;
+        let at = rest
+            .windows(words.len().max(1))
+            .position(|window| window.iter().zip(words).all(|(token, word)| token.is(word)))?;
         Some(from + at)
     }
 

@@ -100,52 +100,256 @@ const RULES: &[Rule] = rules! {
 
 /// Functions and catalogues that Redshift doesn't have. <https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-functions.html>
 const MISSING: &[&str] = &[
-    "STRING_AGG", "ARRAY_AGG", "EVERY", "GENERATE_SERIES", "GENERATE_SUBSCRIPTS", "UNNEST", "FORMAT", "ENCODE",
-    "CONVERT_FROM", "CONVERT_TO", "OVERLAY", "QUOTE_NULLABLE", "REGEXP_MATCHES", "REGEXP_SPLIT_TO_ARRAY",
-    "REGEXP_SPLIT_TO_TABLE", "CLOCK_TIMESTAMP", "TRANSACTION_TIMESTAMP", "STATEMENT_TIMESTAMP", "PG_SLEEP", "SETSEED",
-    "WIDTH_BUCKET", "TXID_CURRENT", "GEN_RANDOM_UUID", "SHA256", "HAS_FUNCTION_PRIVILEGE", "PG_HAS_ROLE",
-    "PG_ADVISORY_LOCK", "PG_ADVISORY_XACT_LOCK", "PG_TRY_ADVISORY_LOCK", "PG_TRY_ADVISORY_XACT_LOCK", "ACLEXPLODE",
-    "ARRAY_POSITION", "JSONB_BUILD_OBJECT", "TO_JSONB", "ROW_TO_JSON", "PG_GET_FUNCTION_ARGUMENTS",
-    "PG_GET_FUNCTION_RESULT", "AGE", "LOCALTIME", "LOCALTIMESTAMP", "CURRENT_TIME",
+    "STRING_AGG",
+    "ARRAY_AGG",
+    "EVERY",
+    "GENERATE_SERIES",
+    "GENERATE_SUBSCRIPTS",
+    "UNNEST",
+    "FORMAT",
+    "ENCODE",
+    "CONVERT_FROM",
+    "CONVERT_TO",
+    "OVERLAY",
+    "QUOTE_NULLABLE",
+    "REGEXP_MATCHES",
+    "REGEXP_SPLIT_TO_ARRAY",
+    "REGEXP_SPLIT_TO_TABLE",
+    "CLOCK_TIMESTAMP",
+    "TRANSACTION_TIMESTAMP",
+    "STATEMENT_TIMESTAMP",
+    "PG_SLEEP",
+    "SETSEED",
+    "WIDTH_BUCKET",
+    "TXID_CURRENT",
+    "GEN_RANDOM_UUID",
+    "SHA256",
+    "HAS_FUNCTION_PRIVILEGE",
+    "PG_HAS_ROLE",
+    "PG_ADVISORY_LOCK",
+    "PG_ADVISORY_XACT_LOCK",
+    "PG_TRY_ADVISORY_LOCK",
+    "PG_TRY_ADVISORY_XACT_LOCK",
+    "ACLEXPLODE",
+    "ARRAY_POSITION",
+    "JSONB_BUILD_OBJECT",
+    "TO_JSONB",
+    "ROW_TO_JSON",
+    "PG_GET_FUNCTION_ARGUMENTS",
+    "PG_GET_FUNCTION_RESULT",
+    "AGE",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
+    "CURRENT_TIME",
 ];
 
 /// Catalogues of `PostgreSQL` that Redshift doesn't have.
-const MISSING_CATALOGUES: &[&str] = &["PG_ROLES", "PG_AUTHID", "PG_AUTH_MEMBERS", "PG_SEQUENCE", "PG_POLICY", "PG_SHDEPEND"];
+const MISSING_CATALOGUES: &[&str] =
+    &["PG_ROLES", "PG_AUTHID", "PG_AUTH_MEMBERS", "PG_SEQUENCE", "PG_POLICY", "PG_SHDEPEND"];
 
 /// Run on the leader node alone. <https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_functions_leader_node_only.html>
 const LEADER_ONLY: &[&str] = &[
-    "CURRENT_SCHEMA", "CURRENT_SCHEMAS", "HAS_DATABASE_PRIVILEGE", "HAS_SCHEMA_PRIVILEGE", "HAS_TABLE_PRIVILEGE",
-    "SUBSTR", "VERSION", "NOW", "SESSION_USER",
+    "CURRENT_SCHEMA",
+    "CURRENT_SCHEMAS",
+    "HAS_DATABASE_PRIVILEGE",
+    "HAS_SCHEMA_PRIVILEGE",
+    "HAS_TABLE_PRIVILEGE",
+    "SUBSTR",
+    "VERSION",
+    "NOW",
+    "SESSION_USER",
 ];
 
 /// What a statement may begin with. <https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html>
 const COMMANDS: &[&str] = &[
-    "ABORT", "ALTER", "ANALYZE", "ATTACH", "BEGIN", "CALL", "CANCEL", "CLOSE", "COMMENT", "COMMIT", "COPY", "CREATE",
-    "DEALLOCATE", "DECLARE", "DELETE", "DETACH", "DESC", "DROP", "END", "EXECUTE", "EXPLAIN", "FETCH", "GRANT", "INSERT",
-    "LOCK", "MERGE", "PREPARE", "REFRESH", "RESET", "REVOKE", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "TRUNCATE",
-    "UNLOAD", "UPDATE", "USE", "VACUUM", "WITH", "(",
+    "ABORT",
+    "ALTER",
+    "ANALYZE",
+    "ATTACH",
+    "BEGIN",
+    "CALL",
+    "CANCEL",
+    "CLOSE",
+    "COMMENT",
+    "COMMIT",
+    "COPY",
+    "CREATE",
+    "DEALLOCATE",
+    "DECLARE",
+    "DELETE",
+    "DETACH",
+    "DESC",
+    "DROP",
+    "END",
+    "EXECUTE",
+    "EXPLAIN",
+    "FETCH",
+    "GRANT",
+    "INSERT",
+    "LOCK",
+    "MERGE",
+    "PREPARE",
+    "REFRESH",
+    "RESET",
+    "REVOKE",
+    "ROLLBACK",
+    "SELECT",
+    "SET",
+    "SHOW",
+    "START",
+    "TRUNCATE",
+    "UNLOAD",
+    "UPDATE",
+    "USE",
+    "VACUUM",
+    "WITH",
+    "(",
 ];
 
 /// Kinds of object that can be created, altered and dropped.
 const KINDS: &[&str] = &[
-    "DATABASE", "DATASHARE", "DEFAULT", "EXTERNAL", "FUNCTION", "GROUP", "IDENTITY", "LIBRARY", "LOCAL", "MASKING",
-    "MATERIALIZED", "MODEL", "OR", "PROCEDURE", "RLS", "ROLE", "SCHEMA", "SYSTEM", "TABLE", "TEMP", "TEMPORARY", "USER",
+    "DATABASE",
+    "DATASHARE",
+    "DEFAULT",
+    "EXTERNAL",
+    "FUNCTION",
+    "GROUP",
+    "IDENTITY",
+    "LIBRARY",
+    "LOCAL",
+    "MASKING",
+    "MATERIALIZED",
+    "MODEL",
+    "OR",
+    "PROCEDURE",
+    "RLS",
+    "ROLE",
+    "SCHEMA",
+    "SYSTEM",
+    "TABLE",
+    "TEMP",
+    "TEMPORARY",
+    "USER",
     "VIEW",
 ];
 
 /// Words that can't be names unless quoted. <https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html>
 pub(super) const RESERVED: &[&str] = &[
-    "AES128", "AES256", "ALL", "ALLOWOVERWRITE", "ANALYSE", "ANALYZE", "AND", "ANY", "ARRAY", "AS", "ASC",
-    "AUTHORIZATION", "BACKUP", "BETWEEN", "BINARY", "BOTH", "CASE", "CAST", "CHECK", "COLLATE", "COLUMN", "CONSTRAINT",
-    "CREATE", "CROSS", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "DEFAULT", "DEFERRABLE",
-    "DESC", "DISABLE", "DISTINCT", "DO", "ELSE", "ENABLE", "ENCODE", "ENCRYPT", "END", "EXCEPT", "EXPLICIT", "FALSE",
-    "FOR", "FOREIGN", "FREEZE", "FROM", "FULL", "GRANT", "GROUP", "HAVING", "IDENTITY", "IGNORE", "ILIKE", "IN",
-    "INITIALLY", "INNER", "INTERSECT", "INTO", "IS", "ISNULL", "JOIN", "LANGUAGE", "LEADING", "LEFT", "LIKE", "LIMIT",
-    "LOCALTIME", "LOCALTIMESTAMP", "MINUS", "NATURAL", "NEW", "NOT", "NOTNULL", "NULL", "OFF", "OFFLINE", "OFFSET",
-    "OLD", "ON", "ONLY", "OPEN", "OR", "ORDER", "OUTER", "OVERLAPS", "PARALLEL", "PARTITION", "PERCENT", "PRIMARY",
-    "RAW", "REFERENCES", "RIGHT", "SELECT", "SESSION_USER", "SIMILAR", "SNAPSHOT", "SOME", "SYSDATE", "SYSTEM",
-    "TABLE", "TAG", "THEN", "TO", "TOP", "TRAILING", "TRUE", "UNION", "UNIQUE", "USER", "USING", "VERBOSE", "WHEN",
-    "WHERE", "WITH", "WITHOUT",
+    "AES128",
+    "AES256",
+    "ALL",
+    "ALLOWOVERWRITE",
+    "ANALYSE",
+    "ANALYZE",
+    "AND",
+    "ANY",
+    "ARRAY",
+    "AS",
+    "ASC",
+    "AUTHORIZATION",
+    "BACKUP",
+    "BETWEEN",
+    "BINARY",
+    "BOTH",
+    "CASE",
+    "CAST",
+    "CHECK",
+    "COLLATE",
+    "COLUMN",
+    "CONSTRAINT",
+    "CREATE",
+    "CROSS",
+    "CURRENT_DATE",
+    "CURRENT_TIME",
+    "CURRENT_TIMESTAMP",
+    "CURRENT_USER",
+    "DEFAULT",
+    "DEFERRABLE",
+    "DESC",
+    "DISABLE",
+    "DISTINCT",
+    "DO",
+    "ELSE",
+    "ENABLE",
+    "ENCODE",
+    "ENCRYPT",
+    "END",
+    "EXCEPT",
+    "EXPLICIT",
+    "FALSE",
+    "FOR",
+    "FOREIGN",
+    "FREEZE",
+    "FROM",
+    "FULL",
+    "GRANT",
+    "GROUP",
+    "HAVING",
+    "IDENTITY",
+    "IGNORE",
+    "ILIKE",
+    "IN",
+    "INITIALLY",
+    "INNER",
+    "INTERSECT",
+    "INTO",
+    "IS",
+    "ISNULL",
+    "JOIN",
+    "LANGUAGE",
+    "LEADING",
+    "LEFT",
+    "LIKE",
+    "LIMIT",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
+    "MINUS",
+    "NATURAL",
+    "NEW",
+    "NOT",
+    "NOTNULL",
+    "NULL",
+    "OFF",
+    "OFFLINE",
+    "OFFSET",
+    "OLD",
+    "ON",
+    "ONLY",
+    "OPEN",
+    "OR",
+    "ORDER",
+    "OUTER",
+    "OVERLAPS",
+    "PARALLEL",
+    "PARTITION",
+    "PERCENT",
+    "PRIMARY",
+    "RAW",
+    "REFERENCES",
+    "RIGHT",
+    "SELECT",
+    "SESSION_USER",
+    "SIMILAR",
+    "SNAPSHOT",
+    "SOME",
+    "SYSDATE",
+    "SYSTEM",
+    "TABLE",
+    "TAG",
+    "THEN",
+    "TO",
+    "TOP",
+    "TRAILING",
+    "TRUE",
+    "UNION",
+    "UNIQUE",
+    "USER",
+    "USING",
+    "VERBOSE",
+    "WHEN",
+    "WHERE",
+    "WITH",
+    "WITHOUT",
 ];
 
 /// The refusal of a statement, if Redshift refuses it.
@@ -164,7 +368,9 @@ pub(super) fn find(statement: &Statement<'_>, context: &SessionContext) -> Optio
 
 fn command(statement: &Statement<'_>) -> Option<Refusal> {
     let first = &statement.tokens[0];
-    let near = |token: &Token| Some(Refusal::new(SYNTAX, format!("syntax error at or near \"{}\"", token.text), "c_SQL_commands"));
+    let near = |token: &Token| {
+        Some(Refusal::new(SYNTAX, format!("syntax error at or near \"{}\"", token.text), "c_SQL_commands"))
+    };
     if !COMMANDS.contains(&first.text.as_str()) && !by_words(statement).is_some_and(|_| true) {
         return near(first);
     }
@@ -181,7 +387,9 @@ fn command(statement: &Statement<'_>) -> Option<Refusal> {
 fn by_words(statement: &Statement<'_>) -> Option<Refusal> {
     RULES
         .iter()
-        .find(|rule| statement.starts_with(rule.begins) && (rule.holds.is_empty() || statement.find(rule.holds).is_some()))
+        .find(|rule| {
+            statement.starts_with(rule.begins) && (rule.holds.is_empty() || statement.find(rule.holds).is_some())
+        })
         .map(|rule| Refusal::new(rule.sqlstate, rule.message, rule.page))
 }
 
@@ -198,12 +406,20 @@ fn names(statement: &Statement<'_>) -> Option<Refusal> {
     for token in &statement.tokens {
         if let Some(name) = token.name() {
             if name.len() > 127 {
-                return Some(Refusal::new("42622", format!("identifier \"{name}\" is longer than 127 bytes"), "r_names"));
+                return Some(Refusal::new(
+                    "42622",
+                    format!("identifier \"{name}\" is longer than 127 bytes"),
+                    "r_names",
+                ));
             }
             if name.len() > 63 {
                 // PostgreSQL would cut it with no more than a notice. That isn't Redshift's answer, but
                 // a limit of the stand-in's, and one that must be loud.
-                return Some(Refusal::new(UNSUPPORTED, format!("the stand-in can't hold the name \"{name}\": more than 63 bytes"), "r_names"));
+                return Some(Refusal::new(
+                    UNSUPPORTED,
+                    format!("the stand-in can't hold the name \"{name}\": more than 63 bytes"),
+                    "r_names",
+                ));
             }
             if token.kind == Kind::Quoted && (name.is_empty() || name.chars().any(char::is_control)) {
                 return Some(Refusal::new("42602", "invalid name: only printable characters", "r_names"));
@@ -211,7 +427,12 @@ fn names(statement: &Statement<'_>) -> Option<Refusal> {
         }
     }
     let created = match statement.tokens.get(..3)? {
-        [verb, kind, name] if verb.is("CREATE") && ["DATABASE", "USER", "ROLE", "GROUP", "SCHEMA", "TABLE", "VIEW"].iter().any(|k| kind.is(k)) => name,
+        [verb, kind, name]
+            if verb.is("CREATE")
+                && ["DATABASE", "USER", "ROLE", "GROUP", "SCHEMA", "TABLE", "VIEW"].iter().any(|k| kind.is(k)) =>
+        {
+            name
+        }
         _ => return None,
     };
     if created.kind == Kind::Word && RESERVED.contains(&created.text.as_str()) && !created.is("IF") {
@@ -225,12 +446,20 @@ fn functions(statement: &Statement<'_>, context: &SessionContext) -> Option<Refu
     for pair in statement.tokens.windows(2) {
         if called(pair) && MISSING.contains(&pair[0].text.as_str()) {
             let name = pair[0].text.to_lowercase();
-            return Some(Refusal::new("42883", format!("function {name} does not exist"), "c_unsupported-postgresql-functions"));
+            return Some(Refusal::new(
+                "42883",
+                format!("function {name} does not exist"),
+                "c_unsupported-postgresql-functions",
+            ));
         }
     }
     for token in &statement.tokens {
         if token.kind == Kind::Word && MISSING_CATALOGUES.contains(&token.text.as_str()) {
-            return Some(Refusal::new("42P01", format!("relation \"{}\" does not exist", token.text.to_lowercase()), "c_unsupported-postgresql-features"));
+            return Some(Refusal::new(
+                "42P01",
+                format!("relation \"{}\" does not exist", token.text.to_lowercase()),
+                "c_unsupported-postgresql-features",
+            ));
         }
     }
     let reads_system_views = statement.tokens.iter().any(|token| {
@@ -241,7 +470,11 @@ fn functions(statement: &Statement<'_>, context: &SessionContext) -> Option<Refu
             token.kind == Kind::Word && ["STV_", "STL_", "SVL_"].iter().any(|prefix| token.text.starts_with(prefix))
         })
     {
-        return Some(Refusal::new("42501", format!("permission denied for relation {}", view.text.to_lowercase()), "c_SQL_functions_leader_node_only"));
+        return Some(Refusal::new(
+            "42501",
+            format!("permission denied for relation {}", view.text.to_lowercase()),
+            "c_SQL_functions_leader_node_only",
+        ));
     }
     if reads_system_views || reads_user_table(statement) {
         for (at, token) in statement.tokens.iter().enumerate() {
@@ -250,7 +483,9 @@ fn functions(statement: &Statement<'_>, context: &SessionContext) -> Option<Refu
                 let name = token.text.to_lowercase();
                 return Some(Refusal::new(
                     UNSUPPORTED,
-                    format!("Specified types or functions (one per INFO message) not supported on Redshift tables: {name}"),
+                    format!(
+                        "Specified types or functions (one per INFO message) not supported on Redshift tables: {name}"
+                    ),
                     "c_SQL_functions_leader_node_only",
                 ));
             }
@@ -266,7 +501,9 @@ fn reads_user_table(statement: &Statement<'_>) -> bool {
     }
     statement.tokens.windows(2).any(|pair| {
         (pair[0].is("FROM") || pair[0].is("JOIN"))
-            && pair[1].name().is_some_and(|name| !name.starts_with("pg_") && name != "information_schema" && name != "current_user")
+            && pair[1]
+                .name()
+                .is_some_and(|name| !name.starts_with("pg_") && name != "information_schema" && name != "current_user")
     })
 }
 
@@ -302,7 +539,8 @@ fn passwords(statement: &Statement<'_>) -> Option<Refusal> {
 }
 
 fn transactions(statement: &Statement<'_>, context: &SessionContext) -> Option<Refusal> {
-    let refuse = |what: &str, page| Some(Refusal::new("25001", format!("{what} cannot run inside a transaction block"), page));
+    let refuse =
+        |what: &str, page| Some(Refusal::new("25001", format!("{what} cannot run inside a transaction block"), page));
     if context.in_transaction {
         if statement.starts_with(&["CREATE", "DATABASE"]) {
             return refuse("CREATE DATABASE", "r_CREATE_DATABASE");
@@ -311,7 +549,11 @@ fn transactions(statement: &Statement<'_>, context: &SessionContext) -> Option<R
             return refuse("DROP DATABASE", "r_DROP_DATABASE");
         }
         if statement.starts_with(&["LOCK"]) && !context.first_in_transaction {
-            return Some(Refusal::new("XX000", "1023: Serializable isolation violation: LOCK must be the first statement of the transaction", "r_LOCK"));
+            return Some(Refusal::new(
+                "XX000",
+                "1023: Serializable isolation violation: LOCK must be the first statement of the transaction",
+                "r_LOCK",
+            ));
         }
     }
     None
@@ -322,16 +564,19 @@ fn columns(statement: &Statement<'_>) -> Option<Refusal> {
     if !statement.starts_with(&["CREATE", "TABLE"]) {
         return None;
     }
-    statement
-        .tokens
-        .windows(2)
-        .find(|pair| pair[0].is("VARCHAR") && !pair[1].is("("))
-        .map(|_| Refusal::new(UNSUPPORTED, "a VARCHAR column without a length is VARCHAR(256) on Redshift: state the length", "r_Character_types"))
+    statement.tokens.windows(2).find(|pair| pair[0].is("VARCHAR") && !pair[1].is("(")).map(|_| {
+        Refusal::new(
+            UNSUPPORTED,
+            "a VARCHAR column without a length is VARCHAR(256) on Redshift: state the length",
+            "r_Character_types",
+        )
+    })
 }
 
 /// What may not stand in a procedure. <https://docs.aws.amazon.com/redshift/latest/dg/stored-procedure-constraints.html>
 fn bodies(statement: &Statement<'_>) -> Option<Refusal> {
-    let creates = statement.starts_with(&["CREATE"]) && (statement.find(&["PROCEDURE"]).is_some() || statement.find(&["FUNCTION"]).is_some());
+    let creates = statement.starts_with(&["CREATE"])
+        && (statement.find(&["PROCEDURE"]).is_some() || statement.find(&["FUNCTION"]).is_some());
     let body = statement.tokens.iter().find(|token| token.kind == Kind::Dollar)?;
     if !creates {
         return None;
@@ -350,13 +595,21 @@ fn bodies(statement: &Statement<'_>) -> Option<Refusal> {
         (&["DROP", "DATABASE"][..], "stored-procedure-constraints"),
     ] {
         if inner.find(words).is_some() {
-            return Some(Refusal::new(UNSUPPORTED, format!("{} is not supported in procedures", words.join(" ")), page));
+            return Some(Refusal::new(
+                UNSUPPORTED,
+                format!("{} is not supported in procedures", words.join(" ")),
+                page,
+            ));
         }
     }
     if let Some(arguments) = statement.find(&["("])
         && statement.find_from(arguments, &["OUT"]).is_some_and(|at| statement.tokens[at].span.start < body.span.start)
     {
-        return Some(Refusal::new(UNSUPPORTED, "OUT arguments are not given in CALL on Redshift: the stand-in can't show that", "r_CALL_procedure"));
+        return Some(Refusal::new(
+            UNSUPPORTED,
+            "OUT arguments are not given in CALL on Redshift: the stand-in can't show that",
+            "r_CALL_procedure",
+        ));
     }
     None
 }
@@ -372,7 +625,9 @@ fn superuser_only(statement: &Statement<'_>, context: &SessionContext) -> Option
     if statement.find(&["SESSION", "AUTHORIZATION"]).is_some() && statement.starts_with(&["SET"]) {
         return refuse("set session authorization", "r_SET_SESSION_AUTHORIZATION");
     }
-    if statement.starts_with(&["ALTER", "DEFAULT", "PRIVILEGES", "FOR", "USER"]) && statement.name(5).is_some_and(|name| name != context.user) {
+    if statement.starts_with(&["ALTER", "DEFAULT", "PRIVILEGES", "FOR", "USER"])
+        && statement.name(5).is_some_and(|name| name != context.user)
+    {
         return refuse("alter the default privileges of another user", "r_ALTER_DEFAULT_PRIVILEGES");
     }
     if statement.starts_with(&["CREATE", "GROUP"]) {
@@ -400,7 +655,11 @@ mod tests {
     #[test]
     fn an_ordinary_user_is_not_a_superuser() {
         let context = SessionContext { superuser: false, user: "u".to_owned(), ..superuser() };
-        for text in ["ALTER DATABASE d OWNER TO u", "SET SESSION AUTHORIZATION x", "ALTER DEFAULT PRIVILEGES FOR USER v GRANT SELECT ON TABLES TO u"] {
+        for text in [
+            "ALTER DATABASE d OWNER TO u",
+            "SET SESSION AUTHORIZATION x",
+            "ALTER DEFAULT PRIVILEGES FOR USER v GRANT SELECT ON TABLES TO u",
+        ] {
             assert!(matches!(judge(text, &context), Verdict::Refuse(_)), "{text}");
         }
     }
@@ -416,9 +675,18 @@ mod tests {
     #[test]
     fn more_of_what_redshift_does_not_take() {
         for text in [
-            "SELECT E'a'", "CREATE USR x", "CREATE USER x", "CREATE USER x PASSWORD 'abc1234'", "CREATE DATABASE user",
-            "SELECT version() FROM svv_roles", "SELECT has_schema_privilege('s','usage') FROM t", "SELECT string_agg(a, ',') FROM t",
-            "SELECT * FROM pg_roles", "CREATE TABLE t (a VARCHAR)", "NOTIFY x", "CREATE FUNCTION f() RETURNS INTEGER AS $$ BEGIN RETURN 1; END $$ LANGUAGE plpgsql SECURITY DEFINER",
+            "SELECT E'a'",
+            "CREATE USR x",
+            "CREATE USER x",
+            "CREATE USER x PASSWORD 'abc1234'",
+            "CREATE DATABASE user",
+            "SELECT version() FROM svv_roles",
+            "SELECT has_schema_privilege('s','usage') FROM t",
+            "SELECT string_agg(a, ',') FROM t",
+            "SELECT * FROM pg_roles",
+            "CREATE TABLE t (a VARCHAR)",
+            "NOTIFY x",
+            "CREATE FUNCTION f() RETURNS INTEGER AS $$ BEGIN RETURN 1; END $$ LANGUAGE plpgsql SECURITY DEFINER",
             "CREATE PROCEDURE p() AS $$ BEGIN SELECT 1; EXCEPTION WHEN OTHERS THEN NULL; END $$ LANGUAGE plpgsql",
             "CREATE PROCEDURE p() AS $$ BEGIN SET LOCAL a.b = 1; END $$ LANGUAGE plpgsql",
         ] {

@@ -8,18 +8,47 @@ use super::{Refusal, SessionContext, Statement, Verdict, is_name, splice};
 
 /// Settings that only Redshift has, kept under a prefix.
 const SETTINGS: &[&str] = &[
-    "ENABLE_CASE_SENSITIVE_IDENTIFIER", "ENABLE_CASE_SENSITIVE_SUPER_ATTRIBUTE", "ENABLE_RESULT_CACHE_FOR_SESSION",
-    "DESCRIBE_FIELD_NAME_IN_UPPERCASE", "DOWNCASE_DELIMITED_IDENTIFIER", "QUERY_GROUP",
+    "ENABLE_CASE_SENSITIVE_IDENTIFIER",
+    "ENABLE_CASE_SENSITIVE_SUPER_ATTRIBUTE",
+    "ENABLE_RESULT_CACHE_FOR_SESSION",
+    "DESCRIBE_FIELD_NAME_IN_UPPERCASE",
+    "DOWNCASE_DELIMITED_IDENTIFIER",
+    "QUERY_GROUP",
 ];
 
 /// Privileges that are granted to roles alone. <https://docs.aws.amazon.com/redshift/latest/dg/r_roles-system-privileges.html>
 pub const SYSTEM_PRIVILEGES: &[&str] = &[
-    "CREATE USER", "DROP USER", "ALTER USER", "CREATE SCHEMA", "DROP SCHEMA", "ALTER DEFAULT PRIVILEGES",
-    "ACCESS CATALOG", "ACCESS SYSTEM TABLE", "CREATE TABLE", "DROP TABLE", "ALTER TABLE",
-    "CREATE OR REPLACE FUNCTION", "CREATE OR REPLACE EXTERNAL FUNCTION", "DROP FUNCTION",
-    "CREATE OR REPLACE PROCEDURE", "DROP PROCEDURE", "CREATE OR REPLACE VIEW", "DROP VIEW", "CREATE MODEL",
-    "DROP MODEL", "CREATE DATASHARE", "ALTER DATASHARE", "DROP DATASHARE", "CREATE LIBRARY", "DROP LIBRARY",
-    "CREATE ROLE", "DROP ROLE", "TRUNCATE TABLE", "VACUUM", "ANALYZE", "CANCEL",
+    "CREATE USER",
+    "DROP USER",
+    "ALTER USER",
+    "CREATE SCHEMA",
+    "DROP SCHEMA",
+    "ALTER DEFAULT PRIVILEGES",
+    "ACCESS CATALOG",
+    "ACCESS SYSTEM TABLE",
+    "CREATE TABLE",
+    "DROP TABLE",
+    "ALTER TABLE",
+    "CREATE OR REPLACE FUNCTION",
+    "CREATE OR REPLACE EXTERNAL FUNCTION",
+    "DROP FUNCTION",
+    "CREATE OR REPLACE PROCEDURE",
+    "DROP PROCEDURE",
+    "CREATE OR REPLACE VIEW",
+    "DROP VIEW",
+    "CREATE MODEL",
+    "DROP MODEL",
+    "CREATE DATASHARE",
+    "ALTER DATASHARE",
+    "DROP DATASHARE",
+    "CREATE LIBRARY",
+    "DROP LIBRARY",
+    "CREATE ROLE",
+    "DROP ROLE",
+    "TRUNCATE TABLE",
+    "VACUUM",
+    "ANALYZE",
+    "CANCEL",
 ];
 
 /// Collects what is written anew.
@@ -160,7 +189,8 @@ fn user(statement: &Statement<'_>, context: &SessionContext) -> Verdict {
 fn drop_users(statement: &Statement<'_>, context: &SessionContext) -> Verdict {
     let if_exists = statement.starts_with(&["DROP", "USER", "IF", "EXISTS"]);
     let first = if if_exists { 4 } else { 2 };
-    let names: Vec<_> = statement.tokens.iter().skip(first).filter(|token| is_name(token)).filter_map(super::Token::name).collect();
+    let names: Vec<_> =
+        statement.tokens.iter().skip(first).filter(|token| is_name(token)).filter_map(super::Token::name).collect();
     if names.is_empty() {
         return Verdict::Forward;
     }
@@ -234,7 +264,9 @@ fn system_privileges(statement: &Statement<'_>, direction: &str, edits: &mut Edi
     let list = &statement.text[statement.tokens[1].span.start..statement.tokens[end - 1].span.end];
     let roles: Vec<_> = list
         .split(',')
-        .map(|privilege| format!("\"privilege:{}\"", privilege.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase()))
+        .map(|privilege| {
+            format!("\"privilege:{}\"", privilege.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase())
+        })
         .collect();
     let span = statement.tokens[1].span.start..statement.tokens[end - 1].span.end;
     edits.edits.push((span, roles.join(", ")));
@@ -321,7 +353,9 @@ fn exclusive_write(statement: &Statement<'_>) -> Option<Verdict> {
 }
 
 fn setting(statement: &Statement<'_>, edits: &mut Edits) {
-    let Some(at) = statement.tokens.iter().position(|token| token.kind == Kind::Word && SETTINGS.contains(&token.text.as_str())) else {
+    let Some(at) =
+        statement.tokens.iter().position(|token| token.kind == Kind::Word && SETTINGS.contains(&token.text.as_str()))
+    else {
         return;
     };
     let name = statement.tokens[at].text.to_lowercase();
@@ -384,17 +418,29 @@ mod tests {
     #[test]
     fn only_the_places_that_differ_are_written_anew() {
         for (text, expected) in [
-            ("CREATE DATABASE \"d\" OWNER \"u\" COLLATE CASE_SENSITIVE ISOLATION LEVEL SNAPSHOT", "CREATE DATABASE \"d\" OWNER \"u\""),
-            ("CREATE DATABASE d WITH OWNER = u CONNECTION LIMIT UNLIMITED", "CREATE DATABASE d WITH OWNER = u CONNECTION LIMIT -1"),
+            (
+                "CREATE DATABASE \"d\" OWNER \"u\" COLLATE CASE_SENSITIVE ISOLATION LEVEL SNAPSHOT",
+                "CREATE DATABASE \"d\" OWNER \"u\"",
+            ),
+            (
+                "CREATE DATABASE d WITH OWNER = u CONNECTION LIMIT UNLIMITED",
+                "CREATE DATABASE d WITH OWNER = u CONNECTION LIMIT -1",
+            ),
             ("DROP DATABASE d FORCE", "DROP DATABASE d WITH (FORCE)"),
-            ("CREATE USER u PASSWORD DISABLE NOCREATEUSER SYSLOG ACCESS RESTRICTED", "CREATE USER u PASSWORD NULL NOSUPERUSER"),
+            (
+                "CREATE USER u PASSWORD DISABLE NOCREATEUSER SYSLOG ACCESS RESTRICTED",
+                "CREATE USER u PASSWORD NULL NOSUPERUSER",
+            ),
             ("GRANT ROLE r TO u WITH ADMIN OPTION", "GRANT r TO u WITH ADMIN OPTION"),
             ("GRANT ROLE sys:secadmin TO u", "GRANT \"sys:secadmin\" TO u"),
             ("GRANT CREATE USER, drop user TO ROLE r", "GRANT \"privilege:CREATE USER\", \"privilege:DROP USER\" TO r"),
             ("GRANT SELECT ON s.t TO ROLE r", "GRANT SELECT ON s.t TO r"),
             ("REVOKE ALL PRIVILEGES ON DATABASE d FROM PUBLIC", "REVOKE CREATE, TEMP ON DATABASE d FROM PUBLIC"),
             ("SELECT current_setting('a.b', FALSE)", "SELECT current_setting('a.b', TRUE)"),
-            ("CREATE TABLE t (a INTEGER PRIMARY KEY, b SUPER) DISTSTYLE ALL SORTKEY (a)", "CREATE TABLE t (a INTEGER , b SUPER)"),
+            (
+                "CREATE TABLE t (a INTEGER PRIMARY KEY, b SUPER) DISTSTYLE ALL SORTKEY (a)",
+                "CREATE TABLE t (a INTEGER , b SUPER)",
+            ),
             ("CREATE TABLE t (a INTEGER, UNIQUE (a))", "CREATE TABLE t (a INTEGER)"),
             ("CREATE VIEW v AS SELECT 1 WITH NO SCHEMA BINDING", "CREATE VIEW v AS SELECT 1"),
             ("UPDATE s.t SET a = 1", "LOCK TABLE s.t IN EXCLUSIVE MODE; UPDATE s.t SET a = 1"),
@@ -407,7 +453,10 @@ mod tests {
     #[test]
     fn a_lesser_account_needs_the_privilege() {
         let context = SessionContext { user: "lesser".to_owned(), superuser: false, ..superuser() };
-        assert!(matches!(judge("CREATE USER u PASSWORD DISABLE", &context), Verdict::Privileged { privilege: "CREATE USER", .. }));
+        assert!(matches!(
+            judge("CREATE USER u PASSWORD DISABLE", &context),
+            Verdict::Privileged { privilege: "CREATE USER", .. }
+        ));
         assert!(matches!(judge("CREATE USER u PASSWORD DISABLE CREATEUSER", &context), Verdict::Refuse(_)));
         assert!(matches!(judge("ALTER USER lesser PASSWORD 'Abcd1234'", &context), Verdict::Forward));
         assert!(matches!(judge("DROP USER a, \"B\"", &context), Verdict::DropUsers { privileged: true, .. }));

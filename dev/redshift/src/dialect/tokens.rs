@@ -106,7 +106,9 @@ pub fn read(text: &str) -> Result<Vec<Token>, &'static str> {
                 }
             },
             b if b.is_ascii_digit() => {
-                at = text[at..].find(|c: char| !c.is_ascii_alphanumeric() && c != '.').map_or(bytes.len(), |end| at + end);
+                at = text[at..]
+                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+                    .map_or(bytes.len(), |end| at + end);
                 Kind::Number
             }
             b if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 => {
@@ -205,10 +207,10 @@ mod tests {
     fn a_backslash_keeps_a_literal_open() {
         let text = r"SELECT 'it\'s; one', 'two''s'; SELECT 2";
         let spans = split(text).unwrap();
-        assert_eq!(spans.iter().map(|span| &text[span.clone()]).collect::<Vec<_>>(), [
-            r"SELECT 'it\'s; one', 'two''s'",
-            "SELECT 2"
-        ]);
+        assert_eq!(
+            spans.iter().map(|span| &text[span.clone()]).collect::<Vec<_>>(),
+            [r"SELECT 'it\'s; one', 'two''s'", "SELECT 2"]
+        );
         let tokens = read(r"'it\'s'").unwrap();
         assert_eq!(tokens[0].literal().unwrap(), "it's");
     }

@@ -1,0 +1,268 @@
+//! What the API server refuses, with a message that a newcomer can act on.
+//!
+//! Rules are CEL expressions; bounds are plain schema. Both stand in tables here and are put into the
+//! schema that is generated from the types, so that the rules can be read, tested and documented as a
+//! list. Every string has a bound: the API server estimates what a rule may cost from it.
+
+use serde_json::{Value, json};
+
+/// One rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Where it stands: names of fields, from the root of the resource.
+    pub path: &'static str,
+    /// The CEL expression.
+    pub rule: &'static str,
+    /// What is said when it is broken.
+    pub message: &'static str,
+}
+
+macro_rules! simple_name {
+    () => {
+        "self.matches('^[a-z_][a-z0-9_$]*$')"
+    };
+}
+
+/// <https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html>
+macro_rules! no_reserved_word {
+    () => {
+        "!(self in ['aes128', 'aes256', 'all', 'allowoverwrite', 'analyse', 'analyze', 'and', 'any', 'array', 'as', \
+         'asc', 'authorization', 'az64', 'backup', 'between', 'binary', 'blanksasnull', 'both', 'bytedict', 'bzip2', \
+         'case', 'cast', 'check', 'collate', 'column', 'constraint', 'create', 'credentials', 'cross', \
+         'current_date', 'current_time', 'current_timestamp', 'current_user', 'current_user_id', 'default', \
+         'deferrable', 'deflate', 'defrag', 'delta', 'delta32k', 'desc', 'disable', 'distinct', 'do', 'else', \
+         'emptyasnull', 'enable', 'encode', 'encrypt', 'encryption', 'end', 'except', 'explicit', 'false', 'for', \
+         'foreign', 'freeze', 'from', 'full', 'globaldict256', 'globaldict64k', 'grant', 'group', 'gzip', 'having', \
+         'identity', 'ignore', 'ilike', 'in', 'initially', 'inner', 'intersect', 'interval', 'into', 'is', 'isnull', \
+         'join', 'language', 'leading', 'left', 'like', 'limit', 'localtime', 'localtimestamp', 'lun', 'luns', \
+         'lzo', 'lzop', 'minus', 'mostly16', 'mostly32', 'mostly8', 'natural', 'new', 'not', 'notnull', 'null', \
+         'nulls', 'off', 'offline', 'offset', 'oid', 'old', 'on', 'only', 'open', 'or', 'order', 'outer', \
+         'overlaps', 'parallel', 'partition', 'percent', 'permissions', 'pivot', 'placing', 'primary', 'raw', \
+         'readratio', 'recover', 'references', 'rejectlog', 'resort', 'respect', 'restore', 'right', 'select', \
+         'session_user', 'similar', 'snapshot', 'some', 'sysdate', 'system', 'table', 'tag', 'tdes', 'text255', \
+         'text32k', 'then', 'timestamp', 'to', 'top', 'trailing', 'true', 'truncatecolumns', 'union', 'unique', \
+         'unnest', 'unpivot', 'user', 'using', 'verbose', 'wallet', 'when', 'where', 'with', 'without'])"
+    };
+}
+
+const NAME: &str = "write it with lower-case letters, digits, _ and $, beginning with a letter or _: Redshift folds names to \
+                    lower case, and others would need quotes wherever they are used";
+const RESERVED_WORD: &str = "this is a reserved word of Redshift's; choose another name";
+
+macro_rules! set_once {
+    ($field:literal) => {
+        concat!(
+            "!has(oldSelf.status) || !has(oldSelf.status.created) || self.spec.",
+            $field,
+            " == oldSelf.spec.",
+            $field
+        )
+    };
+}
+
+/// All rules.
+pub const RULES: &[Rule] = &[
+    Rule {
+        path: "",
+        rule: "size(self.metadata.name) <= 63",
+        message: "metadata.name has 63 characters at most, since Secrets and labels are named after it; choose a shorter name",
+    },
+    Rule {
+        path: "",
+        rule: set_once!("config.host"),
+        message: "Unable to edit integration due to changes of non-editable attribute(s): host. Set it back, or delete \
+                  the resource and create another one",
+    },
+    Rule {
+        path: "",
+        rule: set_once!("config.database"),
+        message: "Unable to edit integration due to changes of non-editable attribute(s): database. Set it back, or \
+                  delete the resource and create another one",
+    },
+    Rule {
+        path: "",
+        rule: set_once!("config.databaseMode"),
+        message: "Unable to edit integration due to changes of non-editable attribute(s): databaseMode. Set it back, or \
+                  delete the resource and create another one",
+    },
+    Rule {
+        path: "",
+        rule: set_once!("autoBootstrap"),
+        message: "Unable to edit integration due to changes of non-editable attribute(s): autoBootstrap. Set it back, \
+                  or delete the resource and create another one",
+    },
+    Rule {
+        path: "spec",
+        rule: "!self.autoBootstrap || self.config.authenticationType != 'okta' || has(self.config.okta)",
+        message: "authenticationType okta needs the block config.okta with appId, idpHost and role",
+    },
+    Rule {
+        path: "spec",
+        rule: "!self.autoBootstrap || self.config.authenticationType == 'okta' || !has(self.config.okta)",
+        message: "the block config.okta is for authenticationType okta; remove it, or set authenticationType to okta",
+    },
+    Rule {
+        path: "spec",
+        rule: "!self.autoBootstrap || self.config.authenticationType != 'userPassword' || !has(self.config.aws)",
+        message: "the block config.aws is for authenticationType accessKey, iam or okta; remove it, or set \
+                  authenticationType to one of these",
+    },
+    Rule {
+        path: "spec",
+        rule: "!self.autoBootstrap || self.config.authenticationType == 'iam' || has(self.config.credentialsSecretRef)",
+        message: "config.credentialsSecretRef is missing: name the Secret with the credentials that set things up",
+    },
+    Rule {
+        path: "spec",
+        rule: "!self.autoBootstrap || self.config.authenticationType != 'iam' || !has(self.config.credentialsSecretRef)",
+        message: "authenticationType iam uses the operator's own AWS identity and no Secret; remove \
+                  config.credentialsSecretRef",
+    },
+    Rule {
+        path: "spec.validationInterval",
+        rule: "self.matches('^([0-9]{1,6}(h|m|s))+$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')",
+        message: "write a duration from 1m to 24h, such as 30m, 1h or 1h30m",
+    },
+    Rule {
+        path: "spec.config.host",
+        rule: "self.matches('^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)([.][a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*[.]?$')",
+        message: "write a bare host name, such as analytics.abc123.us-east-1.redshift.amazonaws.com: no https://, no \
+                  port and no path (the port has a field of its own)",
+    },
+    Rule { path: "spec.config.database", rule: simple_name!(), message: NAME },
+    Rule { path: "spec.config.database", rule: no_reserved_word!(), message: RESERVED_WORD },
+    Rule {
+        path: "spec.config.database",
+        rule: "!(self in ['dev', 'padb_harvest', 'template0', 'template1'])",
+        message: "this database belongs to Redshift itself and can't be managed; choose another name, such as immuta",
+    },
+    Rule {
+        path: "spec.config.initialDatabase",
+        rule: "self.matches('^[a-zA-Z_][a-zA-Z0-9_$]*$')",
+        message: "write the name of an existing database with letters, digits, _ and $, such as dev",
+    },
+    Rule {
+        path: "spec.config.initialDatabase",
+        rule: "!(self.lowerAscii() in ['padb_harvest', 'template0', 'template1'])",
+        message: "nobody can connect to this database; name another one that exists, such as dev",
+    },
+    Rule {
+        path: "spec.config",
+        rule: "self.databaseMode == 'Existing' || self.initialDatabase.lowerAscii() != self.database",
+        message: "initialDatabase must exist already, and database is yet to be created: name two different databases, \
+                  or set databaseMode to Existing",
+    },
+    Rule {
+        path: "spec.config",
+        rule: "self.systemAccount.name != self.impersonation.role",
+        message: "systemAccount.name and impersonation.role must differ: users and roles share one set of names",
+    },
+    Rule { path: "spec.config.systemAccount.name", rule: simple_name!(), message: NAME },
+    Rule { path: "spec.config.systemAccount.name", rule: no_reserved_word!(), message: RESERVED_WORD },
+    Rule {
+        path: "spec.config.systemAccount.name",
+        rule: "!(self in ['public', 'rdsdb', 'redshift_governance_claim'])",
+        message: "this name is taken by Redshift or by the operator itself; choose another one",
+    },
+    Rule { path: "spec.config.impersonation.role", rule: simple_name!(), message: NAME },
+    Rule { path: "spec.config.impersonation.role", rule: no_reserved_word!(), message: RESERVED_WORD },
+    Rule {
+        path: "spec.config.impersonation.role",
+        rule: "!(self in ['public', 'rdsdb', 'redshift_governance_claim'])",
+        message: "this name is taken by Redshift or by the operator itself; choose another one",
+    },
+    Rule {
+        path: "spec.config.okta.idpHost",
+        rule: "self.matches('^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]{1,5})?$')",
+        message: "write a bare host name, such as organization.okta.com, without https:// and a path",
+    },
+    Rule {
+        path: "spec.config.tls",
+        rule: "!has(self.caBundleRef) || self.mode in ['VerifyFull', 'VerifyCa']",
+        message: "caBundleRef has no effect in this mode, in which no certificate is verified; remove it, or set mode to \
+                  VerifyFull",
+    },
+    Rule {
+        path: "spec.config.tls",
+        rule: "!has(self.serverName) || self.mode == 'VerifyFull'",
+        message: "serverName has no effect in this mode, in which no name is verified; remove it, or set mode to \
+                  VerifyFull",
+    },
+];
+
+/// Longest texts, and bounds of numbers.
+fn bounds() -> Vec<(&'static str, Value)> {
+    let subdomain = json!({"minLength": 1, "maxLength": 253, "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"});
+    let name = json!({"minLength": 1, "maxLength": 127});
+    let text = |length: u32| json!({"minLength": 1, "maxLength": length});
+    vec![
+        ("spec.validationInterval", text(16)),
+        ("spec.config.host", text(253)),
+        ("spec.config.port", json!({"minimum": 1, "maximum": 65535})),
+        ("spec.config.database", name.clone()),
+        ("spec.config.initialDatabase", name.clone()),
+        ("spec.config.systemAccount.name", name.clone()),
+        ("spec.config.impersonation.role", name.clone()),
+        ("spec.config.credentialsSecretRef.name", subdomain.clone()),
+        ("spec.config.okta.appId", text(128)),
+        ("spec.config.okta.appName", text(128)),
+        ("spec.config.okta.idpHost", text(260)),
+        ("spec.config.okta.role", text(2048)),
+        ("spec.config.aws.region", text(64)),
+        ("spec.config.aws.clusterIdentifier", text(63)),
+        ("spec.config.aws.workgroup", text(64)),
+        ("spec.config.aws.databaseUser", text(127)),
+        ("spec.config.tls.serverName", text(253)),
+        ("spec.config.tls.caBundleRef.name", subdomain),
+        ("spec.config.tls.caBundleRef.key", text(253)),
+        ("status.conditions", json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]})),
+        ("status", json!({"default": {"observedGeneration": -1}})),
+    ]
+}
+
+/// Puts rules and bounds into the schema of the resource.
+///
+/// # Panics
+/// If a path names no field, which a test would notice.
+pub(super) fn apply(schema: &mut Value) {
+    remove_unknown_formats(schema);
+    for (path, bound) in bounds() {
+        let field = find(schema, path);
+        let object = field.as_object_mut().expect("a field's schema is an object");
+        for (key, value) in bound.as_object().expect("a bound is an object") {
+            object.insert(key.clone(), value.clone());
+        }
+    }
+    for rule in RULES {
+        let field = find(schema, rule.path);
+        let rules = field
+            .as_object_mut()
+            .expect("a field's schema is an object")
+            .entry("x-kubernetes-validations")
+            .or_insert_with(|| json!([]));
+        rules.as_array_mut().expect("rules are a list").push(json!({"rule": rule.rule, "message": rule.message}));
+    }
+}
+
+/// The API server warns of formats that it doesn't know.
+fn remove_unknown_formats(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if fields.get("format").is_some_and(|format| format == "uint16") {
+                fields.remove("format");
+            }
+            fields.values_mut().for_each(remove_unknown_formats);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_unknown_formats),
+        _ => {}
+    }
+}
+
+fn find<'a>(schema: &'a mut Value, path: &str) -> &'a mut Value {
+    path.split('.').filter(|name| !name.is_empty()).fold(schema, |schema, name| {
+        schema
+            .get_mut("properties")
+            .and_then(|fields| fields.get_mut(name))
+            .unwrap_or_else(|| panic!("no field {path}"))
+    })
+}
