@@ -1,0 +1,38 @@
+# `make demo` shows the operator at work; `make test` runs everything that CI runs but the policies.
+# Both install and build what they need, say so, and keep it in ~/.cache/redshift-integration-operator.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test lint crds deploy clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## start everything, apply a sample, show what came of it
+	@dev/environment demo
+
+up: ## start everything; then: source .dev/env
+	@dev/environment up
+
+down: ## end everything that demo and up have started
+	@dev/environment down
+
+test: lint ## formatter, linters, and all tests; T=name runs those whose names hold it
+	@dev/environment test $(if $(T),$(T))
+
+lint: ## formatter and linters
+	@tools=$$(dev/setup) && \
+	cargo fmt --all --check && \
+	cargo clippy --quiet --workspace --all-targets -- -D warnings && \
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps && \
+	PATH="$$tools:$$PATH" cargo deny --log-level error check bans licenses sources && \
+	(cd dev/cluster && test -z "$$(gofmt -l .)" || { gofmt -l dev/cluster; exit 1; })
+
+crds: ## generate the CRD from src/api, and copy it into the chart
+	@cargo run --quiet -- crd > crds/redshift-governance.dev_redshiftintegrations.yaml
+	@cp crds/redshift-governance.dev_redshiftintegrations.yaml charts/redshift-integration-operator/files/crd.yaml
+
+deploy: ## render deploy/install.yaml from the chart
+	@PATH="$$(dev/cluster/build):$$PATH" deploy/render
+
+clean: down ## remove what was built here; the cache stays
+	@cargo clean --quiet

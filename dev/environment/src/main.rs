@@ -1,2 +1,0 @@
-//! The local proving ground.
-fn main() {}
