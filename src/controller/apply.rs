@@ -1,7 +1,7 @@
 //! Carries out operations, one after the other. No choices are made here; the first failure ends it,
 //! and the next look makes a new plan.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -17,9 +17,13 @@ use crate::lifecycle::{AccountPower, Activity, Connection, Operation, Outcome, R
 use crate::redshift::{ConnectError, Credentials, Session, StatementError, Target};
 use crate::scripts::{CLAIM_USER, Fact, Parameters, SCHEMA_VERSION, Section, statements};
 
-/// Redshift doesn't say how soon a new database can be entered, or a dropped connection is gone.
+/// Redshift doesn't say how soon a new database can be entered.
 const TRIES: u32 = 10;
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
+
+/// How long a drop is tried again that our own connection may stand in the way of: the server can take
+/// a moment to notice that it is closed. Others' connections are waited for between passes.
+const OWN_CONNECTION_ENDS: Duration = Duration::from_secs(5);
 
 /// What the operations of one pass work with.
 pub struct Pass<'a> {
@@ -155,7 +159,7 @@ impl Pass<'_> {
             self.managed = None;
         }
         for statement in &statements {
-            let mut tries = 1;
+            let started = Instant::now();
             loop {
                 let session = self.initial_session().await?;
                 let result = session.query(statement).await;
@@ -163,9 +167,8 @@ impl Pass<'_> {
                     self.warehouse_touched = true;
                     break;
                 };
-                // The server may take a moment to notice that our own connection is closed.
-                if section == Section::DropDatabase && error.is_in_use() && tries < TRIES {
-                    tries += 1;
+                let early = started.elapsed() < OWN_CONNECTION_ENDS;
+                if section == Section::DropDatabase && error.is_in_use() && early {
                     tokio::time::sleep(BETWEEN_TRIES).await;
                     continue;
                 }

@@ -239,8 +239,9 @@ impl Creation<'_> {
         let database = self.wanted.database.as_str();
         let watched = look::watched(pass.managed_session().await?, registry, database).await?;
         let uid = self.object.uid().unwrap_or_default();
-        let mut watch = checks::watch(self.wanted, &watched, &uid);
-        watch.retain(|test| !self.tests.iter().any(|known| known.name == test.name));
+        // What later validations will say, so that the first of them has nothing to write.
+        let watch = checks::watch(self.wanted, &watched, &uid);
+        self.tests.retain(|test| !watch.iter().any(|newer| newer.name == test.name));
         self.tests.extend(watch);
         match checks::first_failure(&self.tests) {
             None => Ok(()),

@@ -1,0 +1,14 @@
+//! End to end: the operator as a process of its own, under the chart's RBAC, on a real control plane,
+//! with a stand-in for Redshift in front of a real `PostgreSQL`. A file per promise.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod chart;
+mod command_line;
+mod conflicts;
+mod crd_rules;
+mod failures;
+mod generated;
+mod kill_sweep;
+mod lifecycle;
+mod secrets;
+mod support;

@@ -1,0 +1,346 @@
+//! A world of one's own for each test: a namespace on the shared control plane, a warehouse, and an
+//! operator that works for this namespace alone.
+
+mod operator;
+mod warehouse;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt};
+use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
+use redshift_stand_in::{Options, StandIn};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub use operator::Operator;
+pub use warehouse::{Dump, admin, assert_same, login, rows};
+
+/// Longest wait for anything. It only ends tests that would fail anyway, so it is long.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// How often something that is waited for is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The service account that the chart makes for a release named `operator`.
+const SERVICE_ACCOUNT: &str = "operator-redshift-integration-operator";
+
+/// A world of one's own.
+pub struct World {
+    /// The warehouse.
+    pub stand_in: StandIn,
+    /// The operator; `None` once it was killed.
+    pub operator: Option<Operator>,
+    /// The namespace.
+    pub namespace: String,
+    /// To the API server, as an administrator.
+    pub client: Client,
+    kubeconfig: PathBuf,
+    folder: TempDir,
+}
+
+/// Needed by everything that talks to the control plane.
+pub fn kubeconfig() -> String {
+    std::env::var("KUBECONFIG").expect("no control plane: run the tests with `make test T=<name>`")
+}
+
+/// The client of an administrator.
+pub async fn administrator() -> Client {
+    // The process of each test installs it for itself.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    kubeconfig();
+    Client::try_default().await.unwrap()
+}
+
+/// Makes a namespace with a name of its own.
+pub async fn make_namespace(client: &Client) -> String {
+    let metadata = ObjectMeta { generate_name: Some("test-".to_owned()), ..ObjectMeta::default() };
+    let namespace = Namespace { metadata, ..Namespace::default() };
+    Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap().name_any()
+}
+
+/// Runs a program to its end and gives what it printed.
+pub fn output(program: &str, arguments: &[&str], input: &str) -> (bool, String) {
+    use std::io::Write;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    // A program that refuses its arguments doesn't read on.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), text)
+}
+
+/// Runs a program that must succeed.
+pub fn succeed(program: &str, arguments: &[&str], input: &str) -> String {
+    let (success, text) = output(program, arguments, input);
+    assert!(success, "{program} {}: {text}", arguments.join(" "));
+    text
+}
+
+/// The chart.
+pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/redshift-integration-operator");
+
+impl World {
+    /// A new warehouse and an operator at work.
+    pub async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    /// The same, with a warehouse that is to be somehow.
+    pub async fn with(options: Options) -> Self {
+        let mut world = Self::without_operator(options).await;
+        world.start_operator();
+        world
+    }
+
+    /// The same, without an operator yet.
+    pub async fn without_operator(options: Options) -> Self {
+        let client = administrator().await;
+        let stand_in = StandIn::start(options).await.unwrap();
+        let namespace = make_namespace(&client).await;
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = operator::install_rbac(&namespace, &folder);
+        let world = Self { stand_in, operator: None, namespace, client, kubeconfig, folder };
+        world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
+        world.put_ca("redshift-ca", world.stand_in.ca_pem()).await;
+        world
+    }
+
+    /// Starts the operator, or another one after the last was killed.
+    pub fn start_operator(&mut self) {
+        self.start_operator_with(&[]);
+    }
+
+    /// Starts the operator with more arguments.
+    pub fn start_operator_with(&mut self, arguments: &[&str]) {
+        assert!(self.operator.is_none());
+        self.operator = Some(Operator::start(&self.namespace, &self.kubeconfig, self.folder.path(), arguments));
+    }
+
+    /// Kills the operator: it gets no chance to tidy up.
+    pub fn kill_operator(&mut self) {
+        self.operator.take().expect("an operator runs").kill();
+    }
+
+    /// All that operators of this world have logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("operator.log")).unwrap_or_default()
+    }
+
+    /// The spec that the tests start from, with changes to it.
+    pub fn manifest(&self, name: &str, changes: Value) -> Value {
+        let mut manifest = json!({
+            "apiVersion": "redshift-governance.dev/v1alpha1",
+            "kind": "RedshiftIntegration",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {"config": {
+                "host": self.stand_in.host(),
+                "port": self.stand_in.port(),
+                "database": "immuta",
+                "initialDatabase": "DEV",
+                "authenticationType": "userPassword",
+                "credentialsSecretRef": {"name": "redshift-admin"},
+                "tls": {"caBundleRef": {"kind": "ConfigMap", "name": "redshift-ca"}},
+            }},
+        });
+        merge(&mut manifest["spec"], changes);
+        manifest
+    }
+
+    /// Creates the resource `analytics`, with changes to its spec.
+    pub async fn create(&self, changes: Value) -> RedshiftIntegration {
+        self.create_named("analytics", changes).await
+    }
+
+    /// Creates a resource, with changes to its spec.
+    pub async fn create_named(&self, name: &str, changes: Value) -> RedshiftIntegration {
+        let object = serde_json::from_value(self.manifest(name, changes)).unwrap();
+        self.api().create(&PostParams::default(), &object).await.unwrap()
+    }
+
+    /// Creates the resource `analytics` and waits until it is enabled.
+    pub async fn enabled(&self) -> RedshiftIntegration {
+        self.create(json!({})).await;
+        self.until_phase("enabled").await
+    }
+
+    /// Changes `analytics` by a merge patch.
+    pub async fn patch(&self, patch: Value) -> RedshiftIntegration {
+        self.api().patch("analytics", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
+    }
+
+    /// Asks for `analytics` to be deleted.
+    pub async fn delete(&self) {
+        self.api().delete("analytics", &DeleteParams::default()).await.unwrap();
+    }
+
+    /// The resources of the namespace.
+    pub fn api(&self) -> Api<RedshiftIntegration> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The Secrets of the namespace.
+    pub fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// `analytics`, as it is now.
+    pub async fn get(&self) -> RedshiftIntegration {
+        self.api().get("analytics").await.unwrap()
+    }
+
+    /// Makes or changes a Secret with a user and a password.
+    pub async fn put_secret(&self, name: &str, user: &str, password: &str) {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
+            "stringData": {"username": user, "password": password},
+        });
+        let params = PatchParams::apply("tests").force();
+        self.secrets().patch(name, &params, &Patch::Apply(&secret)).await.unwrap();
+    }
+
+    /// Makes or changes a `ConfigMap` with a certificate authority.
+    pub async fn put_ca(&self, name: &str, pem: &str) {
+        let map = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"ca.crt": pem},
+        });
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
+        api.patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&map)).await.unwrap();
+    }
+
+    /// Waits until `analytics` is in a phase that speaks of its newest generation.
+    pub async fn until_phase(&self, phase: &str) -> RedshiftIntegration {
+        self.until(&format!("analytics is {phase}"), |object| is_current(object) && phase_of(object) == phase).await
+    }
+
+    /// Waits until `analytics` is something.
+    pub async fn until(&self, what: &str, is: impl Fn(&RedshiftIntegration) -> bool) -> RedshiftIntegration {
+        let started = Instant::now();
+        loop {
+            let object = self.api().get_opt("analytics").await.unwrap();
+            if let Some(object) = &object
+                && is(object)
+            {
+                return object.clone();
+            }
+            if started.elapsed() > PATIENCE {
+                self.give_up(what, object.as_ref());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Waits until `analytics` is gone.
+    pub async fn until_gone(&self) {
+        self.until_gone_named("analytics").await;
+    }
+
+    /// Waits until a resource is gone.
+    pub async fn until_gone_named(&self, name: &str) {
+        let started = Instant::now();
+        while let Some(object) = self.api().get_opt(name).await.unwrap() {
+            if started.elapsed() > PATIENCE {
+                self.give_up(&format!("{name} is gone"), Some(&object));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn give_up(&self, what: &str, object: Option<&RedshiftIntegration>) -> ! {
+        let log = self.log();
+        let tail: Vec<_> = log.lines().rev().filter(|line| !line.contains("TRACE")).take(40).collect();
+        let tail: Vec<_> = tail.into_iter().rev().collect();
+        panic!(
+            "waited in vain until {what}; the object: {}\nthe operator's log ends so:\n{}",
+            serde_json::to_string_pretty(&object).unwrap(),
+            tail.join("\n")
+        );
+    }
+
+    /// The notes of all events about a resource, with their types and reasons, the oldest first.
+    pub async fn events(&self, name: &str) -> Vec<(String, String, String)> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let mut events = api.list(&ListParams::default()).await.unwrap().items;
+        events.retain(|event| event.regarding.as_ref().is_some_and(|about| about.name.as_deref() == Some(name)));
+        events.sort_by_key(|event| event.event_time.clone().map(|time| time.0));
+        let text = |text: Option<String>| text.unwrap_or_default();
+        events.into_iter().map(|event| (text(event.type_), text(event.reason), text(event.note))).collect()
+    }
+
+    /// What the operator asked of the API server to change: verb and resource, from the server's audit log.
+    pub fn api_writes(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(std::env::var("TEST_AUDIT_LOG").unwrap()).unwrap();
+        let user = format!("system:serviceaccount:{}:{SERVICE_ACCOUNT}", self.namespace);
+        log.lines()
+            .filter(|line| line.contains(&user))
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|entry| !["get", "list", "watch"].contains(&entry["verb"].as_str().unwrap_or_default()))
+            .map(|entry| {
+                let (resource, part) = (&entry["objectRef"]["resource"], &entry["objectRef"]["subresource"]);
+                let part = part.as_str().map(|part| format!("/{part}")).unwrap_or_default();
+                format!("{} {}{part}", entry["verb"].as_str().unwrap(), resource.as_str().unwrap())
+            })
+            .collect()
+    }
+}
+
+/// Merges one value into another, as a merge patch does.
+pub fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                if value.is_null() {
+                    into.remove(&key);
+                } else {
+                    merge(into.entry(key).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
+
+/// Whether status speaks of the newest spec.
+pub fn is_current(object: &RedshiftIntegration) -> bool {
+    object.status.as_ref().is_some_and(|status| Some(status.observed_generation) == object.metadata.generation)
+}
+
+/// The phase, as users see it.
+pub fn phase_of(object: &RedshiftIntegration) -> String {
+    let phase = object.status.as_ref().and_then(|status| status.phase);
+    phase.map_or_else(String::new, |phase| serde_json::to_value(phase).unwrap().as_str().unwrap().to_owned())
+}
+
+/// A condition.
+pub fn condition<'a>(object: &'a RedshiftIntegration, type_: &str) -> &'a Condition {
+    let conditions = &object.status.as_ref().expect("there is a status").conditions;
+    conditions.iter().find(|condition| condition.type_ == type_).expect("the condition is there")
+}
+
+/// The states of `Ready`, `Reconciling` and `Stalled`.
+pub fn conditions(object: &RedshiftIntegration) -> [&str; 3] {
+    ["Ready", "Reconciling", "Stalled"].map(|type_| condition(object, type_).status.as_str())
+}
+
+/// The validation tests with a result, by name with their messages.
+pub fn tests_with(object: &RedshiftIntegration, result: ValidationStatus) -> BTreeMap<String, String> {
+    let results = object.status.as_ref().and_then(|status| status.validation_results.as_ref());
+    let tests = results.map(|results| results.validation_tests.as_slice()).unwrap_or_default();
+    tests
+        .iter()
+        .filter(|test| test.status == result)
+        .map(|test| (test.name.clone(), test.message.clone().unwrap_or_default()))
+        .collect()
+}

@@ -1,0 +1,107 @@
+//! The operator under test: the binary itself, as the service account that the chart makes.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::{CHART, SERVICE_ACCOUNT, kubeconfig, succeed};
+
+/// Installs the chart's RBAC for a namespace and gives a kubeconfig of its service account.
+pub fn install_rbac(namespace: &str, folder: &TempDir) -> PathBuf {
+    let watch = format!("watchNamespaces={{{namespace}}}");
+    let set = ["--set", "crds.enabled=false,deployment.enabled=false", "--set", &watch];
+    let rendered =
+        succeed("helm", &[&["template", "operator", CHART, "--namespace", namespace][..], &set].concat(), "");
+    succeed("kubectl", &["apply", "-f", "-"], &rendered);
+    let token = succeed("kubectl", &["-n", namespace, "create", "token", SERVICE_ACCOUNT, "--duration=4h"], "");
+    let mut config: serde_json::Value =
+        serde_json::from_str(&succeed("kubectl", &["config", "view", "--raw", "-o", "json"], "")).unwrap();
+    config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+    config["contexts"][0]["context"]["namespace"] = serde_json::json!(namespace);
+    let path = folder.path().join("kubeconfig");
+    std::fs::write(&path, config.to_string()).unwrap();
+    assert_ne!(path.to_str(), Some(kubeconfig().as_str()));
+    path
+}
+
+/// A running operator; killed when it is dropped.
+pub struct Operator {
+    child: Child,
+    log: PathBuf,
+    log_start: u64,
+}
+
+impl Operator {
+    /// Starts one that works for a namespace.
+    pub fn start(namespace: &str, kubeconfig: &Path, folder: &Path, arguments: &[&str]) -> Self {
+        let log = folder.join("operator.log");
+        let file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let log_start = file.metadata().unwrap().len();
+        let errors: File = file.try_clone().unwrap();
+        let child = Command::new("setpriv")
+            // It ends with the test, whatever way that ends.
+            .args(["--pdeathsig=KILL", "--", env!("CARGO_BIN_EXE_redshift-integration-operator"), "run"])
+            .args(["--http-address=127.0.0.1:0", "--allowed-hosts=localhost,127.0.0.1", "--log-level=trace"])
+            .args(["--retry-delay-milliseconds=200", "--retry-delay-max-milliseconds=1000"])
+            .arg(format!("--watch-namespaces={namespace}"))
+            .args(arguments)
+            .env("KUBECONFIG", kubeconfig)
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(errors)
+            .spawn()
+            .unwrap();
+        Self { child, log, log_start }
+    }
+
+    /// What this one has logged.
+    pub fn log(&self) -> String {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&log[usize::try_from(self.log_start).unwrap()..]).into_owned()
+    }
+
+    /// Where its metrics are.
+    pub fn address(&mut self) -> String {
+        loop {
+            let log = self.log();
+            if let Some((_, rest)) = log.split_once("address=") {
+                return rest.split_whitespace().next().unwrap().to_owned();
+            }
+            assert!(self.child.try_wait().unwrap().is_none(), "the operator ended: {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Its metrics.
+    pub fn metrics(&mut self) -> String {
+        let address = self.address();
+        succeed("curl", &["-sf", &format!("http://{address}/metrics")], "")
+    }
+
+    /// How many passes it has ended, whatever came of them.
+    pub fn passes(&mut self) -> u64 {
+        let metrics = self.metrics();
+        let counts = metrics.lines().filter(|line| line.starts_with("controller_runtime_reconcile_total"));
+        counts.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
+    /// Kills it.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        // `setpriv` has become the operator: there is no process in between.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,116 @@
+//! The truth about a warehouse, seen past the stand-in's relay, and logins through it.
+
+use std::collections::BTreeMap;
+
+use redshift_stand_in::StandIn;
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+/// Everything users, databases, objects, owners and grants, without ids and times: equal for equal
+/// warehouses.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Dump(pub BTreeMap<String, Vec<String>>);
+
+/// `unknown` is the stand-in's name for owners that were dropped; what they own still shows.
+const USERS: &str = "SELECT rolname, rolsuper, rolcreatedb, rolcanlogin, rolcreaterole FROM pg_roles \
+     WHERE rolname <> 'unknown' ORDER BY 1";
+const MEMBERS: &str = "SELECT r.rolname, m.rolname, a.admin_option FROM pg_auth_members a \
+     JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member ORDER BY 1, 2";
+const DATABASES: &str =
+    "SELECT d.datname, r.rolname, d.datacl FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba ORDER BY 1";
+
+const IN_EACH_DATABASE: [&str; 5] = [
+    "SELECT 'schema', n.nspname, r.rolname, n.nspacl FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner \
+     WHERE n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 2",
+    "SELECT 'relation', n.nspname, c.relname, c.relkind, r.rolname, c.relacl, \
+     (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) \
+      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
+     CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END \
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles r ON r.oid = c.relowner \
+     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_temp%' \
+     AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 2, 3",
+    "SELECT 'routine', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), r.rolname, p.proacl, p.prosrc \
+     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles r ON r.oid = p.proowner \
+     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 2, 3, 4",
+    "SELECT 'default privileges', r.rolname, n.nspname, d.defaclobjtype, d.defaclacl FROM pg_default_acl d \
+     JOIN pg_roles r ON r.oid = d.defaclrole LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace ORDER BY 2, 3, 4",
+    "SELECT 'setting', s.setconfig FROM pg_db_role_setting s ORDER BY 2",
+];
+
+impl Dump {
+    /// Looks at all of it.
+    pub async fn of(stand_in: &StandIn) -> Self {
+        let mut dump = BTreeMap::new();
+        let client = stand_in.superuser("dev").await.unwrap();
+        dump.insert("users".to_owned(), rows(&client, USERS).await);
+        dump.insert("members".to_owned(), rows(&client, MEMBERS).await);
+        dump.insert("databases".to_owned(), rows(&client, DATABASES).await);
+        for database in rows(&client, "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1").await {
+            let client = stand_in.superuser(&database).await.unwrap();
+            let mut contents = Vec::new();
+            for query in IN_EACH_DATABASE {
+                contents.extend(rows(&client, query).await);
+            }
+            if contents.iter().any(|row| row.starts_with("relation|immuta_system|registry|")) {
+                // What is the same however an integration came to be.
+                let registry = "SELECT 'registry row', state, schema_version, database_mode, system_account, \
+                     impersonation_role, applied_hash, applied FROM immuta_system.registry";
+                contents.extend(rows(&client, registry).await);
+            }
+            dump.insert(format!("database {database}"), contents);
+        }
+        Self(dump)
+    }
+
+    /// What differs, for a reader.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut differences = Vec::new();
+        for key in self.0.keys().chain(other.0.keys().filter(|key| !self.0.contains_key(*key))) {
+            let nothing = Vec::new();
+            let (before, after) = (self.0.get(key).unwrap_or(&nothing), other.0.get(key).unwrap_or(&nothing));
+            differences.extend(before.iter().filter(|row| !after.contains(row)).map(|row| format!("- {key}: {row}")));
+            differences.extend(after.iter().filter(|row| !before.contains(row)).map(|row| format!("+ {key}: {row}")));
+        }
+        differences
+    }
+}
+
+/// Fails with what differs.
+pub fn assert_same(before: &Dump, after: &Dump) {
+    let differences = before.differences(after);
+    assert!(differences.is_empty(), "the warehouse differs:\n{}", differences.join("\n"));
+    assert_eq!(before, after);
+}
+
+/// The rows of a query, each as its values with `|` in between.
+pub async fn rows(client: &Client, query: &str) -> Vec<String> {
+    let messages = client.simple_query(query).await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
+    messages
+        .iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                let values: Vec<_> = (0..row.len()).map(|column| row.get(column).unwrap_or_default()).collect();
+                Some(values.join("|"))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Logs in through the stand-in, as any user of a warehouse would.
+pub async fn login(
+    stand_in: &StandIn,
+    user: &str,
+    password: &str,
+    database: &str,
+) -> Result<Client, tokio_postgres::Error> {
+    let mut config = Config::new();
+    config.host("localhost").port(stand_in.port()).user(user).password(password).dbname(database);
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// Logs in as the first user.
+pub async fn admin(stand_in: &StandIn, database: &str) -> Client {
+    login(stand_in, stand_in.admin_user(), stand_in.admin_password(), database).await.unwrap()
+}
