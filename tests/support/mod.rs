@@ -23,7 +23,7 @@ pub use operator::Operator;
 pub use warehouse::{Dump, admin, assert_same, login, rows};
 
 /// Longest wait for anything. It only ends tests that would fail anyway, so it is long.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often something that is waited for is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -260,7 +260,8 @@ impl World {
 
     fn give_up(&self, what: &str, object: Option<&RedshiftIntegration>) -> ! {
         let log = self.log();
-        let tail: Vec<_> = log.lines().rev().filter(|line| !line.contains("TRACE")).take(40).collect();
+        let own = |line: &&str| line.contains(": redshift_integration_operator::") && !line.contains("TRACE");
+        let tail: Vec<_> = log.lines().rev().filter(own).take(40).collect();
         let tail: Vec<_> = tail.into_iter().rev().collect();
         panic!(
             "waited in vain until {what}; the object: {}\nthe operator's log ends so:\n{}",

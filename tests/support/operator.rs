@@ -41,12 +41,15 @@ impl Operator {
         let file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let log_start = file.metadata().unwrap().len();
         let errors: File = file.try_clone().unwrap();
+        let allowed = "--allowed-hosts=localhost,127.0.0.1";
+        let names_hosts = arguments.iter().any(|argument| argument.starts_with("--allowed-hosts"));
         let child = Command::new("setpriv")
             // It ends with the test, whatever way that ends.
             .args(["--pdeathsig=KILL", "--", env!("CARGO_BIN_EXE_redshift-integration-operator"), "run"])
-            .args(["--http-address=127.0.0.1:0", "--allowed-hosts=localhost,127.0.0.1", "--log-level=trace"])
+            .args(["--http-address=127.0.0.1:0", "--log-level=trace"])
             .args(["--retry-delay-milliseconds=200", "--retry-delay-max-milliseconds=1000"])
             .arg(format!("--watch-namespaces={namespace}"))
+            .args(if names_hosts { None } else { Some(allowed) })
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::null())
