@@ -1,1 +1,146 @@
-//! To be written.
+//! A warehouse takes one integration. Whoever comes later is told so, in the words of the original
+//! system, and neither he nor his deletion touches what the first one has.
+
+use kube::ResourceExt;
+use kube::api::DeleteParams;
+use redshift_integration_operator::api::RedshiftIntegration;
+use redshift_stand_in::Options;
+use serde_json::json;
+
+use crate::support::{Dump, World, assert_same, condition, conditions, phase_of};
+
+async fn until(world: &World, name: &str, phase: &str) -> RedshiftIntegration {
+    loop {
+        let object = world.api().get(name).await.unwrap();
+        if phase_of(&object) == phase {
+            return object;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+fn is_told_so(object: &RedshiftIntegration, holder: &str) {
+    assert_eq!(conditions(object), ["False", "False", "True"]);
+    let stalled = condition(object, "Stalled");
+    assert_eq!(stalled.reason, "AlreadyExists");
+    let host = object.spec.config.host.to_lowercase();
+    let words = format!("Redshift integration already exists on host {} (id = {holder})", host.trim_end_matches('.'));
+    assert!(stalled.message.starts_with(&words), "{}", stalled.message);
+    assert!(object.finalizers().is_empty());
+    assert!(object.status.as_ref().unwrap().created.is_none());
+}
+
+#[tokio::test]
+async fn a_later_resource_is_told_who_was_first_and_takes_over_nothing() {
+    let world = World::new().await;
+    let first = world.enabled().await;
+    let before = Dump::of(&world.stand_in).await;
+    let statements = world.stand_in.journal().statements().len();
+    world.create_named("late", json!({"config": {"database": "another", "host": "LOCALHOST."}})).await;
+    let late = until(&world, "late", "createError").await;
+    is_told_so(&late, &format!("{}/analytics", world.namespace));
+    assert_eq!(world.stand_in.journal().statements().len(), statements, "something was run");
+
+    world.api().delete("late", &DeleteParams::default()).await.unwrap();
+    world.until_gone_named("late").await;
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    assert_eq!(world.get().await.status, first.status);
+}
+
+#[tokio::test]
+async fn the_warehouse_is_free_for_the_next_once_the_first_is_deleted() {
+    let world = World::new().await;
+    world.enabled().await;
+    world.create_named("late", json!({"config": {"database": "another"}})).await;
+    until(&world, "late", "createError").await;
+    world.delete().await;
+    world.until_gone().await;
+    let late = until(&world, "late", "enabled").await;
+    assert_eq!(late.status.unwrap().created.unwrap().database, "another");
+}
+
+#[tokio::test]
+async fn of_two_made_at_the_same_moment_one_wins_whole() {
+    let mut world = World::without_operator(Options::default()).await;
+    let nothing = Dump::of(&world.stand_in).await;
+    for name in ["analytics", "another"] {
+        world.create_named(name, json!({"config": {"database": format!("of_{name}")}})).await;
+    }
+    world.start_operator();
+    let (winner, loser) = loop {
+        let [one, other] = [world.get().await, world.api().get("another").await.unwrap()];
+        match (phase_of(&one).as_str(), phase_of(&other).as_str()) {
+            ("enabled", "createError") => break (one, other),
+            ("createError", "enabled") => break (other, one),
+            _ => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+        }
+    };
+    // The elder, or, within the same second, the smaller UID.
+    let age = |object: &RedshiftIntegration| (object.creation_timestamp(), object.uid());
+    assert!(age(&winner) < age(&loser));
+    is_told_so(&loser, &format!("{}/{}", world.namespace, winner.name_any()));
+    let with_winner = Dump::of(&world.stand_in).await;
+    world.api().delete(&loser.name_any(), &DeleteParams::default()).await.unwrap();
+    world.until_gone_named(&loser.name_any()).await;
+    assert_same(&with_winner, &Dump::of(&world.stand_in).await);
+    world.api().delete(&winner.name_any(), &DeleteParams::default()).await.unwrap();
+    world.until_gone_named(&winner.name_any()).await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn another_name_of_the_host_is_the_same_warehouse() {
+    let world = World::new().await;
+    world.enabled().await;
+    let before = Dump::of(&world.stand_in).await;
+    world.create_named("alias", json!({"config": {"database": "another", "host": "127.0.0.1"}})).await;
+    is_told_so(&until(&world, "alias", "createError").await, "unknown");
+    world.api().delete("alias", &DeleteParams::default()).await.unwrap();
+    world.until_gone_named("alias").await;
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn of_two_clusters_one_wins_and_the_other_touches_nothing() {
+    let here = World::new().await;
+    let nothing = Dump::of(&here.stand_in).await;
+    let there = here.elsewhere().await;
+    // At the same moment, and even with the same names.
+    tokio::join!(here.create(json!({})), there.create(json!({})));
+    let (winner, loser) = loop {
+        let (one, other) = (here.get().await, there.get().await);
+        match (phase_of(&one).as_str(), phase_of(&other).as_str()) {
+            ("enabled", "createError") => break (&here, &there),
+            ("createError", "enabled") => break (&there, &here),
+            _ => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+        }
+    };
+    let late = loser.until("it is told so", |object| condition(object, "Ready").reason == "AlreadyExists").await;
+    is_told_so(&late, "unknown");
+    let before = Dump::of(&here.stand_in).await;
+    loser.delete().await;
+    loser.until_gone().await;
+    assert_same(&before, &Dump::of(&here.stand_in).await);
+    winner.delete().await;
+    winner.until_gone().await;
+    assert_same(&nothing, &Dump::of(&here.stand_in).await);
+}
+
+#[tokio::test]
+async fn a_resource_made_anew_does_not_take_what_an_earlier_one_left() {
+    let world = World::new().await;
+    world.create(json!({"deletionPolicy": "Retain"})).await;
+    world.until_phase("enabled").await;
+    world.delete().await;
+    world.until_gone().await;
+    let before = Dump::of(&world.stand_in).await;
+    world.create(json!({})).await;
+    let object = world.until_phase("createError").await;
+    let stalled = condition(&object, "Stalled");
+    assert_eq!((stalled.status.as_str(), stalled.reason.as_str()), ("True", "SecretNotOurs"));
+    assert!(stalled.message.contains("analytics-system-account"), "{}", stalled.message);
+    world.delete().await;
+    world.until_gone().await;
+    assert!(world.secrets().get_opt("analytics-system-account").await.unwrap().is_some());
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+}

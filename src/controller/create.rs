@@ -93,7 +93,9 @@ impl Creation<'_> {
         };
         let Finding { ownership, managed } = search.run(&facts).await?;
         self.tests = checks::preflight(wanted, &facts, &ownership, self.holder().as_deref());
-        if let Some(test) = checks::first_failure(&self.tests) {
+        // Another integration explains whatever else is in the way.
+        let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
+        if let Some(test) = claimed.or_else(|| checks::first_failure(&self.tests)) {
             return Err(prerequisites(test));
         }
         let plan = creation(self.recorded(account.as_ref()), &ownership).map_err(refused)?;

@@ -152,6 +152,12 @@ pub fn first_failure(tests: &[ValidationTest]) -> Option<&ValidationTest> {
     tests.iter().find(|test| test.status == ValidationStatus::Failed)
 }
 
+/// A certain test, if it failed.
+#[must_use]
+pub fn failure_of<'a>(tests: &'a [ValidationTest], name: &str) -> Option<&'a ValidationTest> {
+    tests.iter().find(|test| test.name == name && test.status == ValidationStatus::Failed)
+}
+
 /// How well the connection is protected.
 #[must_use]
 pub fn verified(mode: TlsMode) -> ValidationTest {

@@ -1,8 +1,9 @@
 //! Logs.
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing::Level;
+use tracing_subscriber::filter::{EnvFilter, ParseError, filter_fn};
+use tracing_subscriber::prelude::*;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -13,20 +14,24 @@ pub enum LogFormat {
     Json,
 }
 
+/// Crates that log whole statements, passwords' digests included, below `info`.
+const TALKATIVE: [&str; 2] = ["tokio_postgres", "postgres_protocol"];
+
 /// Starts logging to standard error.
 ///
-/// `filter` is a level, or directives such as `info,redshift_integration_operator=debug`.
+/// `filter` is a level, or directives such as `info,redshift_integration_operator=debug`. None of them
+/// makes the database driver log statements.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), ParseError> {
-    // tokio-postgres logs whole statements, passwords' digests included, below `info`: no filter may
-    // turn that on. The directives behind the user's win.
-    let filter = EnvFilter::builder()
-        .parse(filter)?
-        .add_directive("tokio_postgres=info".parse()?)
-        .add_directive("postgres_protocol=info".parse()?);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
-        LogFormat::Json => builder.json().init(),
-    }
+    let wanted = EnvFilter::builder().parse(filter)?;
+    // A layer of its own: any directive could be outdone by a more specific one.
+    let safe = filter_fn(|metadata| {
+        *metadata.level() <= Level::INFO || !TALKATIVE.iter().any(|name| metadata.target().starts_with(name))
+    });
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(safe).with_filter(wanted)).init();
     Ok(())
 }

@@ -7,6 +7,7 @@ mod warehouse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
@@ -34,7 +35,7 @@ const SERVICE_ACCOUNT: &str = "operator-redshift-integration-operator";
 /// A world of one's own.
 pub struct World {
     /// The warehouse.
-    pub stand_in: StandIn,
+    pub stand_in: Arc<StandIn>,
     /// The operator; `None` once it was killed.
     pub operator: Option<Operator>,
     /// The namespace.
@@ -107,8 +108,19 @@ impl World {
 
     /// The same, without an operator yet.
     pub async fn without_operator(options: Options) -> Self {
+        Self::around(Arc::new(StandIn::start(options).await.unwrap())).await
+    }
+
+    /// Another namespace and another operator that knows nothing of the first, as in another cluster; the
+    /// warehouse is the same.
+    pub async fn elsewhere(&self) -> Self {
+        let mut world = Self::around(self.stand_in.clone()).await;
+        world.start_operator();
+        world
+    }
+
+    async fn around(stand_in: Arc<StandIn>) -> Self {
         let client = administrator().await;
-        let stand_in = StandIn::start(options).await.unwrap();
         let namespace = make_namespace(&client).await;
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = operator::install_rbac(&namespace, &folder);
@@ -261,11 +273,13 @@ impl World {
     fn give_up(&self, what: &str, object: Option<&RedshiftIntegration>) -> ! {
         let log = self.log();
         let own = |line: &&str| line.contains(": redshift_integration_operator::") && !line.contains("TRACE");
-        let tail: Vec<_> = log.lines().rev().filter(own).take(40).collect();
+        let tail: Vec<_> = log.lines().rev().filter(own).take(15).collect();
         let tail: Vec<_> = tail.into_iter().rev().collect();
+        let status = object.and_then(|object| object.status.clone()).unwrap_or_default();
         panic!(
-            "waited in vain until {what}; the object: {}\nthe operator's log ends so:\n{}",
-            serde_json::to_string_pretty(&object).unwrap(),
+            "waited in vain until {what}; phase {:?}, conditions {:#?}\nthe operator's log ends so:\n{}",
+            status.phase,
+            status.conditions,
             tail.join("\n")
         );
     }

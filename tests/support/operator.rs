@@ -41,15 +41,18 @@ impl Operator {
         let file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let log_start = file.metadata().unwrap().len();
         let errors: File = file.try_clone().unwrap();
-        let allowed = "--allowed-hosts=localhost,127.0.0.1";
-        let names_hosts = arguments.iter().any(|argument| argument.starts_with("--allowed-hosts"));
+        let usual = ["--allowed-hosts=localhost,127.0.0.1", "--log-level=trace"];
+        let is_set = |usual: &&str| {
+            let (name, _) = usual.split_once('=').unwrap();
+            arguments.iter().any(|argument| argument.starts_with(name))
+        };
         let child = Command::new("setpriv")
             // It ends with the test, whatever way that ends.
             .args(["--pdeathsig=KILL", "--", env!("CARGO_BIN_EXE_redshift-integration-operator"), "run"])
-            .args(["--http-address=127.0.0.1:0", "--log-level=trace"])
+            .args(["--http-address=127.0.0.1:0"])
             .args(["--retry-delay-milliseconds=200", "--retry-delay-max-milliseconds=1000"])
             .arg(format!("--watch-namespaces={namespace}"))
-            .args(if names_hosts { None } else { Some(allowed) })
+            .args(usual.iter().filter(|usual| !is_set(usual)))
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::null())
@@ -58,6 +61,11 @@ impl Operator {
             .spawn()
             .unwrap();
         Self { child, log, log_start }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What this one has logged.

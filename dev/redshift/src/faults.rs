@@ -46,7 +46,7 @@ pub enum Action {
     Refuse {
         /// The error's code.
         sqlstate: String,
-        /// Its text.
+        /// Its text; `{statement}` stands for the statement's, since servers like to quote.
         message: String,
     },
     /// The statement waits for `release` before the server sees it; if the client goes away meanwhile,

@@ -384,6 +384,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
             }
             Some(Action::Delay { milliseconds }) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
             Some(Action::Refuse { sqlstate, message: text }) => {
+                let text = text.replace("{statement}", &message);
                 return self.answer_error(&message, Frame::error(&sqlstate, &text, None), None).await;
             }
             Some(Action::HoldBefore) => {
