@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 /// Sets up, watches over and removes an access-governance integration in Amazon Redshift.
 ///
-/// In a cluster it runs as an operator (`run`) and works on resources of the kind RedshiftIntegration.
+/// In a cluster it runs as an operator (`run`) and works on resources of the kind `RedshiftIntegration`.
 /// The other commands need no cluster.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]

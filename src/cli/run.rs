@@ -60,7 +60,7 @@ pub struct Arguments {
     /// How log lines look
     #[arg(long, env = "LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
-    /// What is logged: a level, or directives such as info,redshift_integration_operator=debug
+    /// What is logged: a level, or directives such as `info,redshift_integration_operator=debug`
     #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "FILTER")]
     log_level: String,
 }

@@ -26,7 +26,7 @@ enum Which {
 pub struct Arguments {
     /// Which script to print
     which: Which,
-    /// The manifest of a RedshiftIntegration (YAML or JSON)
+    /// The manifest of a `RedshiftIntegration` (YAML or JSON)
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
 }

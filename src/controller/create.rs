@@ -47,7 +47,7 @@ pub async fn run(
     let mut creation = Creation { context, wanted, object, outcome, tests: Vec::new() };
     let result = creation.run(account).await;
     let Creation { object, mut outcome, tests, .. } = creation;
-    outcome.tests = complete(tests, &[]);
+    outcome.tests = complete(&tests, &[]);
     match result {
         Ok(()) => {
             outcome.phase = Phase::Enabled;
@@ -79,7 +79,7 @@ impl Creation<'_> {
         let target = dereference::target(&context.client, &self.object).await;
         let target = target.map_err(|error| self.cannot_connect(error))?;
         let connected = context.connector.connect(&target, &admin.credentials, &wanted.initial_database).await;
-        let session = connected.map_err(|error| self.no_connection(error))?;
+        let session = connected.map_err(|error| self.no_connection(&error))?;
         let facts = look::warehouse(&session).await?;
         let place = place(wanted);
         let uid = self.object.uid().unwrap_or_default();
@@ -112,7 +112,7 @@ impl Creation<'_> {
             fencing_counter: plan.fencing_counter,
             initial: Some(session),
             managed,
-            outcome: Outcome { tests: complete(self.tests.clone(), &[]), ..self.outcome.clone() },
+            outcome: Outcome { tests: complete(&self.tests, &[]), ..self.outcome.clone() },
             warehouse_touched: false,
         };
         let applied = pass.apply(&plan.operations).await;
@@ -160,12 +160,12 @@ impl Creation<'_> {
         Error::Stopped(failure)
     }
 
-    fn no_connection(&mut self, error: ConnectError) -> Error {
+    fn no_connection(&mut self, error: &ConnectError) -> Error {
         let failing = match error {
             ConnectError::DatabaseMissing { .. } => checks::INITIAL_DATABASE,
             _ => checks::CONNECTION,
         };
-        let message = match &error {
+        let message = match error {
             ConnectError::DatabaseMissing { .. } => {
                 format!("{error}; name a database that is there in spec.config.initialDatabase")
             }
@@ -197,12 +197,11 @@ impl Creation<'_> {
     }
 
     async fn try_take_back(&mut self, mut pass: Pass<'_>) -> Result<(), Error> {
-        let session = match pass.initial.take() {
-            Some(session) => session,
-            None => {
-                let connector = &self.context.connector;
-                connector.connect(&pass.target, &pass.admin_credentials, &pass.initial_database).await?
-            }
+        let session = if let Some(session) = pass.initial.take() {
+            session
+        } else {
+            let connector = &self.context.connector;
+            connector.connect(&pass.target, &pass.admin_credentials, &pass.initial_database).await?
         };
         let facts = look::warehouse(&session).await?;
         let uid = self.object.uid().unwrap_or_default();

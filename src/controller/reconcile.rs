@@ -38,6 +38,7 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
 }
 
 /// What to do after an error that no status tells of: those of the API server.
+#[expect(clippy::needless_pass_by_value, reason = "the controller hands over what it has")]
 pub fn on_error(guarded: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Action {
     let uid = guarded.uid().unwrap_or_default();
     let mut memory = context.memory(&uid);

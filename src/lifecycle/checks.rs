@@ -126,11 +126,11 @@ fn test(name: &str, status: ValidationStatus, message: impl Into<String>) -> Val
 ///
 /// A test of the preflight that didn't run again keeps the result that it had; any other is skipped.
 #[must_use]
-pub fn complete(ran: Vec<ValidationTest>, before: &[ValidationTest]) -> Vec<ValidationTest> {
+pub fn complete(ran: &[ValidationTest], before: &[ValidationTest]) -> Vec<ValidationTest> {
     let find = |tests: &[ValidationTest], name: &str| tests.iter().find(|test| test.name == name).cloned();
     ALL.iter()
         .map(|name| {
-            find(&ran, name)
+            find(ran, name)
                 .or_else(|| BEFORE_THE_CREATION.contains(name).then(|| find(before, name)).flatten())
                 .unwrap_or_else(|| skipped(name, "not run"))
         })

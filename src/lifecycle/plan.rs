@@ -123,7 +123,11 @@ pub fn creation(recorded: Recorded, ownership: &Ownership) -> Result<CreationPla
         // The grants say the same however often they are run, and nobody can have changed them on
         // purpose before the integration was ever enabled.
         ManagedDatabase::Empty => {
-            operations.extend([initial(Section::DatabaseGrants), managed(Section::Registry), managed(Section::Objects)])
+            operations.extend([
+                initial(Section::DatabaseGrants),
+                managed(Section::Registry),
+                managed(Section::Objects),
+            ]);
         }
         ManagedDatabase::Registered(registry) => {
             fencing_counter = registry.fencing_counter;

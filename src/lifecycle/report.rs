@@ -122,7 +122,7 @@ fn validation_results(
         return before.cloned();
     }
     let known = before.map(|before| before.validation_tests.as_slice()).unwrap_or_default();
-    let tests = checks::complete(ran.to_vec(), known);
+    let tests = checks::complete(ran, known);
     match before {
         Some(before) if before.validation_tests == tests => Some(before.clone()),
         _ => Some(ValidationResults {

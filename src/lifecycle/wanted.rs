@@ -11,10 +11,10 @@ use crate::redshift::Endpoint;
 use crate::scripts::{CLAIM_USER, NameError, ObjectName, SCHEMA_VERSION};
 
 /// Shortest time between two validations that the API takes.
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
+const SHORTEST_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Longest time between two validations that the API takes.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_INTERVAL: Duration = Duration::from_hours(24);
 
 /// What the user wants, validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,7 +173,7 @@ mod tests {
         let wanted = validate(&spec(serde_json::json!({}))).unwrap();
         assert_eq!(wanted.initial_database, "redshift_sample_data");
         assert_eq!(wanted.endpoint, Endpoint::new("analytics.abc123.us-east-1.redshift.amazonaws.com", 5439));
-        assert_eq!(wanted.validation_interval, Duration::from_secs(3600));
+        assert_eq!(wanted.validation_interval, Duration::from_hours(1));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(15), statement: Duration::from_secs(120) }
+        Self { connect: Duration::from_secs(15), statement: Duration::from_mins(2) }
     }
 }
 
@@ -172,7 +172,7 @@ fn classify(error: &tokio_postgres::Error, database: &str) -> ConnectError {
     if text.contains("server does not support TLS") { ConnectError::TlsRefused } else { ConnectError::Protocol(text) }
 }
 
-/// The codes are PostgreSQL's; AWS documents neither codes nor texts, so both are looked at.
+/// The codes are `PostgreSQL`'s; AWS documents neither codes nor texts, so both are looked at.
 fn classify_answer(sqlstate: &str, message: &str, database: &str) -> ConnectError {
     let says = |text: &str| message.to_ascii_lowercase().contains(text);
     if says("no pg_hba.conf entry") || says("ssl off") || says("ssl is required") {

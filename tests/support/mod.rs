@@ -24,7 +24,7 @@ pub use operator::Operator;
 pub use warehouse::{Dump, admin, assert_same, login, rows};
 
 /// Longest wait for anything. It only ends tests that would fail anyway, so it is long.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How often something that is waited for is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);

@@ -20,7 +20,7 @@ pub const INTERNAL_USER: &str = "rdsdb";
 const ADMIN_USER: &str = "awsuser";
 
 /// Longest time for the start of the server: a second on a quiet machine.
-const START_DEADLINE: Duration = Duration::from_secs(120);
+const START_DEADLINE: Duration = Duration::from_mins(2);
 
 /// What makes it speak as Redshift does, and cheap to start.
 const SETTINGS: &[&str] = &[

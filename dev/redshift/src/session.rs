@@ -46,7 +46,7 @@ const KNOWN_PARAMETERS: &[&str] = &[
 ];
 
 /// Longest time for the server's word that a statement of ours is done.
-const SERVER_DEADLINE: Duration = Duration::from_secs(600);
+const SERVER_DEADLINE: Duration = Duration::from_mins(10);
 
 /// Serves one client, from the first byte to the last.
 pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream) -> anyhow::Result<()> {
@@ -358,8 +358,8 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
             };
             match verdict {
                 Verdict::Refuse(refusal) => return self.answer_refused(&message, &refusal).await,
-                Verdict::Rewrite { sql: rewritten, notes: noted, hidden: more } => {
-                    notes.extend(noted);
+                Verdict::Rewrite { sql: rewritten, notes: added, hidden: more } => {
+                    notes.extend(added);
                     hidden += more;
                     sql.push_str(&rewritten);
                 }
@@ -377,7 +377,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
             Frame::new(b'Q', [sql.as_bytes(), &[0]].concat())
         };
         match self.shared.faults.at_statement(&self.context.user, &message) {
-            None => {}
+            None | Some(Action::RefuseLogin { .. } | Action::AskForSha256 | Action::AskForClearPassword) => {}
             Some(Action::DropBefore) => {
                 self.journal(&message, notes, "lost", None);
                 return Ok(Answered::Broken);
@@ -409,7 +409,6 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
                 }
                 return Ok(Answered::Yes);
             }
-            Some(Action::RefuseLogin { .. } | Action::AskForSha256 | Action::AskForClearPassword) => {}
         }
         self.server.write_all(&body.bytes()).await?;
         self.pass_on(&message, notes, hidden, true).await

@@ -95,16 +95,15 @@ pub fn read(text: &str) -> Result<Vec<Token>, &'static str> {
                 at = end_of_quoted(bytes, at)?;
                 Kind::Quoted
             }
-            b'$' => match end_of_dollar(text, at) {
-                Some(end) => {
+            b'$' => {
+                if let Some(end) = end_of_dollar(text, at) {
                     at = end;
                     Kind::Dollar
-                }
-                None => {
+                } else {
                     at += 1;
                     Kind::Symbol
                 }
-            },
+            }
             b if b.is_ascii_digit() => {
                 at = text[at..]
                     .find(|c: char| !c.is_ascii_alphanumeric() && c != '.')
