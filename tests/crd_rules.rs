@@ -1,1 +1,307 @@
-//! To be written.
+//! What the API server takes and refuses: every rule with an object that it must take and one that it
+//! must refuse, on a real server, and what users see of the resource with kubectl.
+
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt};
+use redshift_integration_operator::api::rules::RULES;
+use redshift_integration_operator::api::{RedshiftIntegration, crd};
+use serde_json::{Value, json};
+
+use crate::support::{administrator, make_namespace, merge, output, succeed};
+
+fn manifest(changes: Value) -> Value {
+    let mut manifest = json!({
+        "apiVersion": "redshift-governance.dev/v1alpha1",
+        "kind": "RedshiftIntegration",
+        "metadata": {"name": "analytics"},
+        "spec": {"config": {
+            "host": "analytics.abc123.us-east-1.redshift.amazonaws.com",
+            "database": "immuta",
+            "initialDatabase": "dev",
+            "authenticationType": "userPassword",
+            "credentialsSecretRef": {"name": "redshift-admin"},
+        }},
+    });
+    merge(&mut manifest, changes);
+    manifest
+}
+
+fn config(changes: Value) -> Value {
+    json!({"spec": {"config": changes}})
+}
+
+const OKTA: &str = r#"{"appId": "0oa1/272", "idpHost": "organization.okta.com", "role": "admin"}"#;
+
+fn okta(changes: Value) -> Value {
+    let mut block: Value = serde_json::from_str(OKTA).unwrap();
+    merge(&mut block, changes);
+    config(json!({"authenticationType": "okta", "okta": block}))
+}
+
+/// What is tried for one rule, in the order of `RULES`: changes to the manifest that must be taken, and
+/// changes that must be refused. For rules on edits, the first is made before anything was created, and
+/// the second after it.
+fn cases() -> Vec<(Value, Value)> {
+    let name = |length: usize| json!({"metadata": {"name": "a".repeat(length)}});
+    let account = |name: &str| config(json!({"systemAccount": {"name": name}}));
+    let role = |name: &str| config(json!({"impersonation": {"role": name}}));
+    let tls = |tls: Value| config(json!({"tls": tls}));
+    let bundle = json!({"kind": "ConfigMap", "name": "redshift-ca"});
+    let other_host = config(json!({"host": "other.abc123.us-east-1.redshift.amazonaws.com"}));
+    vec![
+        (name(63), name(64)),
+        (other_host.clone(), other_host),
+        (config(json!({"database": "other"})), config(json!({"database": "other"}))),
+        (config(json!({"databaseMode": "Existing"})), config(json!({"databaseMode": "Existing"}))),
+        (json!({"spec": {"autoBootstrap": false}}), json!({"spec": {"autoBootstrap": false}})),
+        (okta(json!({})), config(json!({"authenticationType": "okta"}))),
+        (okta(json!({})), config(json!({"okta": serde_json::from_str::<Value>(OKTA).unwrap()}))),
+        (
+            config(json!({"authenticationType": "accessKey", "aws": {"region": "us-east-1"}})),
+            config(json!({"aws": {"region": "us-east-1"}})),
+        ),
+        (config(json!({})), config(json!({"credentialsSecretRef": null}))),
+        (
+            config(json!({"authenticationType": "iam", "credentialsSecretRef": null})),
+            config(json!({"authenticationType": "iam"})),
+        ),
+        (json!({"spec": {"validationInterval": "1h30m"}}), json!({"spec": {"validationInterval": "59s"}})),
+        (config(json!({"host": "LOCALHOST."})), config(json!({"host": "https://warehouse:5439/dev"}))),
+        (config(json!({"database": "_immuta$2"})), config(json!({"database": "Immuta"}))),
+        (config(json!({"database": "orders"})), config(json!({"database": "order"}))),
+        (config(json!({"database": "development"})), config(json!({"database": "padb_harvest"}))),
+        (config(json!({"initialDatabase": "REDSHIFT_SAMPLE_DATA"})), config(json!({"initialDatabase": "sample data"}))),
+        (config(json!({"initialDatabase": "templates"})), config(json!({"initialDatabase": "TEMPLATE1"}))),
+        (
+            config(json!({"databaseMode": "Existing", "initialDatabase": "IMMUTA"})),
+            config(json!({"initialDatabase": "IMMUTA"})),
+        ),
+        (
+            config(json!({"systemAccount": {"name": "one"}, "impersonation": {"role": "other"}})),
+            config(json!({"systemAccount": {"name": "same"}, "impersonation": {"role": "same"}})),
+        ),
+        (account("governance"), account("governance-account")),
+        (account("users"), account("user")),
+        (account("rdsdb2"), account("redshift_governance_claim")),
+        (role("acting"), role("Acting")),
+        (role("grants"), role("grant")),
+        (role("publicity"), role("public")),
+        (okta(json!({"idpHost": "organization.okta.com"})), okta(json!({"idpHost": "https://organization.okta.com/"}))),
+        (
+            tls(json!({"mode": "VerifyCa", "caBundleRef": bundle})),
+            tls(json!({"mode": "Require", "caBundleRef": bundle})),
+        ),
+        (
+            tls(json!({"mode": "VerifyFull", "serverName": "warehouse.example"})),
+            tls(json!({"mode": "VerifyCa", "serverName": "warehouse.example"})),
+        ),
+    ]
+}
+
+/// What plain schema refuses: no rule of ours, but words of the server that name the field.
+fn bounds() -> Vec<(&'static str, Value)> {
+    vec![
+        ("spec.config.port", config(json!({"port": 0}))),
+        ("spec.config.port", config(json!({"port": 65536}))),
+        ("spec.config.host", config(json!({"host": ""}))),
+        ("spec.config.host", config(json!({"host": null}))),
+        ("spec.config.database", config(json!({"database": "a".repeat(128)}))),
+        ("spec.config.database", config(json!({"database": ""}))),
+        ("spec.config.initialDatabase", config(json!({"initialDatabase": null}))),
+        ("spec.config.authenticationType", config(json!({"authenticationType": "password"}))),
+        ("spec.config.databaseMode", config(json!({"databaseMode": "create"}))),
+        ("spec.config.tls.mode", config(json!({"tls": {"mode": "verify-full"}}))),
+        ("spec.config.tls.caBundleRef.kind", config(json!({"tls": {"caBundleRef": {"kind": "Pod", "name": "x"}}}))),
+        ("spec.config.credentialsSecretRef.name", config(json!({"credentialsSecretRef": {"name": "Redshift Admin"}}))),
+        ("spec.config.impersonation.role", config(json!({"impersonation": {"role": "r".repeat(128)}}))),
+        ("spec.config.okta.appId", okta(json!({"appId": ""}))),
+        ("spec.deletionPolicy", json!({"spec": {"deletionPolicy": "Keep"}})),
+        ("spec.suspend", json!({"spec": {"suspend": "yes"}})),
+    ]
+}
+
+struct Server {
+    api: Api<RedshiftIntegration>,
+    objects: Api<kube::core::DynamicObject>,
+}
+
+impl Server {
+    fn new(client: &Client, namespace: &str) -> Self {
+        use kube::CustomResourceExt;
+        let api = Api::namespaced(client.clone(), namespace);
+        let resource = RedshiftIntegration::api_resource();
+        Self { api, objects: Api::namespaced_with(client.clone(), namespace, &resource) }
+    }
+
+    /// Asks whether it would be taken; the server's words if not.
+    async fn take(&self, manifest: &Value) -> Result<(), String> {
+        let params = PostParams { dry_run: true, field_manager: None };
+        let object = serde_json::from_value(manifest.clone()).unwrap();
+        self.objects.create(&params, &object).await.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// The same for an edit of an object that is there.
+    async fn edit(&self, name: &str, changes: &Value) -> Result<(), String> {
+        let params = PatchParams { dry_run: true, ..PatchParams::default() };
+        let patch = Patch::Merge(changes);
+        self.objects.patch(name, &params, &patch).await.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// A rule on edits looks at what was before.
+fn is_on_edits(rule: &str) -> bool {
+    rule.contains("oldSelf")
+}
+
+#[tokio::test]
+async fn every_rule_takes_what_it_must_take_and_refuses_what_it_must_refuse() {
+    let client = administrator().await;
+    let server = Server::new(&client, &make_namespace(&client).await);
+    let cases = cases();
+    assert_eq!(RULES.len(), cases.len(), "each rule needs a case");
+    for name in ["planned", "created"] {
+        let object = serde_json::from_value(manifest(json!({"metadata": {"name": name}}))).unwrap();
+        server.api.create(&PostParams::default(), &object).await.unwrap();
+    }
+    let created = json!({"status": {"observedGeneration": 1, "created": {
+        "host": "h", "port": 5439, "database": "immuta", "databaseMode": "Create",
+        "systemAccount": "immuta_system_account", "schemaVersion": 1,
+    }}});
+    server.api.patch_status("created", &PatchParams::default(), &Patch::Merge(&created)).await.unwrap();
+
+    let mut table = "# The rules of the resource\n\n\
+         Each rule with what it was tried with on a real API server: changes to the quick-start sample that must be\n\
+         taken, and changes that must be refused with this message. Written by `UPDATE_DOCS=1 make test T=every_rule`.\n\n\
+         | field | taken | refused | message |\n|---|---|---|---|\n"
+        .to_owned();
+    for (rule, (taken, refused)) in RULES.iter().zip(&cases) {
+        let (took, refusal) = if is_on_edits(rule.rule) {
+            (server.edit("planned", taken).await, server.edit("created", refused).await)
+        } else {
+            (server.take(&manifest(taken.clone())).await, server.take(&manifest(refused.clone())).await)
+        };
+        assert_eq!(took, Ok(()), "{}: {taken}", rule.rule);
+        let refusal = refusal.expect_err(rule.rule);
+        assert!(refusal.contains(rule.message), "{}: {refusal}", rule.rule);
+        // Long lists of names would hide the point.
+        let brief = |value: &Value| value.to_string().replace('|', "\\|").chars().take(110).collect::<String>();
+        let when = if is_on_edits(rule.rule) { (" before creation", " after creation") } else { ("", "") };
+        let path = if rule.path.is_empty() { "(the resource)" } else { rule.path };
+        table +=
+            &format!("| {path} | `{}`{} | `{}`{} | {} |\n", brief(taken), when.0, brief(refused), when.1, rule.message);
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/crd-rules.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &table).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(written, table, "docs/crd-rules.md is not current; run: UPDATE_DOCS=1 make test T=every_rule");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_schema_is_refused_by_name() {
+    let client = administrator().await;
+    let server = Server::new(&client, &make_namespace(&client).await);
+    for (field, changes) in bounds() {
+        let refusal = server.take(&manifest(changes.clone())).await.expect_err(field);
+        assert!(refusal.contains(field), "{changes}: {refusal}");
+    }
+    assert_eq!(server.take(&manifest(json!({}))).await, Ok(()));
+}
+
+#[tokio::test]
+async fn what_is_left_out_gets_its_default() {
+    let client = administrator().await;
+    let server = Server::new(&client, &make_namespace(&client).await);
+    let object = serde_json::from_value(manifest(json!({}))).unwrap();
+    let object = server.objects.create(&PostParams::default(), &object).await.unwrap();
+    let expected = json!({
+        "autoBootstrap": true,
+        "config": {
+            "host": "analytics.abc123.us-east-1.redshift.amazonaws.com",
+            "port": 5439,
+            "database": "immuta",
+            "databaseMode": "Create",
+            "initialDatabase": "dev",
+            "impersonation": {"enabled": false, "role": "immuta_impersonation"},
+            "systemAccount": {"name": "immuta_system_account"},
+            "authenticationType": "userPassword",
+            "credentialsSecretRef": {"name": "redshift-admin"},
+            "tls": {"mode": "VerifyFull"},
+        },
+        "deletionPolicy": "Delete",
+        "suspend": false,
+        "repair": false,
+        "validationInterval": "1h",
+    });
+    assert_eq!(object.data["spec"], expected);
+    // Never to be taken for done before the operator has looked.
+    assert_eq!(object.data["status"]["observedGeneration"], -1);
+}
+
+#[tokio::test]
+async fn kubectl_shows_what_matters_and_explains_every_field() {
+    let client = administrator().await;
+    let namespace = make_namespace(&client).await;
+    let server = Server::new(&client, &namespace);
+    for (name, host) in [("analytics", "one.example"), ("other", "two.example")] {
+        let manifest = manifest(json!({"metadata": {"name": name}, "spec": {"config": {"host": host}}}));
+        server.api.create(&PostParams::default(), &serde_json::from_value(manifest).unwrap()).await.unwrap();
+    }
+    let kubectl = |arguments: &[&str]| succeed("kubectl", &[&["-n", namespace.as_str()], arguments].concat(), "");
+    let table = kubectl(&["get", "rsi"]);
+    let header: Vec<_> = table.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(header, ["NAME", "PHASE", "READY", "HOST", "DATABASE", "MODE", "VALIDATION", "AGE"]);
+    assert!(kubectl(&["get", "rsi", "-o", "wide"]).lines().next().unwrap().contains("MESSAGE"));
+    assert!(kubectl(&["get", "redshift-governance"]).contains("analytics"));
+    let by_host = kubectl(&["get", "rsi", "--field-selector", "spec.config.host=two.example", "-o", "name"]);
+    assert_eq!(by_host.trim(), "redshiftintegration.redshift-governance.dev/other");
+    let manual = kubectl(&["explain", "rsi.spec.config", "--recursive=false"]);
+    assert!(manual.contains("credentialsSecretRef") && !manual.contains("<no description>"), "{manual}");
+    assert!(kubectl(&["explain", "rsi"]).contains("access-governance integration"));
+
+    // A misspelt field is named, not dropped.
+    let misspelt = manifest(config(json!({"initialDatabse": "dev"}))).to_string();
+    let (taken, words) = output("kubectl", &["-n", &namespace, "apply", "-f", "-"], &misspelt);
+    assert!(!taken && words.contains("initialDatabse"), "{words}");
+}
+
+/// Fields without a description; those of Kubernetes' own conditions bring theirs.
+fn undescribed(path: &str, schema: &Value, found: &mut Vec<String>) {
+    if schema["description"].as_str().is_none_or(str::is_empty) {
+        found.push(path.to_owned());
+    }
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        undescribed(&format!("{path}.{name}"), field, found);
+    }
+    for (name, field) in schema["items"]["properties"].as_object().into_iter().flatten() {
+        undescribed(&format!("{path}[].{name}"), field, found);
+    }
+}
+
+#[test]
+fn every_field_is_described() {
+    let crd = crd();
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let mut found = Vec::new();
+    for part in ["spec", "status"] {
+        undescribed(part, &schema["properties"][part], &mut found);
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_operators_own_status_passes_the_schema() {
+    // The conditions are a map by type: a second one of a type would be refused.
+    let client = administrator().await;
+    let server = Server::new(&client, &make_namespace(&client).await);
+    let object = serde_json::from_value(manifest(json!({}))).unwrap();
+    let object = server.api.create(&PostParams::default(), &object).await.unwrap();
+    let condition = json!({
+        "type": "Ready", "status": "True", "reason": "Enabled", "message": "", "observedGeneration": 1,
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    });
+    let twice = json!({"status": {"observedGeneration": 1, "conditions": [condition, condition]}});
+    let refusal = server.api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&twice)).await;
+    assert!(refusal.unwrap_err().to_string().contains("Duplicate value"));
+}

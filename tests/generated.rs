@@ -1,1 +1,25 @@
-//! To be written.
+//! What is generated is what the sources say.
+
+use crate::support::output;
+use redshift_integration_operator::api::crd_yaml;
+
+fn file(path: &str) -> String {
+    std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap_or_default()
+}
+
+#[test]
+fn the_custom_resource_definition_is_current() {
+    let current = crd_yaml();
+    for path in [
+        "crds/redshift-governance.dev_redshiftintegrations.yaml",
+        "charts/redshift-integration-operator/files/crd.yaml",
+    ] {
+        assert!(file(path) == current, "{path} is not what src/api says; run: make crds deploy");
+    }
+}
+
+#[test]
+fn the_plain_manifests_are_what_the_chart_renders() {
+    let (current, words) = output(&format!("{}/deploy/render", env!("CARGO_MANIFEST_DIR")), &["--check"], "");
+    assert!(current, "{words}");
+}

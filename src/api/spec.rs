@@ -19,6 +19,7 @@ use super::RedshiftIntegrationStatus;
     shortname = "rsi",
     category = "redshift-governance",
     namespaced,
+    doc = "An access-governance integration in one Amazon Redshift warehouse: a managed database, a system account and the schemas of the integration. The operator sets them up, watches over them, and removes them when the resource is deleted. A warehouse takes one integration.",
     status = "RedshiftIntegrationStatus",
     selectable = ".spec.config.host",
     printcolumn = r#"{"name":"Phase","type":"string","jsonPath":".status.phase"}"#,
