@@ -1,1 +1,178 @@
-//! To be written.
+//! The chart: what it renders, what it refuses, and that a real API server takes it.
+
+use serde_json::Value;
+
+use crate::support::{CHART, administrator, make_namespace, output, succeed};
+
+/// Renders the chart.
+fn render(set: &[&str]) -> Vec<Value> {
+    let set: Vec<_> = set.iter().flat_map(|value| ["--set", value]).collect();
+    let text = succeed("helm", &[&["template", "operator", CHART, "--namespace", "operators"], &set[..]].concat(), "");
+    text.split("\n---")
+        .filter_map(|document| serde_saphyr::from_str::<Value>(document.trim_start_matches("---")).ok())
+        .filter(Value::is_object)
+        .collect()
+}
+
+fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    objects.iter().filter(|object| object["kind"] == kind).collect()
+}
+
+const EVERYTHING: [&str; 5] = [
+    "replicas=2",
+    "serviceMonitor.enabled=true",
+    "networkPolicy.enabled=true",
+    "allowedHosts={*.redshift.amazonaws.com,10.0.0.0/8}",
+    "requireSecretHosts=true",
+];
+
+#[test]
+fn the_linter_has_nothing_to_say() {
+    for set in ["replicas=1", "watchNamespaces={one,two}"] {
+        let words = succeed("helm", &["lint", "--strict", CHART, "--set", set], "");
+        assert!(words.contains("0 chart(s) failed") && !words.contains("[WARNING]"), "{words}");
+    }
+}
+
+#[test]
+fn a_misspelt_or_mistaken_value_is_refused_by_name() {
+    for (set, named) in [
+        ("watchNamespace={one}", "watchNamespace"),
+        ("replicas=many", "replicas"),
+        ("log.format=xml", "format"),
+        ("watchNamespaces=one", "watchNamespaces"),
+        ("concurrency=0", "concurrency"),
+        ("image.digest=latest", "digest"),
+    ] {
+        let (taken, words) = output("helm", &["template", "operator", CHART, "--set", set], "");
+        assert!(!taken && words.contains(named), "{set}: {words}");
+    }
+}
+
+#[test]
+fn an_operator_for_some_namespaces_has_no_rights_on_the_cluster() {
+    let objects = render(&["watchNamespaces={one,two}"]);
+    for kind in ["ClusterRole", "ClusterRoleBinding"] {
+        assert!(of_kind(&objects, kind).is_empty(), "{kind}");
+    }
+    let namespaces: Vec<_> = of_kind(&objects, "Role")
+        .iter()
+        .map(|role| role["metadata"]["namespace"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(namespaces, ["one", "two", "operators"]);
+    let arguments = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["args"];
+    assert!(arguments.as_array().unwrap().contains(&"--watch-namespaces=one,two".into()), "{arguments}");
+}
+
+#[test]
+fn the_operator_has_the_rights_it_needs_and_no_others() {
+    let mut rules = Vec::new();
+    for object in render(&[]) {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        // Roles for people, by aggregation.
+        if name.ends_with("-view") || name.ends_with("-edit") {
+            continue;
+        }
+        for rule in object["rules"].as_array().into_iter().flatten() {
+            let list = |key: &str| {
+                let values = rule[key].as_array().cloned().unwrap_or_default();
+                values.iter().map(|value| value.as_str().unwrap().to_owned()).collect::<Vec<_>>().join(",")
+            };
+            rules.push(format!("{}: {} [{}]", list("resources"), list("verbs"), list("resourceNames")));
+        }
+    }
+    rules.sort();
+    assert_eq!(
+        rules,
+        [
+            "configmaps: get []",
+            "events: create []",
+            "leases: create []",
+            "leases: get,patch,update [operator-redshift-integration-operator]",
+            "redshiftintegrations/status: update []",
+            "redshiftintegrations: get,list,watch,patch []",
+            "secrets: get,list,watch,create,patch,delete []",
+        ]
+    );
+}
+
+#[test]
+fn the_pod_can_do_nothing_it_does_not_need() {
+    let objects = render(&[]);
+    let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    let container = &pod["containers"][0];
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
+    assert_eq!(container["securityContext"]["capabilities"]["drop"][0], "ALL");
+    for probe in ["livenessProbe", "readinessProbe"] {
+        assert_eq!(container[probe]["httpGet"]["port"], "http");
+    }
+}
+
+#[test]
+fn pods_that_stand_by_are_protected_and_a_single_one_does_not_block_a_drain() {
+    assert!(of_kind(&render(&[]), "PodDisruptionBudget").is_empty());
+    assert_eq!(of_kind(&render(&["replicas=2"]), "PodDisruptionBudget").len(), 1);
+}
+
+#[test]
+fn the_definition_stays_when_the_release_goes() {
+    let objects = render(&[]);
+    let crd = of_kind(&objects, "CustomResourceDefinition");
+    assert_eq!(crd[0]["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+    assert!(of_kind(&render(&["crds.enabled=false"]), "CustomResourceDefinition").is_empty());
+    let given_up = render(&["crds.keep=false"]);
+    assert!(of_kind(&given_up, "CustomResourceDefinition")[0]["metadata"]["annotations"].is_null());
+}
+
+#[test]
+fn the_arguments_are_ones_that_the_operator_takes() {
+    let binary = env!("CARGO_BIN_EXE_redshift-integration-operator");
+    for set in [&[][..], &EVERYTHING, &["watchNamespaces={one}", "log.level=debug"]] {
+        let objects = render(set);
+        let arguments = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["args"];
+        let mut arguments: Vec<_> = arguments.as_array().unwrap().iter().map(|value| value.as_str().unwrap()).collect();
+        // It is told its whole command line, and only then that it is to say what it is.
+        arguments.push("--help");
+        let (taken, words) = output(binary, &arguments, "");
+        assert!(taken && words.contains("--watch-namespaces"), "{words}");
+        arguments.pop();
+        for argument in &arguments[1..] {
+            let name = argument.split('=').next().unwrap();
+            assert!(words.contains(name), "{name} is no argument of the operator's");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_real_api_server_takes_all_of_it() {
+    let client = administrator().await;
+    let namespace = make_namespace(&client).await;
+    for set in [&[][..], &EVERYTHING] {
+        for object in render(set) {
+            // Its kind belongs to the Prometheus operator.
+            if object["kind"] == "ServiceMonitor" {
+                continue;
+            }
+            let mut object = object;
+            if object["metadata"]["namespace"] == "operators" {
+                object["metadata"]["namespace"] = namespace.as_str().into();
+            }
+            succeed("kubectl", &["apply", "--dry-run=server", "-f", "-"], &object.to_string());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_samples_are_taken() {
+    let client = administrator().await;
+    let namespace = make_namespace(&client).await;
+    let folder = format!("{}/deploy/samples", env!("CARGO_MANIFEST_DIR"));
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let text = text.replace("namespace: data-platform", &format!("namespace: {namespace}"));
+        succeed("kubectl", &["apply", "--dry-run=server", "-f", "-"], &text);
+    }
+}
