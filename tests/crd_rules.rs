@@ -3,7 +3,7 @@
 
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
-use redshift_integration_operator::api::rules::RULES;
+use redshift_integration_operator::api::rules::rules;
 use redshift_integration_operator::api::{RedshiftIntegration, crd};
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ fn okta(changes: Value) -> Value {
     config(json!({"authenticationType": "okta", "okta": block}))
 }
 
-/// What is tried for one rule, in the order of `RULES`: changes to the manifest that must be taken, and
+/// What is tried for one rule, in the order of `rules`: changes to the manifest that must be taken, and
 /// changes that must be refused. For rules on edits, the first is made before anything was created, and
 /// the second after it.
 fn cases() -> Vec<(Value, Value)> {
@@ -158,7 +158,8 @@ async fn every_rule_takes_what_it_must_take_and_refuses_what_it_must_refuse() {
     let client = administrator().await;
     let server = Server::new(&client, &make_namespace(&client).await);
     let cases = cases();
-    assert_eq!(RULES.len(), cases.len(), "each rule needs a case");
+    let rules = rules();
+    assert_eq!(rules.len(), cases.len(), "each rule needs a case");
     for name in ["planned", "created"] {
         let object = serde_json::from_value(manifest(json!({"metadata": {"name": name}}))).unwrap();
         server.api.create(&PostParams::default(), &object).await.unwrap();
@@ -174,18 +175,18 @@ async fn every_rule_takes_what_it_must_take_and_refuses_what_it_must_refuse() {
          taken, and changes that must be refused with this message. Written by `UPDATE_DOCS=1 make test T=every_rule`.\n\n\
          | field | taken | refused | message |\n|---|---|---|---|\n"
         .to_owned();
-    for (rule, (taken, refused)) in RULES.iter().zip(&cases) {
-        let (took, refusal) = if is_on_edits(rule.rule) {
+    for (rule, (taken, refused)) in rules.iter().zip(&cases) {
+        let (took, refusal) = if is_on_edits(&rule.rule) {
             (server.edit("planned", taken).await, server.edit("created", refused).await)
         } else {
             (server.take(&manifest(taken.clone())).await, server.take(&manifest(refused.clone())).await)
         };
         assert_eq!(took, Ok(()), "{}: {taken}", rule.rule);
-        let refusal = refusal.expect_err(rule.rule);
+        let refusal = refusal.expect_err(&rule.rule);
         assert!(refusal.contains(rule.message), "{}: {refusal}", rule.rule);
         // Long lists of names would hide the point.
         let brief = |value: &Value| value.to_string().replace('|', "\\|").chars().take(110).collect::<String>();
-        let when = if is_on_edits(rule.rule) { (" before creation", " after creation") } else { ("", "") };
+        let when = if is_on_edits(&rule.rule) { (" before creation", " after creation") } else { ("", "") };
         let path = if rule.path.is_empty() { "(the resource)" } else { rule.path };
         table +=
             &format!("| {path} | `{}`{} | `{}`{} | {} |\n", brief(taken), when.0, brief(refused), when.1, rule.message);

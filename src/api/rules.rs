@@ -4,45 +4,29 @@
 //! schema that is generated from the types, so that the rules can be read, tested and documented as a
 //! list. Every string has a bound: the API server estimates what a rule may cost from it.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
+use crate::scripts::RESERVED_WORDS;
+
 /// One rule.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rule {
     /// Where it stands: names of fields, from the root of the resource.
     pub path: &'static str,
     /// The CEL expression.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// What is said when it is broken.
     pub message: &'static str,
 }
 
-macro_rules! simple_name {
-    () => {
-        "self.matches('^[a-z_][a-z0-9_$]*$')"
-    };
-}
+const SIMPLE_NAME: &str = "self.matches('^[a-z_][a-z0-9_$]*$')";
 
 /// <https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html>
-macro_rules! no_reserved_word {
-    () => {
-        "!(self in ['aes128', 'aes256', 'all', 'allowoverwrite', 'analyse', 'analyze', 'and', 'any', 'array', 'as', \
-         'asc', 'authorization', 'az64', 'backup', 'between', 'binary', 'blanksasnull', 'both', 'bytedict', 'bzip2', \
-         'case', 'cast', 'check', 'collate', 'column', 'constraint', 'create', 'credentials', 'cross', \
-         'current_date', 'current_time', 'current_timestamp', 'current_user', 'current_user_id', 'default', \
-         'deferrable', 'deflate', 'defrag', 'delta', 'delta32k', 'desc', 'disable', 'distinct', 'do', 'else', \
-         'emptyasnull', 'enable', 'encode', 'encrypt', 'encryption', 'end', 'except', 'explicit', 'false', 'for', \
-         'foreign', 'freeze', 'from', 'full', 'globaldict256', 'globaldict64k', 'grant', 'group', 'gzip', 'having', \
-         'identity', 'ignore', 'ilike', 'in', 'initially', 'inner', 'intersect', 'interval', 'into', 'is', 'isnull', \
-         'join', 'language', 'leading', 'left', 'like', 'limit', 'localtime', 'localtimestamp', 'lun', 'luns', \
-         'lzo', 'lzop', 'minus', 'mostly16', 'mostly32', 'mostly8', 'natural', 'new', 'not', 'notnull', 'null', \
-         'nulls', 'off', 'offline', 'offset', 'oid', 'old', 'on', 'only', 'open', 'or', 'order', 'outer', \
-         'overlaps', 'parallel', 'partition', 'percent', 'permissions', 'pivot', 'placing', 'primary', 'raw', \
-         'readratio', 'recover', 'references', 'rejectlog', 'resort', 'respect', 'restore', 'right', 'select', \
-         'session_user', 'similar', 'snapshot', 'some', 'sysdate', 'system', 'table', 'tag', 'tdes', 'text255', \
-         'text32k', 'then', 'timestamp', 'to', 'top', 'trailing', 'true', 'truncatecolumns', 'union', 'unique', \
-         'unnest', 'unpivot', 'user', 'using', 'verbose', 'wallet', 'when', 'where', 'with', 'without'])"
-    };
+fn no_reserved_word() -> Cow<'static, str> {
+    let words: Vec<_> = RESERVED_WORDS.iter().map(|word| format!("'{word}'")).collect();
+    format!("!(self in [{}])", words.join(", ")).into()
 }
 
 const NAME: &str = "write it with lower-case letters, digits, _ and $, beginning with a letter or _: Redshift folds names to \
@@ -61,134 +45,138 @@ macro_rules! set_once {
 }
 
 /// All rules.
-pub const RULES: &[Rule] = &[
+#[must_use]
+#[expect(clippy::too_many_lines, reason = "a table")]
+pub fn rules() -> Vec<Rule> {
+    vec![
     Rule {
         path: "",
-        rule: "size(self.metadata.name) <= 63",
+        rule: "size(self.metadata.name) <= 63".into(),
         message: "metadata.name has 63 characters at most, since Secrets and labels are named after it; choose a shorter name",
     },
     Rule {
         path: "",
-        rule: set_once!("config.host"),
+        rule: set_once!("config.host").into(),
         message: "Unable to edit integration due to changes of non-editable attribute(s): host. Set it back, or delete \
                   the resource and create another one",
     },
     Rule {
         path: "",
-        rule: set_once!("config.database"),
+        rule: set_once!("config.database").into(),
         message: "Unable to edit integration due to changes of non-editable attribute(s): database. Set it back, or \
                   delete the resource and create another one",
     },
     Rule {
         path: "",
-        rule: set_once!("config.databaseMode"),
+        rule: set_once!("config.databaseMode").into(),
         message: "Unable to edit integration due to changes of non-editable attribute(s): databaseMode. Set it back, or \
                   delete the resource and create another one",
     },
     Rule {
         path: "",
-        rule: set_once!("autoBootstrap"),
+        rule: set_once!("autoBootstrap").into(),
         message: "Unable to edit integration due to changes of non-editable attribute(s): autoBootstrap. Set it back, \
                   or delete the resource and create another one",
     },
     Rule {
         path: "spec",
-        rule: "!self.autoBootstrap || self.config.authenticationType != 'okta' || has(self.config.okta)",
+        rule: "!self.autoBootstrap || self.config.authenticationType != 'okta' || has(self.config.okta)".into(),
         message: "authenticationType okta needs the block config.okta with appId, idpHost and role",
     },
     Rule {
         path: "spec",
-        rule: "!self.autoBootstrap || self.config.authenticationType == 'okta' || !has(self.config.okta)",
+        rule: "!self.autoBootstrap || self.config.authenticationType == 'okta' || !has(self.config.okta)".into(),
         message: "the block config.okta is for authenticationType okta; remove it, or set authenticationType to okta",
     },
     Rule {
         path: "spec",
-        rule: "!self.autoBootstrap || self.config.authenticationType != 'userPassword' || !has(self.config.aws)",
+        rule: "!self.autoBootstrap || self.config.authenticationType != 'userPassword' || !has(self.config.aws)".into(),
         message: "the block config.aws is for authenticationType accessKey, iam or okta; remove it, or set \
                   authenticationType to one of these",
     },
     Rule {
         path: "spec",
-        rule: "!self.autoBootstrap || self.config.authenticationType == 'iam' || has(self.config.credentialsSecretRef)",
+        rule: "!self.autoBootstrap || self.config.authenticationType == 'iam' || has(self.config.credentialsSecretRef)".into(),
         message: "config.credentialsSecretRef is missing: name the Secret with the credentials that set things up",
     },
     Rule {
         path: "spec",
-        rule: "!self.autoBootstrap || self.config.authenticationType != 'iam' || !has(self.config.credentialsSecretRef)",
+        rule: "!self.autoBootstrap || self.config.authenticationType != 'iam' || !has(self.config.credentialsSecretRef)".into(),
         message: "authenticationType iam uses the operator's own AWS identity and no Secret; remove \
                   config.credentialsSecretRef",
     },
     Rule {
         path: "spec.validationInterval",
-        rule: "self.matches('^([0-9]{1,6}(h|m|s))+$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')",
+        rule: "self.matches('^([0-9]{1,6}(h|m|s))+$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')".into(),
         message: "write a duration from 1m to 24h, such as 30m, 1h or 1h30m",
     },
     Rule {
         path: "spec.config.host",
-        rule: "self.matches('^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)([.][a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*[.]?$')",
+        rule: "self.matches('^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)([.][a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*[.]?$')".into(),
         message: "write a bare host name, such as analytics.abc123.us-east-1.redshift.amazonaws.com: no https://, no \
                   port and no path (the port has a field of its own)",
     },
-    Rule { path: "spec.config.database", rule: simple_name!(), message: NAME },
-    Rule { path: "spec.config.database", rule: no_reserved_word!(), message: RESERVED_WORD },
+    Rule { path: "spec.config.database", rule: SIMPLE_NAME.into(), message: NAME },
+    Rule { path: "spec.config.database", rule: no_reserved_word(), message: RESERVED_WORD },
     Rule {
         path: "spec.config.database",
-        rule: "!(self in ['dev', 'padb_harvest', 'template0', 'template1'])",
+        rule: "!(self in ['dev', 'padb_harvest', 'template0', 'template1'])".into(),
         message: "this database belongs to Redshift itself and can't be managed; choose another name, such as immuta",
     },
     Rule {
         path: "spec.config.initialDatabase",
-        rule: "self.matches('^[a-zA-Z_][a-zA-Z0-9_$]*$')",
+        rule: "self.matches('^[a-zA-Z_][a-zA-Z0-9_$]*$')".into(),
         message: "write the name of an existing database with letters, digits, _ and $, such as dev",
     },
     Rule {
         path: "spec.config.initialDatabase",
-        rule: "!(self.lowerAscii() in ['padb_harvest', 'template0', 'template1'])",
+        rule: "!(self.lowerAscii() in ['padb_harvest', 'template0', 'template1'])".into(),
         message: "nobody can connect to this database; name another one that exists, such as dev",
     },
     Rule {
         path: "spec.config",
-        rule: "self.databaseMode == 'Existing' || self.initialDatabase.lowerAscii() != self.database",
+        rule: "self.databaseMode == 'Existing' || self.initialDatabase.lowerAscii() != self.database".into(),
         message: "initialDatabase must exist already, and database is yet to be created: name two different databases, \
                   or set databaseMode to Existing",
     },
     Rule {
         path: "spec.config",
-        rule: "self.systemAccount.name != self.impersonation.role",
+        rule: "self.systemAccount.name != self.impersonation.role".into(),
         message: "systemAccount.name and impersonation.role must differ: users and roles share one set of names",
     },
-    Rule { path: "spec.config.systemAccount.name", rule: simple_name!(), message: NAME },
-    Rule { path: "spec.config.systemAccount.name", rule: no_reserved_word!(), message: RESERVED_WORD },
+    Rule { path: "spec.config.systemAccount.name", rule: SIMPLE_NAME.into(), message: NAME },
+    Rule { path: "spec.config.systemAccount.name", rule: no_reserved_word(), message: RESERVED_WORD },
     Rule {
         path: "spec.config.systemAccount.name",
-        rule: "!(self in ['public', 'rdsdb', 'redshift_governance_claim'])",
+        rule: "!(self in ['public', 'rdsdb', 'redshift_governance_claim'])".into(),
         message: "this name is taken by Redshift or by the operator itself; choose another one",
     },
-    Rule { path: "spec.config.impersonation.role", rule: simple_name!(), message: NAME },
-    Rule { path: "spec.config.impersonation.role", rule: no_reserved_word!(), message: RESERVED_WORD },
+    Rule { path: "spec.config.impersonation.role", rule: SIMPLE_NAME.into(), message: NAME },
+    Rule { path: "spec.config.impersonation.role", rule: no_reserved_word(), message: RESERVED_WORD },
     Rule {
         path: "spec.config.impersonation.role",
-        rule: "!(self in ['public', 'rdsdb', 'redshift_governance_claim'])",
+        rule: "!(self in ['public', 'rdsdb', 'redshift_governance_claim'])".into(),
         message: "this name is taken by Redshift or by the operator itself; choose another one",
     },
     Rule {
         path: "spec.config.okta.idpHost",
-        rule: "self.matches('^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]{1,5})?$')",
+        rule: "self.matches('^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]{1,5})?$')".into(),
         message: "write a bare host name, such as organization.okta.com, without https:// and a path",
     },
     Rule {
         path: "spec.config.tls",
-        rule: "!has(self.caBundleRef) || self.mode in ['VerifyFull', 'VerifyCa']",
+        rule: "!has(self.caBundleRef) || self.mode in ['VerifyFull', 'VerifyCa']".into(),
         message: "caBundleRef has no effect in this mode, in which no certificate is verified; remove it, or set mode to \
                   VerifyFull",
     },
     Rule {
         path: "spec.config.tls",
-        rule: "!has(self.serverName) || self.mode == 'VerifyFull'",
+        rule: "!has(self.serverName) || self.mode == 'VerifyFull'".into(),
         message: "serverName has no effect in this mode, in which no name is verified; remove it, or set mode to \
                   VerifyFull",
     },
-];
+]
+}
 
 /// Longest texts, and bounds of numbers.
 fn bounds() -> Vec<(&'static str, Value)> {
@@ -233,7 +221,7 @@ pub(super) fn apply(schema: &mut Value) {
             object.insert(key.clone(), value.clone());
         }
     }
-    for rule in RULES {
+    for rule in rules() {
         let field = find(schema, rule.path);
         let rules = field
             .as_object_mut()

@@ -7,6 +7,7 @@
 mod names;
 mod password;
 mod quote;
+mod reserved_words;
 mod script;
 mod section;
 mod statement;
@@ -14,6 +15,7 @@ mod statement;
 pub use names::{NameError, ObjectName};
 pub use password::{Password, PasswordError};
 pub use quote::{QuoteError, quote_identifier, quote_literal};
+pub use reserved_words::RESERVED_WORDS;
 pub use script::{Fact, Parameters, RenderError};
 pub use section::{Section, statements};
 pub use statement::Statement;

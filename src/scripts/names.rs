@@ -4,6 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::reserved_words::RESERVED_WORDS;
+
 /// Name of a database, user or role that the operator creates: lower case, simple, no reserved word.
 ///
 /// Redshift folds names of objects to lower case, even quoted ones, and keeps the case of user names;
@@ -37,6 +39,9 @@ impl ObjectName {
         if name.len() > 127 {
             return refuse("Redshift's names have 127 bytes at most");
         }
+        if RESERVED_WORDS.contains(&name) {
+            return refuse("it is a reserved word of Redshift's");
+        }
         Ok(Self(name.to_owned()))
     }
 
@@ -65,6 +70,7 @@ mod tests {
         assert!(ObjectName::new("immuta-system").is_err());
         assert!(ObjectName::new("1immuta").is_err());
         assert!(ObjectName::new("").is_err());
+        assert!(ObjectName::new("user").is_err());
         assert_eq!(ObjectName::new("immuta_1$").unwrap().as_str(), "immuta_1$");
     }
 }
