@@ -1,6 +1,7 @@
 //! The command line.
 
 mod crd;
+mod manifest;
 mod run;
 mod scripts;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
-use crate::api::RedshiftIntegration;
+use super::manifest;
 use crate::lifecycle::{Wanted, validate};
 use crate::scripts::{Fact, Parameters, SCHEMA_VERSION, Section, statements};
 
@@ -46,9 +46,7 @@ pub fn print(arguments: &Arguments) -> ExitCode {
 }
 
 fn script(which: Which, file: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let object: RedshiftIntegration =
-        serde_saphyr::from_str(&text).map_err(|error| format!("this is no RedshiftIntegration: {error}"))?;
+    let object = manifest::read(file)?;
     let wanted = validate(&object.spec).map_err(|error| error.to_string())?;
     let initial = format!("database {}, as the account that sets things up", wanted.initial_database);
     let managed = format!("database {}, as {}", wanted.database, wanted.system_account);
