@@ -337,8 +337,6 @@ async fn what_this_version_does_not_do_is_stalled_and_says_so() {
     let world = World::new().await;
     let unsupported = [
         ("manual", json!({"autoBootstrap": false}), "spec.autoBootstrap"),
-        ("existing", json!({"config": {"databaseMode": "Existing"}}), "databaseMode"),
-        ("impersonation", json!({"config": {"impersonation": {"enabled": true}}}), "impersonation"),
         ("keys", json!({"config": {"authenticationType": "accessKey"}}), "authenticationType"),
         ("repair", json!({"repair": true}), "spec.repair"),
     ];

@@ -16,6 +16,8 @@ pub mod reasons {
     pub const ENABLED: &str = "Enabled";
     /// The warehouse is being changed.
     pub const CREATING: &str = "Creating";
+    /// What was set up is being changed.
+    pub const EDITING: &str = "Editing";
     /// What was set up is being taken away.
     pub const DELETING: &str = "Deleting";
     /// The user wants nothing done.

@@ -73,13 +73,16 @@ pub struct IntegrationConfig {
     /// Can't be changed once something was created.
     pub database: String,
     /// Whether the managed database is created (`Create`) or is there already (`Existing`, for Redshift Spectrum and
-    /// single-database warehouses; not supported by this version). Can't be changed once something was created.
+    /// single-database warehouses: our schemas are added to it, nothing else in it is touched, and it is never
+    /// dropped). Can't be changed once something was created.
     #[serde(default)]
     pub database_mode: DatabaseMode,
     /// Name of a database that exists already, in any case (it is lower-cased): the operator connects to it first and
     /// creates the managed database from there. `dev` exists in every new warehouse.
     pub initial_database: String,
-    /// Whether members of a role may query data as another user. Not supported by this version.
+    /// Whether members of a role may query data as another user: with `CALL immuta_procedures.impersonate_user('name')`
+    /// in the managed database, until `CALL immuta_procedures.impersonate_user(NULL)`, the end of the session, or eight
+    /// hours later. Can be switched on and off at any time.
     #[serde(default)]
     pub impersonation: Impersonation,
     /// The database user that the operator creates, which owns the integration's schemas and is used for validation.
@@ -91,7 +94,8 @@ pub struct IntegrationConfig {
     pub authentication_type: AuthenticationType,
     /// The Secret, in the namespace of the resource, with the credentials that set things up: keys `username` and
     /// `password` for `userPassword` and `okta`; `accessKeyId`, `secretAccessKey` and optionally `sessionToken` for
-    /// `accessKey`; none for `iam`. It is read when creating and deleting; in between it can be deleted.
+    /// `accessKey`; none for `iam`. It is read when creating, deleting, and changing `impersonation` or `systemAccount`; in
+    /// between it can be deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretReference>,
     /// Okta's side of the login; needed for, and only allowed with, authenticationType `okta`.
@@ -115,14 +119,26 @@ pub enum DatabaseMode {
     Existing,
 }
 
+impl DatabaseMode {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "Create",
+            Self::Existing => "Existing",
+        }
+    }
+}
+
 /// Whether users may act as other users.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Impersonation {
-    /// Whether impersonation is set up; `false` without it. `true` is not supported by this version.
+    /// Whether impersonation is set up; `false` without it.
     #[serde(default)]
     pub enabled: bool,
-    /// Name of the role, in lower case, whose members may act as other users; created by the operator.
+    /// Name of the role, in lower case, whose members may act as other users; created by the operator. Make somebody a
+    /// member with `GRANT ROLE immuta_impersonation TO "name"`. After a change of the name its members stay members.
     #[serde(default = "default_impersonation_role")]
     pub role: String,
 }
@@ -131,7 +147,8 @@ pub struct Impersonation {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemAccount {
-    /// Name of the user, in lower case. No user or role of that name may exist.
+    /// Name of the user, in lower case. No user or role of that name may exist. A change of the name renames the user
+    /// and gives it a new password.
     #[serde(default = "default_system_account")]
     pub name: String,
 }

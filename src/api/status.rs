@@ -127,6 +127,21 @@ pub struct Created {
     /// SHA-256 (hex) of what was applied; absent until everything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<String>,
+    /// What an edit that is under way is about to create; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
+}
+
+/// What an edit is about to create; written before the act.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Next {
+    /// The system account's new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_account: Option<String>,
+    /// The impersonation role's new name, or the name of a new role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impersonation_role: Option<String>,
 }
 
 /// How far a deletion has come.

@@ -7,8 +7,13 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
 use super::manifest;
-use crate::lifecycle::{Wanted, validate};
-use crate::scripts::{Fact, Parameters, SCHEMA_VERSION, Section, statements};
+use crate::api::DatabaseMode;
+use crate::lifecycle::contents::Contents;
+use crate::lifecycle::{
+    AccountPower, Connection, ManagedDatabase, Observed, Operation, Ownership, Plan, Recorded, Registry, RegistryState,
+    Seen, Standing, Subject, Wanted, parameters, removal, set_up, validate,
+};
+use crate::scripts::{Parameters, SCHEMA_VERSION, statements};
 
 /// Which script.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -48,33 +53,23 @@ pub fn print(arguments: &Arguments) -> ExitCode {
 fn script(which: Which, file: &Path) -> Result<String, String> {
     let object = manifest::read(file)?;
     let wanted = validate(&object.spec).map_err(|error| error.to_string())?;
-    let initial = format!("database {}, as the account that sets things up", wanted.initial_database);
-    let managed = format!("database {}, as {}", wanted.database, wanted.system_account);
-    let parts: &[(Section, &str)] = match which {
-        Which::InitialCreate => &[
-            (Section::Claim, &initial),
-            (Section::SystemAccount, &initial),
-            (Section::Database, &initial),
-            (Section::DatabaseGrants, &initial),
-        ],
-        Which::Create => &[(Section::Registry, &managed), (Section::Objects, &managed)],
-        Which::Delete => &[
-            (Section::MarkDeleting, &managed),
-            (Section::DropDatabase, &initial),
-            (Section::DropSystemAccount, &initial),
-            (Section::DropClaim, &initial),
-        ],
-    };
-    let parameters = parameters(&wanted);
-    let mut script = "-- For reading: passwords, the integration's UID and the counter of the registry are\n\
-                      -- filled in when the operator runs it.\n"
-        .to_owned();
-    let mut place = "";
-    for (section, runs_in) in parts {
-        if place != *runs_in {
-            script.push_str(&format!("\n-- In {runs_in}:\n"));
-            place = runs_in;
+    let plan = plan(which, &wanted);
+    let mut script =
+        "-- For reading: passwords, the key of impersonations, the integration's UID and the counter of the\n\
+                      -- registry are filled in when the operator runs it.\n"
+            .to_owned();
+    let mut place = None;
+    // What is run on which connection, in which order, is the planner's word, here as in the operator.
+    for operation in &plan.operations {
+        let Operation::Run(connection, section, subject) = operation else { continue };
+        if !is_part_of(which, *connection) {
+            continue;
         }
+        if place != Some(*connection) {
+            script.push_str(&format!("\n-- In {}:\n", describe(*connection, &wanted)));
+            place = Some(*connection);
+        }
+        let parameters = with_placeholders(&wanted, subject);
         for statement in statements(*section, &parameters).map_err(|error| error.to_string())? {
             script.push_str(&format!("\n-- {}\n{};\n", statement.name(), statement.text()));
         }
@@ -82,23 +77,69 @@ fn script(which: Which, file: &Path) -> Result<String, String> {
     Ok(script)
 }
 
-fn parameters(wanted: &Wanted) -> Parameters {
-    let unknown = |what: &str| SecretString::from(format!("<md5 of the {what}'s password>"));
-    Parameters::new()
+fn plan(which: Which, wanted: &Wanted) -> Plan {
+    let setup = &wanted.place.setup;
+    let mut ownership = Ownership::nothing(&setup.system_account);
+    let mut contents = Contents::default();
+    if which == Which::Delete {
+        (ownership.claim, ownership.system_account) = (Standing::Ours, Standing::Ours);
+        ownership.roles = setup.impersonation_role.iter().map(|role| (role.clone(), Standing::Ours)).collect();
+        ownership.database = ManagedDatabase::Registered(Registry {
+            integration_uid: String::new(),
+            state: RegistryState::Complete,
+            fencing_counter: 2,
+            schema_version: SCHEMA_VERSION.into(),
+            applied_hash: setup.hash(),
+            setup: setup.clone(),
+        });
+        contents = Contents::of(setup);
+    } else if setup.database_mode == DatabaseMode::Existing {
+        ownership.database = ManagedDatabase::Empty;
+    }
+    let observed = Observed {
+        recorded: Recorded::default(),
+        ownership: &ownership,
+        power: AccountPower::Superuser,
+        members: &Seen::Yes(Vec::new()),
+        contents: &contents,
+    };
+    match which {
+        Which::InitialCreate | Which::Create => set_up(&observed, setup),
+        Which::Delete => removal(&observed, setup.database_mode, Vec::new()),
+    }
+    .expect("nothing is in the way where there is nothing, or nothing but ours")
+}
+
+fn is_part_of(which: Which, connection: Connection) -> bool {
+    match which {
+        Which::InitialCreate => connection == Connection::InitialDatabase,
+        Which::Create => connection != Connection::InitialDatabase,
+        Which::Delete => true,
+    }
+}
+
+fn describe(connection: Connection, wanted: &Wanted) -> String {
+    let setup = &wanted.place.setup;
+    match connection {
+        Connection::InitialDatabase => {
+            format!("database {}, as the account that sets things up", wanted.initial_database)
+        }
+        Connection::ManagedDatabase => format!("database {}, as {}", setup.database, setup.system_account),
+        Connection::ManagedDatabaseAsAdmin => {
+            format!("database {}, as the account that sets things up", setup.database)
+        }
+    }
+}
+
+fn with_placeholders(wanted: &Wanted, subject: &Subject) -> Parameters {
+    let secret = |what: &str| SecretString::from(format!("<{what}>"));
+    parameters(&wanted.place.setup, AccountPower::Superuser, subject)
         .identifier("initial_database", &wanted.initial_database)
-        .object("database", &wanted.database)
-        .object("system_account", &wanted.system_account)
         .identifier("admin", "<the account that sets things up>")
-        .text("system_account_name", wanted.system_account.as_str())
-        .text("impersonation_role_name", "")
         .text("integration_uid", "<UID of the resource>")
-        .text("database_mode", "Create")
-        .text("operator_version", env!("CARGO_PKG_VERSION"))
-        .text("applied_hash", &wanted.applied_hash())
-        .text("applied", "<list of what was applied>")
-        .integer("schema_version", i64::from(SCHEMA_VERSION))
+        .text("registry_state", "<state of the registry>")
         .integer("fencing_counter", 1)
-        .secret("claim_password", unknown("claim"))
-        .secret("system_account_password", unknown("system account"))
-        .fact(Fact::Superuser)
+        .secret("claim_password", secret("md5 of the claim's password"))
+        .secret("system_account_password", secret("md5 of the system account's password"))
+        .secret("impersonation_key", secret("a key that is made when it is run"))
 }

@@ -10,12 +10,16 @@ use tracing::info;
 
 use super::context::Context;
 use super::error::Error;
-use super::system_account::{self, Place, SystemAccount};
+use super::ownership::Access;
+use super::system_account::{self, SystemAccount};
 use super::{look, resource};
-use crate::api::{Created, DatabaseMode, DeletionProgress, Phase, RedshiftIntegration};
-use crate::lifecycle::{AccountPower, Activity, Connection, Operation, Outcome, Registry, WarehouseFacts, next_status};
-use crate::redshift::{ConnectError, Credentials, Session, StatementError, Target};
-use crate::scripts::{CLAIM_USER, Fact, Parameters, SCHEMA_VERSION, Section, statements};
+use crate::api::{DeletionProgress, Next, Phase, RedshiftIntegration};
+use crate::lifecycle::{
+    Activity, Connection, ManagedDatabase, Operation, Outcome, Place, Registry, RegistryState, Subject, WarehouseFacts,
+    next_status, parameters,
+};
+use crate::redshift::{ConnectError, Session, StatementError};
+use crate::scripts::{CLAIM_USER, Parameters, Section, Statement, generate_key, statements};
 
 /// Redshift doesn't say how soon a new database can be entered.
 const TRIES: u32 = 10;
@@ -31,57 +35,127 @@ pub struct Pass<'a> {
     pub context: &'a Context,
     /// The resource, as it is now.
     pub object: RedshiftIntegration,
-    /// Where to connect to.
-    pub target: Target,
-    /// The database that is there in any case.
-    pub initial_database: String,
-    /// The credentials that set things up.
-    pub admin_credentials: Credentials,
-    /// What that account may do.
+    /// The way into the warehouse.
+    pub access: Access<'a>,
+    /// What the account that sets things up may do.
     pub facts: WarehouseFacts,
-    /// Names of what is ours.
+    /// Where it is, and what there is to be (or, in a deletion, what there is).
     pub place: Place,
-    /// SHA-256 of what is applied.
-    pub applied_hash: String,
     /// The system account, once its Secret is made.
     pub account: Option<SystemAccount>,
-    /// The counter that the next transaction on the registry must meet.
-    pub fencing_counter: i64,
-    /// To the initial database.
-    pub initial: Option<Session>,
-    /// To the managed database.
-    pub managed: Option<Session>,
+    /// What the registry must say for the next change to go on.
+    pub expected: Expected,
+    /// The connections that are open.
+    pub sessions: Sessions,
     /// What the outcome says while it goes on.
     pub outcome: Outcome,
     /// Whether anything was sent that changes the warehouse, other than a statement refused.
     pub warehouse_touched: bool,
 }
 
-impl Pass<'_> {
+/// What the registry must say for a change to go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// Its counter.
+    pub fencing_counter: i64,
+    /// Its state.
+    pub state: RegistryState,
+}
+
+impl Expected {
+    /// What was observed; where there is no registry yet, what the first transaction writes.
+    pub fn of(database: &ManagedDatabase) -> Self {
+        match database {
+            ManagedDatabase::Registered(registry) => {
+                Self { fencing_counter: registry.fencing_counter, state: registry.state }
+            }
+            _ => Self { fencing_counter: 1, state: RegistryState::Applying },
+        }
+    }
+
+    fn becomes(&mut self, state: RegistryState) {
+        self.state = state;
+        self.fencing_counter += 1;
+    }
+}
+
+/// The connections of a pass.
+#[derive(Default)]
+pub struct Sessions {
+    /// To the initial database, as the admin.
+    pub initial: Option<Session>,
+    /// To the managed database, as the system account.
+    pub managed: Option<Session>,
+    /// To the managed database, as the admin.
+    pub managed_as_admin: Option<Session>,
+}
+
+impl Sessions {
+    fn slot(&mut self, connection: Connection) -> &mut Option<Session> {
+        match connection {
+            Connection::InitialDatabase => &mut self.initial,
+            Connection::ManagedDatabase => &mut self.managed,
+            Connection::ManagedDatabaseAsAdmin => &mut self.managed_as_admin,
+        }
+    }
+}
+
+/// What a pass begins with: what was found, and the connections over which it was.
+pub struct Found {
+    /// What the warehouse is.
+    pub facts: WarehouseFacts,
+    /// What the registry says.
+    pub expected: Expected,
+    /// To the initial database, as the admin.
+    pub initial: Session,
+    /// To the managed database, as the system account.
+    pub managed: Option<Session>,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass in which nothing was done yet.
+    pub fn new(
+        context: &'a Context,
+        object: RedshiftIntegration,
+        access: Access<'a>,
+        place: Place,
+        account: Option<SystemAccount>,
+        outcome: Outcome,
+        found: Found,
+    ) -> Self {
+        let Found { facts, expected, initial, managed } = found;
+        let sessions = Sessions { initial: Some(initial), managed, managed_as_admin: None };
+        Self { context, object, access, facts, place, account, expected, sessions, outcome, warehouse_touched: false }
+    }
+
     /// Carries out the operations.
     pub async fn apply(&mut self, operations: &[Operation]) -> Result<(), Error> {
         for operation in operations {
             info!(?operation, "carrying out");
-            self.carry_out(*operation).await?;
+            self.carry_out(operation).await?;
         }
         Ok(())
     }
 
-    async fn carry_out(&mut self, operation: Operation) -> Result<(), Error> {
+    async fn carry_out(&mut self, operation: &Operation) -> Result<(), Error> {
         let client = &self.context.client;
         match operation {
             Operation::AddFinalizer => self.object = resource::add_finalizer(client, &self.object).await?,
             Operation::CreateSystemAccountSecret => {
                 self.account = Some(system_account::create(client, &self.object, self.place.clone()).await?);
             }
+            Operation::RecordNext => {
+                if let Some(account) = &mut self.account {
+                    system_account::record_next(client, &self.object, account, &self.place.setup).await?;
+                }
+            }
             Operation::RecordPlan => self.record_plan().await?,
             Operation::RecordPointOfNoReturn => {
                 self.outcome.deletion = Some(DeletionProgress { point_of_no_return: true });
                 self.write_outcome().await?;
             }
-            Operation::Run(Connection::InitialDatabase, section) => self.run_initial(section).await?,
-            Operation::Run(Connection::ManagedDatabase, section) => self.run_managed(section).await?,
-            Operation::RecordAccountIds => self.record_account_ids().await?,
+            Operation::Run(connection, section, subject) => self.run(*connection, *section, subject).await?,
+            Operation::SettleSecret => self.settle_secret().await?,
             Operation::DeleteSystemAccountSecret => {
                 if let Some(account) = &self.account {
                     system_account::delete(client, &self.object, account).await?;
@@ -93,16 +167,20 @@ impl Pass<'_> {
     }
 
     async fn record_plan(&mut self) -> Result<(), Error> {
-        self.outcome.created = Some(Created {
-            host: self.place.host.clone(),
-            port: self.place.port,
-            database: self.place.database.clone(),
-            database_mode: DatabaseMode::Create,
-            system_account: self.place.system_account.clone(),
-            impersonation_role: None,
-            schema_version: SCHEMA_VERSION,
-            applied_hash: None,
-        });
+        let planned = self.place.created(None);
+        // While an edit goes on, what was applied is still what there is.
+        self.outcome.created =
+            Some(match self.outcome.created.take().filter(|created| created.applied_hash.is_some()) {
+                None => planned,
+                Some(mut applied) => {
+                    let (account, role) = (planned.system_account, planned.impersonation_role);
+                    applied.next = Some(Next {
+                        system_account: (account != applied.system_account).then_some(account),
+                        impersonation_role: role.filter(|role| applied.impersonation_role.as_ref() != Some(role)),
+                    });
+                    applied
+                }
+            });
         self.write_outcome().await
     }
 
@@ -114,144 +192,150 @@ impl Pass<'_> {
         Ok(())
     }
 
-    fn parameters(&self) -> Parameters {
-        let parameters = Parameters::new()
-            .identifier("initial_database", &self.initial_database)
-            .identifier("database", &self.place.database)
-            .identifier("system_account", &self.place.system_account)
+    fn parameters(&self, subject: &Subject) -> Parameters {
+        let parameters = parameters(&self.place.setup, self.facts.account.power(), subject)
+            .identifier("initial_database", &self.access.initial_database)
             .identifier("admin", &self.facts.account.name)
-            .text("system_account_name", &self.place.system_account)
-            .text("impersonation_role_name", "")
             .text("integration_uid", &self.object.uid().unwrap_or_default())
-            .text("database_mode", "Create")
-            .text("operator_version", env!("CARGO_PKG_VERSION"))
-            .text("applied_hash", &self.applied_hash)
-            .text("applied", &self.applied_list())
-            .integer("schema_version", i64::from(SCHEMA_VERSION))
-            .integer("fencing_counter", self.fencing_counter)
-            .fact(match self.facts.account.power() {
-                AccountPower::Superuser => Fact::Superuser,
-                AccountPower::Lesser => Fact::LesserAdmin,
-            });
+            .text("registry_state", self.expected.state.as_str())
+            .secret("impersonation_key", generate_key())
+            .integer("fencing_counter", self.expected.fencing_counter);
+        self.passwords(parameters, subject)
+    }
+
+    fn passwords(&self, parameters: Parameters, subject: &Subject) -> Parameters {
         let Some(account) = &self.account else { return parameters };
         let hashed = |password: &crate::scripts::Password, user: &str| -> SecretString { password.md5_for(user) };
-        parameters
-            .secret("claim_password", hashed(&account.claim_password, CLAIM_USER))
-            .secret("system_account_password", hashed(&account.password, &self.place.system_account))
-    }
-
-    /// What the registry lists as applied, for people and for later versions.
-    fn applied_list(&self) -> String {
-        serde_json::json!({
-            "database": self.place.database,
-            "systemAccount": self.place.system_account,
-            "claim": CLAIM_USER,
-            "schemas": crate::lifecycle::contents::SCHEMAS,
-        })
-        .to_string()
-    }
-
-    async fn run_initial(&mut self, section: Section) -> Result<(), Error> {
-        let parameters = self.parameters();
-        let statements = statements(section, &parameters)?;
-        if section == Section::DropDatabase {
-            // Our own connection would stand in the way.
-            self.managed = None;
+        let parameters = parameters.secret("claim_password", hashed(&account.claim_password, CLAIM_USER));
+        let name = match subject {
+            Subject::Renaming { new, .. } => new,
+            _ => &self.place.setup.system_account,
+        };
+        match account.accounts().find(|(known, _)| known == name) {
+            Some((name, password)) => parameters.secret("system_account_password", hashed(password, name)),
+            None => parameters,
         }
+    }
+
+    async fn run(&mut self, connection: Connection, section: Section, subject: &Subject) -> Result<(), Error> {
+        let statements = statements(section, &self.parameters(subject))?;
+        if section == Section::DropDatabase {
+            // Our own connections would stand in the way.
+            (self.sessions.managed, self.sessions.managed_as_admin) = (None, None);
+        }
+        self.open(connection).await?;
         for statement in &statements {
-            let started = Instant::now();
-            loop {
-                let session = self.initial_session().await?;
-                let result = session.query(statement).await;
-                let Err(error) = result else {
-                    self.warehouse_touched = true;
-                    break;
-                };
-                let early = started.elapsed() < OWN_CONNECTION_ENDS;
-                if section == Section::DropDatabase && error.is_in_use() && early {
-                    tokio::time::sleep(BETWEEN_TRIES).await;
-                    continue;
-                }
-                return Err(self.failed(error));
-            }
+            self.execute(connection, section, statement).await?;
+        }
+        match section {
+            Section::Complete => self.expected.becomes(RegistryState::Complete),
+            Section::MarkDeleting => self.expected.becomes(RegistryState::Deleting),
+            // It logs in under another name from now on.
+            Section::RenameAccount => self.sessions.managed = None,
+            _ => {}
         }
         Ok(())
     }
 
-    fn failed(&mut self, error: StatementError) -> Error {
-        if !error.definitely_refused() {
-            // Whether it was done isn't known; the connection is of no more use.
-            self.warehouse_touched = true;
-            self.initial = None;
+    async fn execute(&mut self, connection: Connection, section: Section, statement: &Statement) -> Result<(), Error> {
+        let started = Instant::now();
+        loop {
+            let session = self.sessions.slot(connection).as_ref().expect("it was opened");
+            let Err(error) = session.query(statement).await else {
+                self.warehouse_touched = true;
+                return Ok(());
+            };
+            let early = started.elapsed() < OWN_CONNECTION_ENDS;
+            if section == Section::DropDatabase && error.is_in_use() && early {
+                tokio::time::sleep(BETWEEN_TRIES).await;
+                continue;
+            }
+            return Err(self.failed(connection, error));
         }
+    }
+
+    /// Whatever transaction was open ends with the connection, on the server too.
+    fn failed(&mut self, connection: Connection, error: StatementError) -> Error {
+        if !error.definitely_refused() {
+            // Whether it was done isn't known.
+            self.warehouse_touched = true;
+        }
+        *self.sessions.slot(connection) = None;
         error.into()
     }
 
-    async fn initial_session(&mut self) -> Result<&Session, Error> {
-        if self.initial.is_none() {
-            let connector = &self.context.connector;
-            let session = connector.connect(&self.target, &self.admin_credentials, &self.initial_database).await?;
-            self.initial = Some(session);
+    async fn open(&mut self, connection: Connection) -> Result<(), Error> {
+        if self.sessions.slot(connection).is_some() {
+            return Ok(());
         }
-        Ok(self.initial.as_ref().expect("it was just set"))
-    }
-
-    async fn run_managed(&mut self, section: Section) -> Result<(), Error> {
-        let statements = statements(section, &self.parameters())?;
-        self.managed_session().await?;
-        let session = self.managed.take().expect("it was just set");
-        // If a statement fails, the session ends here, and the server undoes the transaction.
-        session.execute(&statements).await?;
-        self.warehouse_touched = true;
-        self.managed = Some(session);
-        if matches!(section, Section::Objects | Section::MarkDeleting) {
-            self.fencing_counter += 1;
-        }
+        let managed = self.place.setup.database.clone();
+        let (credentials, database) = match connection {
+            Connection::InitialDatabase => (self.access.admin.clone(), self.access.initial_database.clone()),
+            Connection::ManagedDatabaseAsAdmin => (self.access.admin.clone(), managed),
+            Connection::ManagedDatabase => {
+                let account =
+                    self.account.as_ref().and_then(|account| account.credentials(&self.place.setup.system_account));
+                (account.expect("the Secret names the account before anything is done as it"), managed)
+            }
+        };
+        let mut tries = 1;
+        let session = loop {
+            match self.access.log_in(&credentials, &database).await {
+                Ok(session) => break session,
+                Err(ConnectError::DatabaseMissing { .. })
+                    if tries < TRIES && connection != Connection::InitialDatabase =>
+                {
+                    tries += 1;
+                    tokio::time::sleep(BETWEEN_TRIES).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        *self.sessions.slot(connection) = Some(session);
         Ok(())
     }
 
-    /// The connection to the managed database, as the system account.
-    pub async fn managed_session(&mut self) -> Result<&Session, Error> {
-        if self.managed.is_none() {
-            let account = self.account.as_ref().expect("the Secret is made before the database");
-            let mut tries = 1;
-            self.managed = loop {
-                let connector = &self.context.connector;
-                match connector.connect(&self.target, &account.credentials(), &self.place.database).await {
-                    Ok(session) => break Some(session),
-                    Err(ConnectError::DatabaseMissing { .. }) if tries < TRIES => {
-                        tries += 1;
-                        tokio::time::sleep(BETWEEN_TRIES).await;
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            };
-        }
-        Ok(self.managed.as_ref().expect("it was just set"))
+    /// A connection, opened if need be.
+    pub async fn session(&mut self, connection: Connection) -> Result<&Session, Error> {
+        self.open(connection).await?;
+        Ok(self.sessions.slot(connection).as_ref().expect("it was opened"))
     }
 
-    async fn record_account_ids(&mut self) -> Result<(), Error> {
-        let facts = look::warehouse(self.initial_session().await?).await?;
+    async fn settle_secret(&mut self) -> Result<(), Error> {
+        let known = self.account.as_ref().and_then(|account| account.ids.clone());
+        let ids = match known {
+            Some(ids) => ids,
+            None => self.account_ids().await?,
+        };
+        let account = self.account.as_mut().expect("the Secret is made before the accounts");
+        system_account::settle(&self.context.client, &self.object, account, &self.place, ids).await
+    }
+
+    async fn account_ids(&mut self) -> Result<(String, String), Error> {
+        let setup = self.place.setup.clone();
+        let facts = look::warehouse(self.session(Connection::InitialDatabase).await?, &setup).await?;
         let id = |user: &str| {
             facts.users.get(user).cloned().ok_or_else(|| {
                 Error::waiting("StatementFailed", format!("the user {user} was created and isn't listed in pg_user"))
             })
         };
-        let ids = (id(CLAIM_USER)?, id(&self.place.system_account)?);
-        let account = self.account.as_mut().expect("the Secret is made before the accounts");
-        system_account::record_ids(&self.context.client, &self.object, account, ids).await
+        Ok((id(CLAIM_USER)?, id(&setup.system_account)?))
     }
 
     /// Takes back that the registry says `deleting`: the server refused the drop.
     pub async fn take_back_deleting(&mut self) -> Result<(), Error> {
-        self.run_managed(Section::TakeBackDeleting).await?;
+        for section in [Section::BeginChange, Section::TakeBackDeleting, Section::CommitChange] {
+            self.run(Connection::ManagedDatabase, section, &Subject::Pass).await?;
+        }
         self.outcome.deletion = None;
         Ok(())
     }
 
     /// The registry, read anew.
     pub async fn registry(&mut self) -> Result<Registry, Error> {
-        look::registry(self.managed_session().await?).await?.map_err(|why| Error::waiting("RegistryUnreadable", why))
+        let database = self.place.setup.database.clone();
+        let session = self.session(Connection::ManagedDatabase).await?;
+        look::registry(session, &database).await?.map_err(|why| Error::waiting("RegistryUnreadable", why))
     }
 }
 

@@ -3,18 +3,20 @@
 
 use kube::ResourceExt;
 
-use super::apply::{Pass, under_way};
+use super::apply::{Expected, Found, Pass, under_way};
 use super::context::Context;
 use super::error::Error;
-use super::ownership::{Finding, Search};
-use super::system_account::{self, Found, Place, SystemAccount};
+use super::obstacles::Sweep;
+use super::ownership::{Access, Search};
+use super::system_account::{self, Found as FoundSecret, SystemAccount};
 use super::{dereference, look, resource};
 use crate::api::conditions::reasons;
-use crate::api::{DeletionPolicy, Phase, RedshiftIntegration};
+use crate::api::{DatabaseMode, DeletionPolicy, Phase, RedshiftIntegration};
 use crate::lifecycle::{
-    Activity, ManagedDatabase, Outcome, Ownership, Recorded, Refusal, Standing, WarehouseFacts, deletion,
+    Activity, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Setup, Standing,
+    WarehouseFacts, removal,
 };
-use crate::redshift::{Credentials, Endpoint, Session, Target};
+use crate::redshift::{Credentials, Endpoint, Session};
 use crate::scripts::CLAIM_USER;
 
 /// What a deletion came to.
@@ -58,8 +60,13 @@ async fn retain(context: &Context, object: RedshiftIntegration) -> Finished {
     let left = object.status.as_ref().and_then(|status| status.created.as_ref()).map_or_else(
         || "nothing was recorded as created".to_owned(),
         |created| {
+            let role = created.impersonation_role.as_ref().map(|role| format!("the role {role}, ")).unwrap_or_default();
+            let what = match created.database_mode {
+                DatabaseMode::Create => "the database",
+                DatabaseMode::Existing => "this integration's schemas in the database",
+            };
             format!(
-                "left in the warehouse {}:{}: the database {}, the users {} and {CLAIM_USER}; the Secret {} holds \
+                "left in the warehouse {}:{}: {what} {}, {role}the users {} and {CLAIM_USER}; the Secret {} holds \
                  their passwords",
                 created.host,
                 created.port,
@@ -89,52 +96,48 @@ impl Cleanup<'_> {
     async fn run(&mut self) -> Result<String, Error> {
         let context = self.context;
         let account = self.account().await?;
-        let place = self.place(account.as_ref());
-        let admin = self.admin_credentials().await?;
+        let mut place = self.place(account.as_ref());
         let mut target = dereference::target(&context.client, &self.object).await?;
-        target.endpoint = Endpoint::new(&place.host, place.port);
-        let initial_database = self.object.spec.config.initial_database.to_lowercase();
-        let session = context.connector.connect(&target, &admin, &initial_database).await?;
-        let facts = look::warehouse(&session).await?;
-        let uid = self.object.uid().unwrap_or_default();
-        let search = Search {
+        target.endpoint = place.endpoint.clone();
+        let access = Access {
             connector: &context.connector,
-            target: &target,
-            initial_database: &initial_database,
-            place: &place,
-            uid: &uid,
-            account: account.as_ref(),
+            target,
+            initial_database: self.object.spec.config.initial_database.to_lowercase(),
+            admin: self.admin_credentials().await?,
         };
-        let Finding { ownership, managed } = search.run(&facts).await?;
+        let session = access.enter().await?;
+        let facts = look::warehouse(&session, &place.setup).await?;
+        let uid = self.object.uid().unwrap_or_default();
+        let search = Search { access: &access, wanted: &place.setup, uid: &uid, account: account.as_ref() };
+        let finding = search.run(&facts).await?;
+        let ownership = finding.ownership;
         if account.is_none() {
             self.refuse_without_proof(&facts, &place)?;
         }
-        let sweep = Sweep { context, target: &target, admin: &admin, facts: &facts, place: &place };
-        let obstacles = sweep.run(&ownership, &session, &initial_database).await?;
+        // The name that it has: an edit may have been interrupted.
+        place.setup.system_account.clone_from(&ownership.system_account_name);
+        let sweep = Sweep { access: &access, facts: &facts, setup: &place.setup, ownership: &ownership };
+        let obstacles = sweep.of_everything(&session).await?;
         let recorded = Recorded {
             finalizer: true,
             secret: account.is_some(),
             plan: self.outcome.created.is_some(),
-            account_ids: true,
             point_of_no_return: self.outcome.deletion.as_ref().is_some_and(|deletion| deletion.point_of_no_return),
+            ..Recorded::default()
         };
-        let plan = deletion(recorded, &ownership, obstacles).map_err(refused)?;
-        let mut pass = Pass {
-            context,
-            object: self.object.clone(),
-            target: target.clone(),
-            initial_database,
-            admin_credentials: admin.clone(),
-            facts: facts.clone(),
-            place: place.clone(),
-            applied_hash: String::new(),
-            account,
-            fencing_counter: plan.fencing_counter,
-            initial: Some(session),
-            managed,
-            outcome: self.outcome.clone(),
-            warehouse_touched: false,
+        let observed = Observed {
+            recorded,
+            ownership: &ownership,
+            power: facts.account.power(),
+            members: &Seen::Yes(Vec::new()),
+            contents: &finding.contents,
         };
+        let plan = removal(&observed, place.setup.database_mode, obstacles).map_err(refused)?;
+        self.announce_members(&session, &ownership).await?;
+        let found =
+            Found { expected: Expected::of(&ownership.database), facts, initial: session, managed: finding.managed };
+        let outcome = self.outcome.clone();
+        let mut pass = Pass::new(context, self.object.clone(), access, place.clone(), account, outcome, found);
         let applied = pass.apply(&plan.operations).await;
         let applied = match applied {
             Err(Error::Statement(error)) if error.statement == "drop-database" && error.definitely_refused() => {
@@ -153,11 +156,26 @@ impl Cleanup<'_> {
         applied.map(|()| summary(&ownership, &place))
     }
 
+    /// Members of the role are no obstacle, but somebody may wonder where their right has gone.
+    async fn announce_members(&self, session: &Session, ownership: &Ownership) -> Result<(), Error> {
+        for role in ownership.own_roles() {
+            let Seen::Yes(members) = look::members(session, role, &ownership.system_account_name).await? else {
+                continue;
+            };
+            if !members.is_empty() {
+                let names: Vec<_> = members.iter().map(Member::name).collect();
+                let note = format!("the role {role} is dropped; its members lose it: {}", names.join(", "));
+                self.context.events.publish(&self.object, false, "RoleDropped", "Delete", &note).await;
+            }
+        }
+        Ok(())
+    }
+
     async fn account(&self) -> Result<Option<SystemAccount>, Error> {
         match system_account::find(&self.context.client, &self.object).await? {
-            Found::Ours(account) => Ok(Some(*account)),
-            Found::Absent | Found::SomebodyElses => Ok(None),
-            Found::Malformed(what) => Err(Error::stalled(
+            FoundSecret::Ours(account) => Ok(Some(*account)),
+            FoundSecret::Absent | FoundSecret::SomebodyElses => Ok(None),
+            FoundSecret::Malformed(what) => Err(Error::stalled(
                 "SecretMalformed",
                 format!(
                     "the Secret {} can't be read ({what}), and with it can't be proven what in the warehouse is this \
@@ -172,12 +190,14 @@ impl Cleanup<'_> {
         let created = self.outcome.created.as_ref().map(Place::from);
         created.or_else(|| account.map(|account| account.place.clone())).unwrap_or_else(|| {
             let config = &self.object.spec.config;
-            let endpoint = Endpoint::new(&config.host, config.port);
             Place {
-                host: endpoint.host().to_owned(),
-                port: endpoint.port(),
-                database: config.database.clone(),
-                system_account: config.system_account.name.clone(),
+                endpoint: Endpoint::new(&config.host, config.port),
+                setup: Setup {
+                    database: config.database.clone(),
+                    database_mode: config.database_mode,
+                    system_account: config.system_account.name.clone(),
+                    impersonation_role: config.impersonation.enabled.then(|| config.impersonation.role.clone()),
+                },
             }
         })
     }
@@ -200,16 +220,21 @@ impl Cleanup<'_> {
 
     /// Without our passwords nothing can be proven to be ours. That is fine where there is nothing.
     fn refuse_without_proof(&self, facts: &WarehouseFacts, place: &Place) -> Result<(), Error> {
-        let users = [CLAIM_USER, place.system_account.as_str()]
+        let users = [CLAIM_USER, place.setup.system_account.as_str()]
             .map(|user| (format!("the user {user}"), facts.users.contains_key(user)));
-        let database = (format!("the database {}", place.database), facts.databases.contains_key(&place.database));
-        let there: Vec<_> =
-            users.into_iter().chain([database]).filter(|(_, is_there)| *is_there).map(|(what, _)| what).collect();
+        let name = &place.setup.database;
+        // One that was there before is there in any case.
+        let is_there = place.setup.database_mode == DatabaseMode::Create && facts.databases.contains_key(name);
+        let there: Vec<_> = users
+            .into_iter()
+            .chain([(format!("the database {name}"), is_there)])
+            .filter(|(_, is_there)| *is_there)
+            .map(|(what, _)| what)
+            .collect();
         if there.is_empty() {
             return Ok(());
         }
-        let endpoint = Endpoint::new(&place.host, place.port);
-        let others = self.context.resources_for(&endpoint);
+        let others = self.context.resources_for(&place.endpoint);
         let held_by_another = others.iter().any(|other| {
             other.uid() != self.object.uid() && other.status.as_ref().is_some_and(|status| status.created.is_some())
         });
@@ -226,80 +251,6 @@ impl Cleanup<'_> {
                 there.join(", ")
             ),
         ))
-    }
-}
-
-/// Looks for what a deletion would destroy or leave behind, in all databases.
-struct Sweep<'a> {
-    context: &'a Context,
-    target: &'a Target,
-    admin: &'a Credentials,
-    facts: &'a WarehouseFacts,
-    place: &'a Place,
-}
-
-impl Sweep<'_> {
-    async fn run(
-        &self,
-        ownership: &Ownership,
-        initial: &Session,
-        initial_database: &str,
-    ) -> Result<Vec<String>, Error> {
-        if !ownership.holds_anything() {
-            return Ok(Vec::new());
-        }
-        let mut obstacles = Vec::new();
-        let ours = matches!(ownership.database, ManagedDatabase::Empty | ManagedDatabase::Registered(_));
-        for database in self.facts.databases.keys() {
-            let managed = ours && *database == self.place.database;
-            let session;
-            let session = if database == initial_database {
-                initial
-            } else {
-                match self.context.connector.connect(self.target, self.admin, database).await {
-                    Ok(entered) => {
-                        session = entered;
-                        &session
-                    }
-                    Err(error) => {
-                        obstacles.push(format!("{database}: it can't be entered ({error})"));
-                        continue;
-                    }
-                }
-            };
-            let contents = look::contents(session).await?;
-            if managed {
-                if matches!(ownership.database, ManagedDatabase::Registered(_)) && !contents.has_registry() {
-                    obstacles.push(format!(
-                        "{database}: {} doesn't see what is in it; use an account that does, such as a superuser",
-                        self.facts.account.name
-                    ));
-                }
-                obstacles.extend(contents.foreign().into_iter().map(|what| format!("{database}: {what}")));
-            } else {
-                for (user, id) in self.users_of(ownership) {
-                    let ties = contents.ties_of(user, id).into_iter();
-                    obstacles.extend(ties.map(|tie| format!("{database}: {user} {tie}")));
-                }
-            }
-        }
-        for (user, id) in self.users_of(ownership) {
-            let mut ties = look::database_ties(initial, user, id).await?;
-            if ours {
-                ties.remove(&self.place.database);
-            }
-            obstacles.extend(ties.into_values());
-        }
-        Ok(obstacles)
-    }
-
-    fn users_of(&self, ownership: &Ownership) -> Vec<(&str, &str)> {
-        let users = [(CLAIM_USER, &ownership.claim), (self.place.system_account.as_str(), &ownership.system_account)];
-        users
-            .into_iter()
-            .filter(|(_, standing)| **standing == Standing::Ours)
-            .filter_map(|(user, _)| self.facts.users.get(user).map(|id| (user, id.as_str())))
-            .collect()
     }
 }
 
@@ -324,21 +275,29 @@ fn drop_refused(place: &Place, error: &crate::redshift::StatementError) -> Error
             format!(
                 "the database {} is in use and was not dropped ({error}); the deletion goes on when the others have \
                  logged out",
-                place.database
+                place.setup.database
             ),
         )
     } else {
-        Error::stalled("DropRefused", format!("the database {} was not dropped: {error}", place.database))
+        Error::stalled("DropRefused", format!("the database {} was not dropped: {error}", place.setup.database))
     }
 }
 
 fn summary(ownership: &Ownership, place: &Place) -> String {
     let mut removed = Vec::new();
-    if matches!(ownership.database, ManagedDatabase::Empty | ManagedDatabase::Registered(_)) {
-        removed.push(format!("the database {}", place.database));
+    let setup = &place.setup;
+    match (&ownership.database, setup.database_mode) {
+        (ManagedDatabase::Empty | ManagedDatabase::Registered(_), DatabaseMode::Create) => {
+            removed.push(format!("the database {}", setup.database));
+        }
+        (ManagedDatabase::Registered(_), DatabaseMode::Existing) => {
+            removed.push(format!("this integration's schemas in the database {}", setup.database));
+        }
+        _ => {}
     }
+    removed.extend(ownership.own_roles().map(|role| format!("the role {role}")));
     if ownership.system_account == Standing::Ours {
-        removed.push(format!("the user {}", place.system_account));
+        removed.push(format!("the user {}", setup.system_account));
     }
     if ownership.claim == Standing::Ours {
         removed.push(format!("the user {CLAIM_USER}"));

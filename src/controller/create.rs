@@ -3,16 +3,19 @@
 use kube::ResourceExt;
 use tracing::warn;
 
-use super::apply::{Pass, under_way};
+use super::apply::{Expected, Found, Pass, under_way};
 use super::context::Context;
 use super::error::Error;
-use super::ownership::{Finding, Search};
-use super::system_account::{self, Place, SystemAccount};
+use super::ownership::{Access, Search};
+use super::system_account::{self, SystemAccount};
 use super::{dereference, look, resource};
 use crate::api::conditions::reasons;
 use crate::api::{Phase, RedshiftIntegration, ValidationStatus, ValidationTest};
-use crate::lifecycle::checks::{self, complete};
-use crate::lifecycle::{Activity, Failure, Outcome, Ownership, Recorded, Refusal, Wanted, creation};
+use crate::lifecycle::checks::{self, Preflight, complete};
+use crate::lifecycle::{
+    Activity, Connection, Failure, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Wanted,
+    WarehouseFacts, set_up,
+};
 use crate::redshift::{Category, ConnectError};
 
 /// How the original system puts that nothing was changed.
@@ -24,16 +27,6 @@ pub struct Finished {
     pub object: RedshiftIntegration,
     /// What to report.
     pub outcome: Outcome,
-}
-
-/// Where an integration would be.
-pub fn place(wanted: &Wanted) -> Place {
-    Place {
-        host: wanted.endpoint.host().to_owned(),
-        port: wanted.endpoint.port(),
-        database: wanted.database.as_str().to_owned(),
-        system_account: wanted.system_account.as_str().to_owned(),
-    }
 }
 
 /// Creates the integration, or goes on with it.
@@ -78,43 +71,37 @@ impl Creation<'_> {
         let admin = admin.await.map_err(|error| self.cannot_connect(error))?;
         let target = dereference::target(&context.client, &self.object).await;
         let target = target.map_err(|error| self.cannot_connect(error))?;
-        let connected = context.connector.connect(&target, &admin.credentials, &wanted.initial_database).await;
-        let session = connected.map_err(|error| self.no_connection(&error))?;
-        let facts = look::warehouse(&session).await?;
-        let place = place(wanted);
-        let uid = self.object.uid().unwrap_or_default();
-        let search = Search {
+        let access = Access {
             connector: &context.connector,
-            target: &target,
-            initial_database: &wanted.initial_database,
-            place: &place,
-            uid: &uid,
-            account: account.as_ref(),
+            target,
+            initial_database: wanted.initial_database.clone(),
+            admin: admin.credentials,
         };
-        let Finding { ownership, managed } = search.run(&facts).await?;
-        self.tests = checks::preflight(wanted, &facts, &ownership, self.holder().as_deref());
+        let session = access.enter().await.map_err(|error| self.no_connection(&error))?;
+        let mut facts = look::warehouse(&session, &wanted.place.setup).await?;
+        let uid = self.object.uid().unwrap_or_default();
+        let search = Search { access: &access, wanted: &wanted.place.setup, uid: &uid, account: account.as_ref() };
+        let finding = search.run(&facts).await?;
+        facts.collation.clone_from(&finding.collation);
+        self.preflight(&facts, &finding.ownership);
         // Another integration explains whatever else is in the way.
         let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
         if let Some(test) = claimed.or_else(|| checks::first_failure(&self.tests)) {
             return Err(prerequisites(test));
         }
-        let plan = creation(self.recorded(account.as_ref()), &ownership).map_err(refused)?;
-        let mut pass = Pass {
-            context,
-            object: self.object.clone(),
-            target: target.clone(),
-            initial_database: wanted.initial_database.clone(),
-            admin_credentials: admin.credentials,
-            facts,
-            place: place.clone(),
-            applied_hash: wanted.applied_hash(),
-            account,
-            fencing_counter: plan.fencing_counter,
-            initial: Some(session),
-            managed,
-            outcome: Outcome { tests: complete(&self.tests, &[]), ..self.outcome.clone() },
-            warehouse_touched: false,
+        let observed = Observed {
+            recorded: self.recorded(account.as_ref()),
+            ownership: &finding.ownership,
+            power: facts.account.power(),
+            members: &Seen::No("the creation was complete already".to_owned()),
+            contents: &finding.contents,
         };
+        let plan = set_up(&observed, &wanted.place.setup).map_err(refused)?;
+        let ownership = finding.ownership.clone();
+        let found =
+            Found { expected: Expected::of(&ownership.database), facts, initial: session, managed: finding.managed };
+        let outcome = Outcome { tests: complete(&self.tests, &[]), ..self.outcome.clone() };
+        let mut pass = Pass::new(context, self.object.clone(), access, wanted.place.clone(), account, outcome, found);
         let applied = pass.apply(&plan.operations).await;
         self.object = pass.object.clone();
         self.outcome.created.clone_from(&pass.outcome.created);
@@ -135,7 +122,7 @@ impl Creation<'_> {
         let Some(holder) = self.holder() else { return Ok(()) };
         let message = format!(
             "{}; a warehouse takes one integration: delete the other one, or this one",
-            checks::already_exists(self.wanted.endpoint.host(), Some(&holder))
+            checks::already_exists(self.wanted.place.endpoint.host(), Some(&holder))
         );
         self.tests = vec![checks::failed(checks::UNCLAIMED, message.as_str())];
         Err(Error::stalled("AlreadyExists", message))
@@ -143,12 +130,18 @@ impl Creation<'_> {
 
     /// The other resource that has recorded that it holds the warehouse, as `namespace/name`.
     fn holder(&self) -> Option<String> {
-        let others = self.context.resources_for(&self.wanted.endpoint);
+        let others = self.context.resources_for(&self.wanted.place.endpoint);
         others
             .iter()
             .filter(|other| other.uid() != self.object.uid())
             .find(|other| other.status.as_ref().is_some_and(|status| status.created.is_some()))
             .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+    }
+
+    fn preflight(&mut self, facts: &WarehouseFacts, ownership: &Ownership) {
+        let holder = self.holder();
+        let preflight = Preflight { wanted: self.wanted, facts, ownership, holder: holder.as_deref() };
+        self.tests = preflight.of_creation();
     }
 
     /// What is needed to connect isn't there: the test of the connection has failed before it began.
@@ -178,11 +171,13 @@ impl Creation<'_> {
     }
 
     fn recorded(&self, account: Option<&SystemAccount>) -> Recorded {
+        let place = &self.wanted.place;
         Recorded {
             finalizer: resource::has_finalizer(&self.object),
             secret: account.is_some(),
-            plan: self.outcome.created.as_ref().is_some_and(|created| Place::from(created) == place(self.wanted)),
-            account_ids: account.is_some_and(|account| account.ids.is_some()),
+            names: account.is_some_and(|account| account.names(&place.setup)),
+            settled: account.is_some_and(|account| account.is_settled(place)),
+            plan: self.outcome.created.as_ref().is_some_and(|created| Place::from(created) == *place),
             point_of_no_return: false,
         }
     }
@@ -197,28 +192,16 @@ impl Creation<'_> {
     }
 
     async fn try_take_back(&mut self, mut pass: Pass<'_>) -> Result<(), Error> {
-        let session = if let Some(session) = pass.initial.take() {
-            session
-        } else {
-            let connector = &self.context.connector;
-            connector.connect(&pass.target, &pass.admin_credentials, &pass.initial_database).await?
-        };
-        let facts = look::warehouse(&session).await?;
+        let setup = self.wanted.place.setup.clone();
+        let facts = look::warehouse(pass.session(Connection::InitialDatabase).await?, &setup).await?;
         let uid = self.object.uid().unwrap_or_default();
-        let search = Search {
-            connector: &self.context.connector,
-            target: &pass.target,
-            initial_database: &pass.initial_database,
-            place: &pass.place,
-            uid: &uid,
-            account: pass.account.as_ref(),
-        };
+        let search = Search { access: &pass.access, wanted: &setup, uid: &uid, account: pass.account.as_ref() };
         let ownership = search.run(&facts).await?.ownership;
         if ownership.holds_anything() || ownership.unproven().is_some() {
             return Ok(());
         }
         // The list of tests now says what stood in the way.
-        self.tests = checks::preflight(self.wanted, &facts, &ownership, self.holder().as_deref());
+        self.preflight(&facts, &ownership);
         if let Some(account) = &pass.account {
             system_account::delete(&self.context.client, &self.object, account).await?;
         }
@@ -233,21 +216,30 @@ impl Creation<'_> {
 
     /// The last tests, as the system account.
     async fn verify(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
-        let registry = pass.registry().await?;
-        if let Some(created) = &mut self.outcome.created {
-            created.applied_hash = Some(registry.applied_hash.clone());
-        }
-        let database = self.wanted.database.as_str();
-        let watched = look::watched(pass.managed_session().await?, registry, database).await?;
-        let uid = self.object.uid().unwrap_or_default();
+        let watch = verify(self.wanted, pass).await?;
+        self.outcome.created.clone_from(&pass.outcome.created);
         // What later validations will say, so that the first of them has nothing to write.
-        let watch = checks::watch(self.wanted, &watched, &uid);
         self.tests.retain(|test| !watch.iter().any(|newer| newer.name == test.name));
         self.tests.extend(watch);
-        match checks::first_failure(&self.tests) {
-            None => Ok(()),
-            Some(test) => Err(Error::stalled("ValidationFailed", format!("{}: {}", test.name, said(test)))),
-        }
+        failing(&self.tests)
+    }
+}
+
+/// What was set up, seen as the system account.
+pub async fn verify(wanted: &Wanted, pass: &mut Pass<'_>) -> Result<Vec<ValidationTest>, Error> {
+    let registry = pass.registry().await?;
+    let uid = pass.object.uid().unwrap_or_default();
+    pass.outcome.created = Some(wanted.place.created(Some(registry.applied_hash.clone())));
+    let session = pass.session(Connection::ManagedDatabase).await?;
+    let watched = look::watched(session, registry, &wanted.place.setup.system_account).await?;
+    Ok(checks::watch(wanted, &watched, &uid))
+}
+
+/// An error that names the first test which failed.
+pub fn failing(tests: &[ValidationTest]) -> Result<(), Error> {
+    match checks::first_failure(tests) {
+        None => Ok(()),
+        Some(test) => Err(Error::stalled("ValidationFailed", format!("{}: {}", test.name, said(test)))),
     }
 }
 
@@ -272,13 +264,16 @@ fn prerequisites(test: &ValidationTest) -> Error {
         checks::UNCLAIMED => ("AlreadyExists", said(test).to_owned()),
         checks::PRIVILEGES => ("InsufficientPrivileges", sentence(test)),
         checks::DATABASE_ABSENT => ("DatabaseExists", sentence(test)),
+        checks::DATABASE_PRESENT => ("DatabaseUnusable", sentence(test)),
+        checks::ROLE_ABSENT => ("ImpersonationRoleExists", sentence(test)),
         checks::ACCOUNT_ABSENT => ("SystemAccountExists", sentence(test)),
         _ => ("PrerequisitesFailed", sentence(test)),
     };
     Error::Stopped(Failure { reason, message, category: Category::Permanent })
 }
 
-fn refused(refusal: Refusal) -> Error {
+/// How a plan that there isn't shows.
+pub fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::Unproven(why) => Error::waiting("OwnershipUnknown", format!("whose it is can't be told: {why}")),
         Refusal::Foreign(what) => Error::stalled("NotOurs", what.join("; ")),

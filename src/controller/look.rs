@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::api::DatabaseMode;
 use crate::lifecycle::checks::Watched;
-use crate::lifecycle::contents::{Acl, Contents, DefaultPrivileges, Relation, Routine, Schema};
-use crate::lifecycle::{Account, Registry, RegistryState, Seen, WarehouseFacts};
+use crate::lifecycle::contents::{Acl, Contents, DefaultPrivileges, Relation, Routine, SCHEMAS, Schema};
+use crate::lifecycle::{Account, Member, Registry, RegistryState, Seen, Setup, WarehouseFacts};
 use crate::redshift::{Row, Session, StatementError};
 use crate::scripts::{Parameters, Section, Statement, statements};
 
@@ -41,8 +42,8 @@ impl LookUps {
     }
 }
 
-/// What the warehouse as a whole is.
-pub async fn warehouse(session: &Session) -> Result<WarehouseFacts, Error> {
+/// What the warehouse as a whole is, as far as it matters for what is to be set up in it.
+pub async fn warehouse(session: &Session, setup: &Setup) -> Result<WarehouseFacts, Error> {
     let look = LookUps::of(Section::LookAtWarehouse, &Parameters::new())?;
     let version = look.rows(session, "read-version").await?.first().map(|row| row.text(0).to_owned());
     let account = look.rows(session, "read-own-account").await?;
@@ -67,9 +68,26 @@ pub async fn warehouse(session: &Session) -> Result<WarehouseFacts, Error> {
             rows.first().is_some_and(|row| matches!(row.text(0), "on" | "true"))
         })
         .await?;
-    let roles = LookUps::of(Section::LookAtRoles, &Parameters::new())?
-        .seen(session, "read-roles", |rows| rows.iter().map(|row| row.text(0).to_owned()).collect())
-        .await?;
+    let roles = LookUps::of(Section::LookAtRoles, &Parameters::new())?.seen(session, "read-roles", pairs).await?;
+    let language_is_public = if setup.impersonation_role.is_some() {
+        LookUps::of(Section::LookAtLanguage, &Parameters::new())?
+            .seen(session, "read-language-privileges", |rows| rows.iter().any(|row| row.text(1) == "public"))
+            .await?
+    } else {
+        Seen::No("nobody asked".to_owned())
+    };
+    let grantable_databases = if setup.database_mode == DatabaseMode::Existing && !account.superuser {
+        let name = account.name.clone();
+        LookUps::of(Section::LookAtDatabasePrivileges, &Parameters::new())?
+            .seen(session, "read-grantable-privileges", |rows| {
+                let create =
+                    rows.iter().filter(|row| row.text(1).eq_ignore_ascii_case("create") && row.text(2) == name);
+                create.map(|row| row.text(0).to_owned()).collect()
+            })
+            .await?
+    } else {
+        Seen::No("nobody asked".to_owned())
+    };
     // A superuser needs no privileges, and a look-up less is a round trip less.
     let held = if account.superuser { Seen::Yes(BTreeSet::new()) } else { held(session, &account.name).await? };
     Ok(WarehouseFacts {
@@ -79,7 +97,10 @@ pub async fn warehouse(session: &Session) -> Result<WarehouseFacts, Error> {
         databases,
         roles,
         held,
+        grantable_databases,
         case_sensitive_identifiers,
+        language_is_public,
+        collation: None,
     })
 }
 
@@ -151,13 +172,89 @@ pub async fn contents(session: &Session) -> Result<Contents, Error> {
             .rows(session, "read-default-privileges")
             .await?
             .iter()
-            .map(|row| DefaultPrivileges { owner: text(row, 0), acl: Acl::parse(row.text(1)) })
+            .map(|row| DefaultPrivileges {
+                owner: text(row, 0),
+                acl: Acl::parse(row.text(1)),
+                schema: Some(text(row, 2)).filter(|schema| !schema.is_empty()),
+            })
             .collect(),
     })
 }
 
+/// The roles of the system account, seen by itself, and which of them it may grant.
+pub async fn own_roles(session: &Session, account: &str) -> Result<BTreeMap<String, bool>, Error> {
+    let look = LookUps::of(Section::LookAtOwnRoles, &Parameters::new().text("system_account_name", account))?;
+    let rows = look.rows(session, "read-roles-of-system-account").await?;
+    Ok(rows.iter().map(|row| (row.text(0).to_owned(), row.text(1) == "1")).collect())
+}
+
+/// The members of a role, other than one user.
+pub async fn members(session: &Session, role: &str, but: &str) -> Result<Seen<Vec<Member>>, Error> {
+    let look = LookUps::of(Section::LookAtMembers, &Parameters::new().text("role_name", role))?;
+    let users = look
+        .seen(session, "read-member-users", |rows| {
+            let member = |row: &Row| Member::User(row.text(0).to_owned(), row.text(1) == "1");
+            rows.iter().map(member).filter(|member| member.name() != but).collect::<Vec<_>>()
+        })
+        .await?;
+    let roles = look
+        .seen(session, "read-member-roles", |rows| {
+            rows.iter().map(|row| Member::Role(row.text(0).to_owned())).collect::<Vec<_>>()
+        })
+        .await?;
+    Ok(match (users, roles) {
+        (Seen::Yes(users), Seen::Yes(roles)) => {
+            let mut members: Vec<_> = users.into_iter().chain(roles).collect();
+            members.sort();
+            Seen::Yes(members)
+        }
+        (Seen::No(why), _) | (_, Seen::No(why)) => Seen::No(why),
+    })
+}
+
+/// What a role may do with the objects of one database, other than what we gave it.
+pub async fn grants_to_role(session: &Session, role: &str) -> Result<Seen<BTreeSet<String>>, Error> {
+    let look = LookUps::of(Section::LookAtRoleGrants, &Parameters::new().text("role_name", role))?;
+    let mut grants = BTreeSet::new();
+    for (name, describe) in [
+        (
+            "read-schema-grants-of-role",
+            (|row| format!("{} on the schema {}", row.text(1), row.text(0))) as fn(&Row) -> String,
+        ),
+        ("read-relation-grants-of-role", |row| format!("{} on {}.{}", row.text(2), row.text(0), row.text(1))),
+        ("read-routine-grants-of-role", |row| format!("{} on {}.{}", row.text(2), row.text(0), row.text(1))),
+        ("read-default-privileges-of-role", |row| {
+            format!("{} by default on {} of {}", row.text(2), row.text(1), row.text(0))
+        }),
+    ] {
+        match look.seen(session, name, |rows| rows.iter().map(describe).collect::<Vec<_>>()).await? {
+            Seen::Yes(found) => grants.extend(found),
+            Seen::No(why) => return Ok(Seen::No(why)),
+        }
+    }
+    grants.retain(|grant| grant != "EXECUTE on immuta_procedures.impersonate_user");
+    Ok(Seen::Yes(grants))
+}
+
+/// What a role may do with databases as a whole.
+pub async fn database_grants_to_role(session: &Session, role: &str) -> Result<Seen<BTreeSet<String>>, Error> {
+    let look = LookUps::of(Section::LookAtRoleGrants, &Parameters::new().text("role_name", role))?;
+    let describe = |row: &Row| format!("{} on the database {}", row.text(1), row.text(0));
+    Ok(look.seen(session, "read-database-grants-of-role", |rows| rows.iter().map(describe).collect()).await?)
+}
+
+/// Views outside of our schemas that speak of them: schema, name and definition.
+pub async fn views_that_speak_of_us(session: &Session) -> Result<Seen<Vec<(String, String)>>, Error> {
+    let look = LookUps::of(Section::LookAtDependents, &Parameters::new())?;
+    let view = |row: &Row| (format!("{}.{}", row.text(0), row.text(1)), row.text(2).to_owned());
+    let ours = |row: &&Row| SCHEMAS.contains(&row.text(0));
+    Ok(look
+        .seen(session, "read-views-that-speak-of-us", |rows| rows.iter().filter(|row| !ours(row)).map(view).collect())
+        .await?)
+}
+
 /// The row of the registry; an error's text where it isn't exactly one that can be read.
-pub async fn registry(session: &Session) -> Result<Result<Registry, String>, Error> {
+pub async fn registry(session: &Session, database: &str) -> Result<Result<Registry, String>, Error> {
     let look = LookUps::of(Section::LookAtRegistry, &Parameters::new())?;
     let rows = match look.rows(session, "read-registry").await {
         Ok(rows) => rows,
@@ -174,6 +271,12 @@ pub async fn registry(session: &Session) -> Result<Result<Registry, String>, Err
         "deleting" => RegistryState::Deleting,
         other => return Ok(Err(format!("the registry has the unknown state `{other}`"))),
     };
+    let database_mode = match row.text(4) {
+        "Create" => DatabaseMode::Create,
+        "Existing" => DatabaseMode::Existing,
+        other => return Ok(Err(format!("the registry has the unknown database mode `{other}`"))),
+    };
+    let role = row.text(6);
     Ok(number(2).and_then(|fencing_counter| {
         Ok(Registry {
             integration_uid: row.text(0).to_owned(),
@@ -181,7 +284,12 @@ pub async fn registry(session: &Session) -> Result<Result<Registry, String>, Err
             fencing_counter,
             schema_version: number(3)?,
             applied_hash: row.text(7).to_owned(),
-            system_account: row.text(5).to_owned(),
+            setup: Setup {
+                database: database.to_owned(),
+                database_mode,
+                system_account: row.text(5).to_owned(),
+                impersonation_role: (!role.is_empty()).then(|| role.to_owned()),
+            },
         })
     }))
 }
@@ -206,18 +314,38 @@ pub async fn database_ties(session: &Session, user: &str, id: &str) -> Result<BT
         .collect())
 }
 
-/// What the periodic validation looks at, as the system account.
-pub async fn watched(session: &Session, registry: Registry, database: &str) -> Result<Watched, Error> {
+/// What `db_collation()` says of the database that the session is connected to.
+pub async fn collation(session: &Session) -> Result<Seen<String>, Error> {
     let look = LookUps::of(Section::LookAtSettings, &Parameters::new())?;
-    let collation = look
-        .seen(session, "read-collation", |rows| rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default())
-        .await?;
+    let text = |rows: Vec<Row>| rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default();
+    Ok(look.seen(session, "read-collation", text).await?)
+}
+
+/// What the periodic validation looks at, as the system account.
+pub async fn watched(session: &Session, registry: Registry, account: &str) -> Result<Watched, Error> {
+    let look = LookUps::of(Section::LookAtSettings, &Parameters::new())?;
+    let collation = collation(session).await?;
+    let database = &registry.setup.database;
     let levels = look
         .seen(session, "read-isolation", |rows| {
             rows.iter().find(|row| row.text(0) == database).map(|row| row.text(1).to_owned()).unwrap_or_default()
         })
         .await?;
-    Ok(Watched { registry, contents: contents(session).await?, collation, isolation: isolation(levels) })
+    let contents = contents(session).await?;
+    let keys =
+        match look.seen(session, "count-keys", |rows| rows.first().and_then(|row| row.text(0).parse().ok())).await? {
+            Seen::Yes(count) => count.unwrap_or_default(),
+            // The table is gone: another test says so.
+            Seen::No(_) => 0,
+        };
+    Ok(Watched {
+        contents,
+        own_roles: own_roles(session, account).await?,
+        keys,
+        collation,
+        isolation: isolation(levels),
+        registry,
+    })
 }
 
 /// `datconfig` of `pg_database_info`: 1 is SNAPSHOT, 2 is SERIALIZABLE.

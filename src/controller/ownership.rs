@@ -1,23 +1,54 @@
 //! What in the warehouse is ours, proven there: a user is ours if the password that only our Secret
-//! holds logs in; a database, if its registry names us, or if it is empty and belongs to our account.
+//! holds logs in; a role, if that user may grant it; a database, if its registry names us, or if it is
+//! empty and belongs to that user.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Error;
 use super::look;
-use super::system_account::{Place, SystemAccount};
-use crate::lifecycle::{ManagedDatabase, Ownership, Standing, WarehouseFacts};
+use super::system_account::SystemAccount;
+use crate::api::DatabaseMode;
+use crate::lifecycle::contents::Contents;
+use crate::lifecycle::{ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
 use crate::redshift::{ConnectError, Connector, Credentials, Session, Target};
 use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
 
-/// What is needed to find out.
-pub struct Search<'a> {
+/// The way into a warehouse for whoever sets things up.
+#[derive(Clone, Debug)]
+pub struct Access<'a> {
     /// Makes connections.
     pub connector: &'a Connector,
     /// Where to.
-    pub target: &'a Target,
+    pub target: Target,
     /// The database that is there in any case.
-    pub initial_database: &'a str,
-    /// Names of what would be ours.
-    pub place: &'a Place,
+    pub initial_database: String,
+    /// How the account from the user's Secret logs in.
+    pub admin: Credentials,
+}
+
+impl Access<'_> {
+    /// A connection to the initial database.
+    pub async fn enter(&self) -> Result<Session, ConnectError> {
+        self.enter_database(&self.initial_database).await
+    }
+
+    /// A connection to a database.
+    pub async fn enter_database(&self, database: &str) -> Result<Session, ConnectError> {
+        self.log_in(&self.admin, database).await
+    }
+
+    /// A connection to a database as somebody.
+    pub async fn log_in(&self, credentials: &Credentials, database: &str) -> Result<Session, ConnectError> {
+        self.connector.connect(&self.target, credentials, database).await
+    }
+}
+
+/// What is needed to find out.
+pub struct Search<'a> {
+    /// The way in.
+    pub access: &'a Access<'a>,
+    /// What there would be.
+    pub wanted: &'a Setup,
     /// UID of the integration.
     pub uid: &'a str,
     /// The passwords that prove it.
@@ -30,89 +61,193 @@ pub struct Finding {
     pub ownership: Ownership,
     /// To the managed database, as the system account.
     pub managed: Option<Session>,
+    /// What is in the managed database.
+    pub contents: Contents,
+    /// What `db_collation()` says there, if it was there before.
+    pub collation: Option<Seen<String>>,
 }
+
+/// The system account, as far as it was found.
+struct Account {
+    name: String,
+    standing: Standing,
+    own_roles: BTreeMap<String, bool>,
+}
+
+/// The managed database, as far as it was found.
+struct Database {
+    standing: ManagedDatabase,
+    managed: Option<Session>,
+    contents: Contents,
+    collation: Option<Seen<String>>,
+}
+
+impl Database {
+    fn of(standing: ManagedDatabase) -> Self {
+        Self { standing, managed: None, contents: Contents::default(), collation: None }
+    }
+
+    fn foreign(why: String) -> Self {
+        Self::of(ManagedDatabase::Foreign(why))
+    }
+}
+
+const NO_PASSWORD: &str = "no Secret of this resource holds its password";
+const WRONG_PASSWORD: &str = "the password in the resource's Secret is refused";
 
 impl Search<'_> {
     /// Finds out.
     pub async fn run(&self, facts: &WarehouseFacts) -> Result<Finding, Error> {
-        let claim = self.standing(facts, CLAIM_USER, SystemAccount::claim_credentials).await?;
-        let user = self.place.system_account.as_str();
-        let system_account = self.standing(facts, user, SystemAccount::credentials).await?;
-        let (database, managed) = self.database(facts, &claim, &system_account).await?;
-        Ok(Finding { ownership: Ownership { claim, system_account, database }, managed })
+        let claim = match self.account {
+            _ if !facts.users.contains_key(CLAIM_USER) => Standing::Absent,
+            None => Standing::Foreign(NO_PASSWORD.to_owned()),
+            Some(account) => self.log_in(&account.claim_credentials()).await?.0,
+        };
+        let account = self.system_account(facts).await?;
+        let wanted_account =
+            if account.name == self.wanted.system_account || !facts.users.contains_key(&self.wanted.system_account) {
+                Standing::Absent
+            } else {
+                Standing::Foreign("it is not the account that the resource's Secret names".to_owned())
+            };
+        let database = self.database(facts, &claim, &account).await?;
+        let registry = match &database.standing {
+            ManagedDatabase::Registered(registry) => Some(registry),
+            _ => None,
+        };
+        let roles = self.roles(facts, &account, registry);
+        let ownership = Ownership {
+            claim,
+            system_account: account.standing,
+            system_account_name: account.name,
+            wanted_account,
+            roles,
+            database: database.standing,
+        };
+        let Database { managed, contents, collation, .. } = database;
+        Ok(Finding { ownership, managed, contents, collation })
     }
 
-    async fn standing(
-        &self,
-        facts: &WarehouseFacts,
-        user: &str,
-        credentials: fn(&SystemAccount) -> Credentials,
-    ) -> Result<Standing, Error> {
-        if !facts.users.contains_key(user) {
-            return Ok(Standing::Absent);
-        }
-        let Some(account) = self.account else {
-            return Ok(Standing::Foreign("no Secret of this resource holds its password".to_owned()));
-        };
-        match self.connector.connect(self.target, &credentials(account), self.initial_database).await {
+    /// Whether a password is the user's.
+    async fn log_in(&self, credentials: &Credentials) -> Result<(Standing, Option<Session>), Error> {
+        match self.access.log_in(credentials, &self.access.initial_database).await {
             Ok(session) => {
                 session.execute(&statements(Section::ProveLogin, &Parameters::new())?).await?;
-                Ok(Standing::Ours)
+                Ok((Standing::Ours, Some(session)))
             }
-            Err(error) if error.is_refused_login() => {
-                Ok(Standing::Foreign("the password in the resource's Secret is refused".to_owned()))
-            }
-            Err(error) => Ok(Standing::Unproven(error.to_string())),
+            Err(error) if error.is_refused_login() => Ok((Standing::Foreign(WRONG_PASSWORD.to_owned()), None)),
+            Err(error) => Ok((Standing::Unproven(error.to_string()), None)),
         }
     }
 
-    async fn database(
+    /// Looks for it under each name that it can have.
+    async fn system_account(&self, facts: &WarehouseFacts) -> Result<Account, Error> {
+        let wanted = &self.wanted.system_account;
+        let mut found = Account { name: wanted.clone(), standing: Standing::Absent, own_roles: BTreeMap::new() };
+        let known = self.account.into_iter().flat_map(SystemAccount::accounts);
+        for (name, _) in known.filter(|(name, _)| facts.users.contains_key(*name)) {
+            let credentials = self.account.and_then(|account| account.credentials(name));
+            let Some(credentials) = credentials else { continue };
+            let (standing, session) = self.log_in(&credentials).await?;
+            if let Some(session) = session {
+                let own_roles = look::own_roles(&session, name).await?;
+                return Ok(Account { name: name.to_owned(), standing, own_roles });
+            }
+            // Of two names one is the former, which somebody else may have taken.
+            if found.standing == Standing::Absent || matches!(standing, Standing::Unproven(_)) {
+                (found.name, found.standing) = (name.to_owned(), standing);
+            }
+        }
+        if found.standing == Standing::Absent && facts.users.contains_key(wanted) {
+            found.standing = Standing::Foreign(NO_PASSWORD.to_owned());
+        }
+        Ok(found)
+    }
+
+    fn roles(
         &self,
         facts: &WarehouseFacts,
-        claim: &Standing,
-        system_account: &Standing,
-    ) -> Result<(ManagedDatabase, Option<Session>), Error> {
-        let name = self.place.database.as_str();
-        let Some(owner_id) = facts.databases.get(name) else { return Ok((ManagedDatabase::Absent, None)) };
+        account: &Account,
+        registry: Option<&Registry>,
+    ) -> BTreeMap<String, Standing> {
+        let registered = registry.and_then(|registry| registry.setup.impersonation_role.as_deref());
+        let names: BTreeSet<&str> = self
+            .account
+            .into_iter()
+            .flat_map(SystemAccount::roles)
+            .chain(self.wanted.impersonation_role.as_deref())
+            .chain(registered)
+            .collect();
+        let is_there = |name: &str| matches!(&facts.roles, Seen::Yes(roles) if roles.contains_key(name));
+        names
+            .into_iter()
+            .filter(|name| account.own_roles.contains_key(*name) || is_there(name))
+            .map(|name| {
+                let standing = match account.own_roles.get(name) {
+                    Some(true) => Standing::Ours,
+                    _ => Standing::Foreign("the system account may not grant it".to_owned()),
+                };
+                (name.to_owned(), standing)
+            })
+            .collect()
+    }
+
+    async fn database(&self, facts: &WarehouseFacts, claim: &Standing, account: &Account) -> Result<Database, Error> {
+        let name = self.wanted.database.as_str();
+        let Some(owner_id) = facts.databases.get(name) else { return Ok(Database::of(ManagedDatabase::Absent)) };
         let owner = facts.users.iter().find(|(_, id)| *id == owner_id).map_or("somebody unknown", |(name, _)| name);
-        let foreign = |why: String| Ok((ManagedDatabase::Foreign(why), None));
-        let account = match (system_account, self.account) {
-            (Standing::Ours, Some(account)) => account,
-            (Standing::Unproven(why), _) => return Ok((ManagedDatabase::Unproven(why.clone()), None)),
-            _ => return foreign(format!("it belongs to {owner}")),
+        let existing = self.wanted.database_mode == DatabaseMode::Existing;
+        let credentials = match (&account.standing, self.account) {
+            (Standing::Ours, Some(known)) => known.credentials(&account.name),
+            (Standing::Unproven(why), _) => return Ok(Database::of(ManagedDatabase::Unproven(why.clone()))),
+            _ if existing => None,
+            _ => return Ok(Database::foreign(format!("it belongs to {owner}"))),
         };
-        let session = match self.connector.connect(self.target, &account.credentials(), name).await {
+        let is_account = credentials.is_some();
+        let session = match self.access.log_in(credentials.as_ref().unwrap_or(&self.access.admin), name).await {
             Ok(session) => session,
             Err(ConnectError::DatabaseMissing { .. }) => {
                 // Redshift doesn't say how soon a new database can be entered.
-                return Ok((ManagedDatabase::Unproven(format!("{name} can't be entered yet")), None));
+                return Ok(Database::of(ManagedDatabase::Unproven(format!("{name} can't be entered yet"))));
             }
-            Err(error) => return Ok((ManagedDatabase::Unproven(error.to_string()), None)),
+            Err(error) => return Ok(Database::of(ManagedDatabase::Unproven(error.to_string()))),
         };
         let contents = look::contents(&session).await?;
-        if contents.has_registry() {
-            return Ok(match look::registry(&session).await? {
+        let collation = if existing { Some(look::collation(&session).await?) } else { None };
+        let found = |standing: ManagedDatabase, session: Session, contents: Contents| Database {
+            standing,
+            managed: is_account.then_some(session),
+            contents,
+            collation: collation.clone(),
+        };
+        if is_account && contents.has_registry() {
+            return Ok(match look::registry(&session, name).await? {
                 Ok(registry) if registry.integration_uid == self.uid => {
-                    (ManagedDatabase::Registered(registry), Some(session))
+                    found(ManagedDatabase::Registered(registry), session, contents)
                 }
                 Ok(registry) => {
-                    let why = format!("its registry names the integration {}", registry.integration_uid);
-                    (ManagedDatabase::Foreign(why), None)
+                    Database::foreign(format!("its registry names the integration {}", registry.integration_uid))
                 }
-                Err(why) => (ManagedDatabase::Unproven(why), None),
+                Err(why) => Database::of(ManagedDatabase::Unproven(why)),
             });
         }
-        let belongs_to_account = facts.users.get(&self.place.system_account) == Some(owner_id);
+        if existing {
+            return Ok(match contents.has_schema_of_ours() {
+                Some(schema) => Database::foreign(format!("it has a schema {schema} already")),
+                None => found(ManagedDatabase::Empty, session, contents),
+            });
+        }
+        let belongs_to_account = facts.users.get(&account.name) == Some(owner_id);
         // A lesser admin can't give the database away: then the claim and the Secret, which names the
         // database, are the proof.
         let belongs_to_admin = facts.users.get(&facts.account.name) == Some(owner_id) && *claim == Standing::Ours;
         if !contents.is_empty() {
-            return foreign(format!("it has no registry, and holds {}", contents.foreign().join(", ")));
+            return Ok(Database::foreign(format!("it has no registry, and holds {}", contents.foreign().join(", "))));
         }
         if belongs_to_account || (belongs_to_admin && !facts.account.superuser) {
-            Ok((ManagedDatabase::Empty, Some(session)))
+            Ok(found(ManagedDatabase::Empty, session, contents))
         } else {
-            foreign(format!("it belongs to {owner}"))
+            Ok(Database::foreign(format!("it belongs to {owner}")))
         }
     }
 }

@@ -14,7 +14,7 @@ use super::error::{Error, bounded};
 use super::system_account::{self, Found, SystemAccount};
 use super::{Guarded, cleanup, create, resource, watch};
 use crate::api::{Phase, REQUESTED_AT_ANNOTATION, RedshiftIntegration};
-use crate::lifecycle::{Activity, Outcome, Wanted, next_status, validate};
+use crate::lifecycle::{Activity, Outcome, Place, Wanted, next_status, validate};
 use crate::redshift::Endpoint;
 
 /// How long another pass on the same warehouse, or an older resource, is waited for. Short, since both
@@ -142,7 +142,7 @@ async fn work(context: &Context, object: RedshiftIntegration) -> create::Finishe
     }
     let was_enabled = status.created.as_ref().is_some_and(|created| created.applied_hash.is_some());
     match prepare(context, &object, was_enabled).await {
-        Ok((wanted, Some(account))) if was_enabled => watch::run(context, object, &wanted, &account).await,
+        Ok((wanted, Some(account))) if was_enabled => watch::run(context, object, &wanted, account).await,
         Ok((wanted, Some(account))) => resume(context, object, &wanted, account).await,
         Ok((wanted, None)) => create::run(context, object, &wanted, None).await,
         Err(error) => {
@@ -181,14 +181,20 @@ async fn prepare(
         Found::Ours(account) => Some(*account),
     };
     if let Some(account) = &account {
-        let (is, wants) = (&account.place, create::place(&wanted));
-        if (&is.host, &is.database) != (&wants.host, &wants.database) {
+        let (is, wants) = (&account.place, &wanted.place);
+        let same = |place: &Place| {
+            let setup = &place.setup;
+            (place.endpoint.host().to_owned(), setup.database.clone(), setup.database_mode)
+        };
+        if same(is) != same(wants) {
             return Err(Error::stalled(
                 "RecordedElsewhere",
                 format!(
-                    "the Secret {name} says that this integration is in the database {} on {}; set spec.config back \
-                     to that, or delete the resource and create it anew",
-                    is.database, is.host
+                    "the Secret {name} says that this integration is in the database {} on {} (databaseMode {}); set \
+                     spec.config back to that, or delete the resource and create it anew",
+                    is.setup.database,
+                    is.endpoint.host(),
+                    is.setup.database_mode.as_str()
                 ),
             ));
         }
@@ -204,12 +210,8 @@ async fn resume(
     wanted: &Wanted,
     account: SystemAccount,
 ) -> create::Finished {
-    if account.ids.is_some()
-        && let Ok(target) = super::dereference::target(&context.client, &object).await
-        && let Ok(watch::Seen::Complete(watched)) = watch::look(context, &object, &target, &account).await
-    {
-        let outcome = watch::report(&object, wanted, &watched);
-        return create::Finished { object, outcome };
+    if account.ids.is_some() && watch::is_complete(context, &object, &account).await {
+        return watch::run(context, object, wanted, account).await;
     }
     create::run(context, object, wanted, Some(account)).await
 }

@@ -12,44 +12,40 @@ use kube::{Client, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Error, bounded};
-use crate::api::{Created, INTEGRATION_UID_LABEL, RedshiftIntegration};
-use crate::lifecycle::AccountId;
-use crate::redshift::Credentials;
+use crate::api::{DatabaseMode, INTEGRATION_UID_LABEL, RedshiftIntegration};
+use crate::lifecycle::{AccountId, Place, Setup};
+use crate::redshift::{Credentials, Endpoint};
 use crate::scripts::{CLAIM_USER, Password};
 
-/// Where an integration belongs: what the Secret and the status remember of it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Place {
-    /// Host of the warehouse, as DNS compares it.
-    pub host: String,
-    /// Port of the warehouse.
-    pub port: u16,
-    /// The managed database.
-    pub database: String,
-    /// The system account.
-    pub system_account: String,
-}
-
-impl From<&Created> for Place {
-    fn from(created: &Created) -> Self {
-        Self {
-            host: created.host.clone(),
-            port: created.port,
-            database: created.database.clone(),
-            system_account: created.system_account.clone(),
-        }
-    }
-}
+// The keys of the Secret. Users may build on the first four.
+const USERNAME: &str = "username";
+const PASSWORD: &str = "password";
+const HOST: &str = "host";
+const PORT: &str = "port";
+const DATABASE: &str = "database";
+const DATABASE_MODE: &str = "databaseMode";
+const ROLE: &str = "impersonationRole";
+const CLAIM_USERNAME: &str = "claimUsername";
+const CLAIM_PASSWORD: &str = "claimPassword";
+const CLAIM_USER_ID: &str = "claimUserId";
+const USER_ID: &str = "userId";
+const NEXT_USERNAME: &str = "nextUsername";
+const NEXT_PASSWORD: &str = "nextPassword";
+const NEXT_ROLE: &str = "nextImpersonationRole";
 
 /// The content of the Secret.
 #[derive(Clone, Debug)]
 pub struct SystemAccount {
-    /// Where it belongs.
+    /// Where it belongs, and what there is now.
     pub place: Place,
     /// The system account's password.
     pub password: Password,
     /// The claim's password.
     pub claim_password: Password,
+    /// The system account's next name and its password, while it is being renamed.
+    pub next_account: Option<(String, Password)>,
+    /// The name of a role that is to come.
+    pub next_role: Option<String>,
     /// Ids of the claim and of the system account, once both were there.
     pub ids: Option<(AccountId, AccountId)>,
     uid: String,
@@ -69,14 +65,37 @@ pub enum Found {
 }
 
 impl SystemAccount {
-    /// How the system account logs in.
-    pub fn credentials(&self) -> Credentials {
-        Credentials { user: self.place.system_account.clone(), password: self.password.secret().clone() }
+    /// The names under which the system account can be, the next one first, and their passwords.
+    pub fn accounts(&self) -> impl Iterator<Item = (&str, &Password)> {
+        let next = self.next_account.iter().map(|(name, password)| (name.as_str(), password));
+        next.chain([(self.place.setup.system_account.as_str(), &self.password)])
+    }
+
+    /// How the system account logs in under a name.
+    pub fn credentials(&self, name: &str) -> Option<Credentials> {
+        let (user, password) = self.accounts().find(|(account, _)| *account == name)?;
+        Some(Credentials { user: user.to_owned(), password: password.secret().clone() })
     }
 
     /// How the claim logs in, to prove that it is ours.
     pub fn claim_credentials(&self) -> Credentials {
         Credentials { user: CLAIM_USER.to_owned(), password: self.claim_password.secret().clone() }
+    }
+
+    /// The names of roles that are ours, or are to be.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.place.setup.impersonation_role.iter().chain(&self.next_role).map(String::as_str)
+    }
+
+    /// Whether everything that is wanted has its name in here.
+    pub fn names(&self, wanted: &Setup) -> bool {
+        self.accounts().any(|(name, _)| name == wanted.system_account)
+            && wanted.impersonation_role.as_ref().is_none_or(|role| self.roles().any(|name| name == role))
+    }
+
+    /// Whether it says what is wanted, and nothing else.
+    pub fn is_settled(&self, wanted: &Place) -> bool {
+        self.place == *wanted && self.next_account.is_none() && self.next_role.is_none() && self.ids.is_some()
     }
 }
 
@@ -108,28 +127,60 @@ fn read(secret: &Secret) -> Result<SystemAccount, String> {
         let value = data.get(key).ok_or_else(|| format!("the key {key} is missing"))?;
         String::from_utf8(value.0.clone()).map_err(|_| format!("the key {key} holds no text"))
     };
+    let optional = |key: &str| data.contains_key(key).then(|| text(key)).transpose();
     let password = |key: &str| -> Result<Password, String> {
         Password::new(SecretString::from(text(key)?)).map_err(|error| format!("the key {key}: {error}"))
     };
-    let port = text("port")?;
+    let port = text(PORT)?.parse().map_err(|_| format!("the key {PORT} holds no port"))?;
+    let database_mode = match text(DATABASE_MODE)?.as_str() {
+        "Create" => DatabaseMode::Create,
+        "Existing" => DatabaseMode::Existing,
+        _ => return Err(format!("the key {DATABASE_MODE} holds neither Create nor Existing")),
+    };
+    let next_account = match optional(NEXT_USERNAME)? {
+        None => None,
+        Some(name) => Some((name, password(NEXT_PASSWORD)?)),
+    };
     Ok(SystemAccount {
         place: Place {
-            host: text("host")?,
-            port: port.parse().map_err(|_| "the key port holds no port".to_owned())?,
-            database: text("database")?,
-            system_account: text("username")?,
+            endpoint: Endpoint::new(&text(HOST)?, port),
+            setup: Setup {
+                database: text(DATABASE)?,
+                database_mode,
+                system_account: text(USERNAME)?,
+                impersonation_role: optional(ROLE)?,
+            },
         },
-        password: password("password")?,
-        claim_password: password("claimPassword")?,
-        ids: text("claimUserId").ok().zip(text("userId").ok()),
+        password: password(PASSWORD)?,
+        claim_password: password(CLAIM_PASSWORD)?,
+        next_account,
+        next_role: optional(NEXT_ROLE)?,
+        ids: optional(CLAIM_USER_ID)?.zip(optional(USER_ID)?),
         uid: secret.uid().unwrap_or_default(),
     })
+}
+
+fn bytes(text: &str) -> ByteString {
+    ByteString(text.as_bytes().to_vec())
 }
 
 /// Makes the Secret, with new passwords.
 pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place) -> Result<SystemAccount, Error> {
     let (password, claim_password) = (Password::generate(), Password::generate());
-    let entry = |key: &str, value: &str| (key.to_owned(), ByteString(value.as_bytes().to_vec()));
+    let mut data = BTreeMap::from(
+        [
+            (USERNAME, place.setup.system_account.as_str()),
+            (PASSWORD, password.secret().expose_secret()),
+            (CLAIM_USERNAME, CLAIM_USER),
+            (CLAIM_PASSWORD, claim_password.secret().expose_secret()),
+            (HOST, place.endpoint.host()),
+            (PORT, &place.endpoint.port().to_string()),
+            (DATABASE, &place.setup.database),
+            (DATABASE_MODE, place.setup.database_mode.as_str()),
+        ]
+        .map(|(key, value)| (key.to_owned(), bytes(value))),
+    );
+    data.extend(place.setup.impersonation_role.iter().map(|role| (ROLE.to_owned(), bytes(role))));
     let secret = Secret {
         metadata: ObjectMeta {
             name: Some(name(object)),
@@ -141,28 +192,93 @@ pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place)
             ..ObjectMeta::default()
         },
         type_: Some("Opaque".to_owned()),
-        data: Some(BTreeMap::from([
-            entry("username", &place.system_account),
-            entry("password", password.secret().expose_secret()),
-            entry("claimUsername", CLAIM_USER),
-            entry("claimPassword", claim_password.secret().expose_secret()),
-            entry("host", &place.host),
-            entry("port", &place.port.to_string()),
-            entry("database", &place.database),
-            entry("databaseMode", "Create"),
-        ])),
+        data: Some(data),
         ..Secret::default()
     };
     let made =
         bounded("create the system account's Secret", api(client, object).create(&PostParams::default(), &secret))
             .await;
     match made {
-        Ok(made) => {
-            Ok(SystemAccount { place, password, claim_password, ids: None, uid: made.uid().unwrap_or_default() })
-        }
+        Ok(made) => Ok(SystemAccount {
+            place,
+            password,
+            claim_password,
+            next_account: None,
+            next_role: None,
+            ids: None,
+            uid: made.uid().unwrap_or_default(),
+        }),
         Err(error) if error.is_conflict() => Err(somebody_elses(object)),
         Err(error) => Err(error),
     }
+}
+
+/// Changes keys of that very Secret; `None` takes a key away.
+async fn patch(
+    client: &Client,
+    object: &RedshiftIntegration,
+    account: &SystemAccount,
+    keys: &BTreeMap<&str, Option<ByteString>>,
+) -> Result<(), Error> {
+    let patch = serde_json::json!({"metadata": {"uid": account.uid}, "data": keys});
+    let request_name = name(object);
+    let (api, params) = (api(client, object), PatchParams::default());
+    bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&patch))).await?;
+    Ok(())
+}
+
+/// Adds the names that are to come, with a password for a new name.
+pub async fn record_next(
+    client: &Client,
+    object: &RedshiftIntegration,
+    account: &mut SystemAccount,
+    wanted: &Setup,
+) -> Result<(), Error> {
+    let known = account.accounts().any(|(name, _)| name == wanted.system_account);
+    let next_account =
+        if known { account.next_account.clone() } else { Some((wanted.system_account.clone(), Password::generate())) };
+    let next_role =
+        wanted.impersonation_role.clone().filter(|role| account.place.setup.impersonation_role.as_ref() != Some(role));
+    let (next_name, next_password) = next_account
+        .as_ref()
+        .map_or((None, None), |(name, password)| (Some(bytes(name)), Some(bytes(password.secret().expose_secret()))));
+    let keys = BTreeMap::from([
+        (NEXT_USERNAME, next_name),
+        (NEXT_PASSWORD, next_password),
+        (NEXT_ROLE, next_role.as_deref().map(bytes)),
+    ]);
+    patch(client, object, account, &keys).await?;
+    (account.next_account, account.next_role) = (next_account, next_role);
+    Ok(())
+}
+
+/// Writes what there is now, and forgets what was to come.
+pub async fn settle(
+    client: &Client,
+    object: &RedshiftIntegration,
+    account: &mut SystemAccount,
+    place: &Place,
+    ids: (AccountId, AccountId),
+) -> Result<(), Error> {
+    let password = account.accounts().find(|(name, _)| *name == place.setup.system_account);
+    let password = password.map_or(&account.password, |(_, password)| password).clone();
+    let keys = BTreeMap::from([
+        (USERNAME, Some(bytes(&place.setup.system_account))),
+        (PASSWORD, Some(bytes(password.secret().expose_secret()))),
+        (ROLE, place.setup.impersonation_role.as_deref().map(bytes)),
+        (NEXT_USERNAME, None),
+        (NEXT_PASSWORD, None),
+        (NEXT_ROLE, None),
+        (HOST, Some(bytes(place.endpoint.host()))),
+        (PORT, Some(bytes(&place.endpoint.port().to_string()))),
+        (CLAIM_USER_ID, Some(bytes(&ids.0))),
+        (USER_ID, Some(bytes(&ids.1))),
+    ]);
+    patch(client, object, account, &keys).await?;
+    account.place = place.clone();
+    account.password = password;
+    (account.next_account, account.next_role, account.ids) = (None, None, Some(ids));
+    Ok(())
 }
 
 /// The words for a Secret of that name which isn't ours.
@@ -175,24 +291,6 @@ pub fn somebody_elses(object: &RedshiftIntegration) -> Error {
             name(object)
         ),
     )
-}
-
-/// Adds the ids of the accounts.
-pub async fn record_ids(
-    client: &Client,
-    object: &RedshiftIntegration,
-    account: &mut SystemAccount,
-    ids: (AccountId, AccountId),
-) -> Result<(), Error> {
-    let patch = serde_json::json!({
-        "metadata": {"uid": account.uid},
-        "stringData": {"claimUserId": ids.0, "userId": ids.1},
-    });
-    let request_name = name(object);
-    let (api, params) = (api(client, object), PatchParams::default());
-    bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&patch))).await?;
-    account.ids = Some(ids);
-    Ok(())
 }
 
 /// Deletes the Secret: that very one, not another of its name.

@@ -3,50 +3,68 @@
 use kube::ResourceExt;
 
 use super::context::Context;
-use super::create::{self, Finished, said};
+use super::create::{Finished, said};
+use super::edit;
 use super::error::Error;
 use super::system_account::SystemAccount;
 use super::{dereference, look};
-use crate::api::{Created, DatabaseMode, Phase, RedshiftIntegration, RedshiftIntegrationStatus};
+use crate::api::{Phase, RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::checks::{self, Watched};
 use crate::lifecycle::{Activity, Failure, Outcome, RegistryState, Wanted};
-use crate::redshift::{Category, Session, Target};
+use crate::redshift::{Category, ConnectError, Session, Target};
 
-/// How far an integration has come, seen as its system account.
-pub enum Seen {
-    /// The registry says that everything is there.
-    Complete(Box<Watched>),
-    /// It isn't, or not ours, or there is none.
-    NotComplete,
+/// A look at an integration, as its system account.
+pub struct Seen {
+    /// What was seen.
+    pub watched: Watched,
+    /// The name that the account has now.
+    pub account_name: String,
 }
 
-/// Looks, as the system account.
-pub async fn look(
+/// Logs in to the managed database as the system account, under whichever of its names works.
+async fn log_in(
     context: &Context,
-    object: &RedshiftIntegration,
     target: &Target,
     account: &SystemAccount,
-) -> Result<Seen, Error> {
-    let database = &account.place.database;
-    let session: Session = context.connector.connect(target, &account.credentials(), database).await?;
-    let Ok(registry) = look::registry(&session).await? else { return Ok(Seen::NotComplete) };
-    if object.uid().as_ref() != Some(&registry.integration_uid) || registry.state != RegistryState::Complete {
-        return Ok(Seen::NotComplete);
+) -> Result<(Session, String), ConnectError> {
+    let database = &account.place.setup.database;
+    let mut refused = None;
+    for (name, _) in account.accounts() {
+        let Some(credentials) = account.credentials(name) else { continue };
+        match context.connector.connect(target, &credentials, database).await {
+            Ok(session) => return Ok((session, name.to_owned())),
+            // Of two names only one is right while it is being renamed.
+            Err(error) if error.is_refused_login() => refused = Some(error),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(Seen::Complete(Box::new(look::watched(&session, registry, database).await?)))
+    Err(refused.expect("there is one name at least"))
 }
 
-/// Validates an integration that was enabled before.
-pub async fn run(context: &Context, object: RedshiftIntegration, wanted: &Wanted, account: &SystemAccount) -> Finished {
-    let outcome = match validate(context, &object, wanted, account).await {
-        Ok(watched) => report(&object, wanted, &watched),
+/// Whether the integration is complete already, as far as its system account can tell.
+pub async fn is_complete(context: &Context, object: &RedshiftIntegration, account: &SystemAccount) -> bool {
+    let Ok(target) = dereference::target(&context.client, object).await else { return false };
+    let Ok((session, _)) = log_in(context, &target, account).await else { return false };
+    let Ok(Ok(registry)) = look::registry(&session, &account.place.setup.database).await else { return false };
+    object.uid().as_ref() == Some(&registry.integration_uid) && registry.state == RegistryState::Complete
+}
+
+/// Validates an integration that was enabled before, and edits it if the spec asks for something else.
+pub async fn run(context: &Context, object: RedshiftIntegration, wanted: &Wanted, account: SystemAccount) -> Finished {
+    match validate(context, &object, wanted, &account).await {
+        Ok(seen) if edit::is_due(&object, &seen, wanted, &account) => {
+            edit::run(context, object, wanted, account, seen).await
+        }
+        Ok(seen) => {
+            let outcome = report(&object, wanted, &seen.watched);
+            Finished { object, outcome }
+        }
         Err((error, tests)) => {
             let mut outcome = failed(&object, error.failure());
             outcome.tests = tests;
-            outcome
+            Finished { object, outcome }
         }
-    };
-    Finished { object, outcome }
+    }
 }
 
 type Unwatched = (Error, Vec<crate::api::ValidationTest>);
@@ -56,12 +74,11 @@ async fn validate(
     object: &RedshiftIntegration,
     wanted: &Wanted,
     account: &SystemAccount,
-) -> Result<Watched, Unwatched> {
+) -> Result<Seen, Unwatched> {
     let no_tests = |error| (error, Vec::new());
     let target = dereference::target(&context.client, object).await.map_err(no_tests)?;
-    let database = &account.place.database;
-    let connected = context.connector.connect(&target, &account.credentials(), database).await;
-    let session = connected.map_err(|error| {
+    let database = &account.place.setup.database;
+    let (session, account_name) = log_in(context, &target, account).await.map_err(|error| {
         let message = if error.is_refused_login() {
             format!(
                 "{error}; the account may have been dropped, its password changed, or another integration may have \
@@ -74,11 +91,12 @@ async fn validate(
         let failure = Failure { reason: error.reason(), message, category: error.category() };
         (Error::Stopped(failure), tests)
     })?;
-    let registry = look::registry(&session).await.map_err(no_tests)?.map_err(|why| {
+    let registry = look::registry(&session, database).await.map_err(no_tests)?.map_err(|why| {
         let message = format!("{why}; the registry in the database {database} must be restored");
         (Error::stalled("RegistryUnreadable", message.as_str()), checks::unwatched(wanted, checks::REGISTRY, &message))
     })?;
-    look::watched(&session, registry, database).await.map_err(no_tests)
+    let watched = look::watched(&session, registry, &account_name).await.map_err(no_tests)?;
+    Ok(Seen { watched, account_name })
 }
 
 /// What the look at an enabled integration comes to.
@@ -89,28 +107,12 @@ pub fn report(object: &RedshiftIntegration, wanted: &Wanted, watched: &Watched) 
         let failure = Failure { reason: "ValidationFailed", message, category: Category::Permanent };
         return Outcome { tests, ..failed(object, failure) };
     }
-    if watched.registry.applied_hash != wanted.applied_hash() {
-        let message = "Unable to edit integration: what is set up in the warehouse can't be edited by this version of \
-                       the operator; set spec.config.systemAccount back, or delete the resource and create it anew";
-        let failure = Failure { reason: "NotSupported", message: message.to_owned(), category: Category::Permanent };
-        return Outcome { tests, ready: None, phase: Phase::EditError, ..failed(object, failure) };
-    }
-    let place = create::place(wanted);
     Outcome {
         phase: Phase::Enabled,
         ready: Some(true),
         activity: Activity::Settled,
         tests,
-        created: Some(Created {
-            host: place.host,
-            port: place.port,
-            database: place.database,
-            database_mode: DatabaseMode::Create,
-            system_account: place.system_account,
-            impersonation_role: None,
-            schema_version: i32::try_from(watched.registry.schema_version).unwrap_or_default(),
-            applied_hash: Some(watched.registry.applied_hash.clone()),
-        }),
+        created: Some(wanted.place.created(Some(watched.registry.applied_hash.clone()))),
         deletion: None,
     }
 }

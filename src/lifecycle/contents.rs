@@ -1,6 +1,6 @@
 //! What is in a database, and whose it is.
 
-use super::AccountId;
+use super::{AccountId, Setup};
 
 /// The schemas that are set up.
 pub const SCHEMAS: [&str; 3] = ["immuta_system", "immuta_functions", "immuta_procedures"];
@@ -8,16 +8,29 @@ pub const SCHEMAS: [&str; 3] = ["immuta_system", "immuta_functions", "immuta_pro
 /// Each user's groups, attributes and permitted objects; for the system account alone.
 pub const PROFILE: &str = "immuta_system.profile";
 
+/// What tokens of impersonation are made with; for the system account alone.
+pub const IMPERSONATION_KEY: &str = "immuta_system.impersonation_key";
+
 /// The caller's own row of it.
 pub const USER_PROFILE: &str = "immuta_system.user_profile";
 
 /// The tables and views that are set up.
-const RELATIONS: [(&str, &str); 4] = [
+const RELATIONS: [(&str, &str); 5] = [
     ("immuta_system", "registry_lock"),
     ("immuta_system", "registry"),
     ("immuta_system", "profile"),
+    ("immuta_system", "impersonation_key"),
     ("immuta_system", "user_profile"),
 ];
+
+/// The tables that are set up, in the order in which they are dropped: the lock last.
+pub const TABLES: [&str; 4] = ["profile", "impersonation_key", "registry", "registry_lock"];
+
+/// The procedures that are set up while impersonation is on.
+pub const PROCEDURES: [&str; 3] = ["impersonate_user", "grant_impersonation", "revoke_impersonation"];
+
+/// Their schema.
+pub const PROCEDURES_SCHEMA: &str = "immuta_procedures";
 
 /// A schema.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -61,6 +74,8 @@ pub struct Routine {
 pub struct DefaultPrivileges {
     /// Whose they are.
     pub owner: AccountId,
+    /// The schema that they are for; all schemas without it.
+    pub schema: Option<String>,
     /// Who may do what with what that user will create.
     pub acl: Acl,
 }
@@ -143,7 +158,42 @@ fn is_system_schema(name: &str) -> bool {
     name.starts_with("pg_") || name == "information_schema" || name == "catalog_history"
 }
 
+fn is_our_procedure(routine: &Routine) -> bool {
+    routine.schema == PROCEDURES_SCHEMA && PROCEDURES.contains(&routine.name.as_str())
+}
+
 impl Contents {
+    /// What is there right after a creation, as far as a deletion goes by it.
+    #[must_use]
+    pub fn of(setup: &Setup) -> Self {
+        let routines = if setup.impersonation_role.is_some() { &PROCEDURES[..] } else { &[] };
+        Self {
+            schemas: SCHEMAS
+                .into_iter()
+                .map(|name| Schema { name: name.to_owned(), owner: AccountId::new(), acl: Acl::default() })
+                .collect(),
+            relations: RELATIONS
+                .into_iter()
+                .map(|(schema, name)| Relation {
+                    schema: schema.to_owned(),
+                    name: name.to_owned(),
+                    owner: AccountId::new(),
+                    acl: Acl::default(),
+                })
+                .collect(),
+            routines: routines
+                .iter()
+                .map(|name| Routine {
+                    schema: PROCEDURES_SCHEMA.to_owned(),
+                    name: (*name).to_owned(),
+                    owner: AccountId::new(),
+                    acl: Acl::default(),
+                })
+                .collect(),
+            default_privileges: Vec::new(),
+        }
+    }
+
     /// Whether nothing at all was made here by users.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -182,11 +232,65 @@ impl Contents {
             .user_relations()
             .filter(|relation| !RELATIONS.contains(&(relation.schema.as_str(), relation.name.as_str())))
             .map(|relation| format!("relation {}.{}", relation.schema, relation.name));
-        let routines =
-            self.user_routines().map(|routine| format!("function or procedure {}.{}", routine.schema, routine.name));
+        let routines = self
+            .user_routines()
+            .filter(|routine| !is_our_procedure(routine))
+            .map(|routine| format!("function or procedure {}.{}", routine.schema, routine.name));
         let mut foreign: Vec<_> = schemas.chain(relations).chain(routines).collect();
         foreign.sort();
         foreign
+    }
+
+    /// Whether one of our schemas is there.
+    #[must_use]
+    pub fn has_schema_of_ours(&self) -> Option<&'static str> {
+        SCHEMAS.into_iter().find(|name| self.has_schema(name))
+    }
+
+    /// Whether a schema is there.
+    #[must_use]
+    pub fn has_schema(&self, name: &str) -> bool {
+        self.schemas.iter().any(|schema| schema.name == name)
+    }
+
+    /// Whether a relation (`schema.name`) is there.
+    #[must_use]
+    pub fn has_relation(&self, qualified: &str) -> bool {
+        self.relation(qualified).is_some()
+    }
+
+    /// What others made inside our schemas: what stands elsewhere in a database that was there before is
+    /// none of our business.
+    #[must_use]
+    pub fn foreign_in_our_schemas(&self) -> Vec<String> {
+        let ours = |schema: &str| SCHEMAS.contains(&schema);
+        let inside = Self {
+            schemas: Vec::new(),
+            relations: self.relations.iter().filter(|relation| ours(&relation.schema)).cloned().collect(),
+            routines: self.routines.iter().filter(|routine| ours(&routine.schema)).cloned().collect(),
+            default_privileges: Vec::new(),
+        };
+        inside.foreign()
+    }
+
+    /// Those of our procedures that are there.
+    #[must_use]
+    pub fn procedures(&self) -> Vec<&'static str> {
+        PROCEDURES
+            .into_iter()
+            .filter(|name| {
+                self.routines.iter().any(|routine| routine.schema == PROCEDURES_SCHEMA && routine.name == *name)
+            })
+            .collect()
+    }
+
+    /// Who may call one of our procedures, beside its owner.
+    #[must_use]
+    pub fn procedure_is_public(&self, name: &str) -> bool {
+        self.routines
+            .iter()
+            .filter(|routine| routine.schema == PROCEDURES_SCHEMA && routine.name == name)
+            .any(|routine| routine.acl.public().is_some())
     }
 
     /// What a user owns in this database, or holds on others' objects. Dropping the user would leave the
@@ -219,7 +323,7 @@ impl Contents {
 
     /// What was set up and isn't there.
     #[must_use]
-    pub fn missing(&self) -> Vec<String> {
+    pub fn missing(&self, impersonation: bool) -> Vec<String> {
         let schemas = SCHEMAS
             .iter()
             .filter(|name| !self.schemas.iter().any(|schema| schema.name == **name))
@@ -228,7 +332,12 @@ impl Contents {
             .iter()
             .filter(|(schema, name)| self.relation(&format!("{schema}.{name}")).is_none())
             .map(|(schema, name)| format!("relation {schema}.{name}"));
-        schemas.chain(relations).collect()
+        let there = self.procedures();
+        let procedures = PROCEDURES
+            .iter()
+            .filter(|name| impersonation && !there.contains(name))
+            .map(|name| format!("procedure {PROCEDURES_SCHEMA}.{name}"));
+        schemas.chain(relations).chain(procedures).collect()
     }
 
     fn relation(&self, qualified: &str) -> Option<&Relation> {
@@ -290,7 +399,8 @@ mod tests {
     #[test]
     fn what_was_set_up_is_not_foreign() {
         assert_eq!(ours().foreign(), Vec::<String>::new());
-        assert_eq!(ours().missing(), Vec::<String>::new());
+        assert_eq!(ours().missing(false), Vec::<String>::new());
+        assert_eq!(ours().missing(true).len(), 3);
     }
 
     #[test]

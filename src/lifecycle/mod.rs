@@ -6,15 +6,17 @@
 pub mod backoff;
 pub mod checks;
 pub mod contents;
+mod parameters;
 mod plan;
 mod report;
 mod situation;
 mod wanted;
 
-pub use plan::{Connection, CreationPlan, DeletionPlan, Operation, Recorded, Refusal, creation, deletion};
+pub use parameters::parameters;
+pub use plan::{Connection, Observed, Operation, Plan, Recorded, Refusal, Subject, removal, set_up};
 pub use report::{Activity, Failure, Outcome, next_status};
 pub use situation::{
-    Account, AccountId, AccountPower, ManagedDatabase, Ownership, Registry, RegistryState, Seen, Standing,
+    Account, AccountId, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Seen, Standing,
     WarehouseFacts,
 };
-pub use wanted::{Invalid, Wanted, validate};
+pub use wanted::{Invalid, Place, Setup, Wanted, validate};

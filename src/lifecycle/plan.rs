@@ -1,8 +1,15 @@
 //! What comes next: from what was observed to a list of operations. At execution time no choices are
 //! left; when something fails, the list is given up, and the next look makes a new one.
 
-use super::{ManagedDatabase, Ownership, Registry, RegistryState, Standing};
+mod change;
+mod removal;
+
+use super::contents::{Contents, PROCEDURES_SCHEMA};
+use super::{AccountPower, ManagedDatabase, Member, Ownership, RegistryState, Seen, Setup, Standing};
+use crate::api::DatabaseMode;
 use crate::scripts::Section;
+
+pub use removal::removal;
 
 /// Which of the connections an operation runs on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -11,21 +18,45 @@ pub enum Connection {
     InitialDatabase,
     /// To the managed database, as the system account.
     ManagedDatabase,
+    /// To the managed database, as the account from the user's Secret: a superuser.
+    ManagedDatabaseAsAdmin,
+}
+
+/// What a section is about, where that isn't the same for a whole pass.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Subject {
+    /// It is.
+    Pass,
+    /// A role.
+    Role(String),
+    /// A role and one of its members.
+    Membership(String, Member),
+    /// A user or role that gets another name.
+    Renaming {
+        /// The name that it has.
+        former: String,
+        /// The name that it gets.
+        new: String,
+    },
+    /// An object, by its schema and name.
+    Object(&'static str, &'static str),
 }
 
 /// One step that changes something, in Kubernetes or in the warehouse.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Operation {
     /// Puts the finalizer on the resource: from now on a deletion looks into the warehouse.
     AddFinalizer,
     /// Makes the Secret of the system account, with the passwords that will prove what is ours.
     CreateSystemAccountSecret,
+    /// Writes into the Secret the names that are about to come, with a new password for a new name.
+    RecordNext,
     /// Writes into status what is about to be created.
     RecordPlan,
     /// Executes a section of the scripts.
-    Run(Connection, Section),
-    /// Writes the accounts' ids into the Secret.
-    RecordAccountIds,
+    Run(Connection, Section, Subject),
+    /// Writes into the Secret what there is now: names, password, ids, address.
+    SettleSecret,
     /// Writes into status that from here on the deletion only goes forward.
     RecordPointOfNoReturn,
     /// Deletes the Secret of the system account.
@@ -41,30 +72,36 @@ pub struct Recorded {
     pub finalizer: bool,
     /// The Secret of the system account is there.
     pub secret: bool,
+    /// The Secret names everything that is wanted, as what there is or as what is to come.
+    pub names: bool,
+    /// The Secret says what is wanted and nothing else, ids included.
+    pub settled: bool,
     /// Status names what is about to be created.
     pub plan: bool,
-    /// The Secret holds the accounts' ids.
-    pub account_ids: bool,
     /// Status says that the deletion only goes forward.
     pub point_of_no_return: bool,
 }
 
-/// The operations of a creation that are still to be done, in their order.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CreationPlan {
-    /// The operations.
-    pub operations: Vec<Operation>,
-    /// The registry's counter that the last transaction must meet.
-    pub fencing_counter: i64,
+/// What a plan is made from.
+#[derive(Clone, Debug)]
+pub struct Observed<'a> {
+    /// What is recorded in Kubernetes.
+    pub recorded: Recorded,
+    /// What in the warehouse is ours.
+    pub ownership: &'a Ownership,
+    /// What the account that sets things up may do.
+    pub power: AccountPower,
+    /// The members of the role that is there now, other than the system account.
+    pub members: &'a Seen<Vec<Member>>,
+    /// What is in the managed database.
+    pub contents: &'a Contents,
 }
 
-/// The operations of a deletion that are still to be done, in their order.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct DeletionPlan {
+/// The operations that are still to be done, in their order.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Plan {
     /// The operations.
     pub operations: Vec<Operation>,
-    /// The registry's counter that the first transaction must meet.
-    pub fencing_counter: i64,
 }
 
 /// Why nothing is done.
@@ -74,126 +111,168 @@ pub enum Refusal {
     Unproven(String),
     /// There are things in the way that others made, each described.
     Foreign(Vec<String>),
-    /// The registry's state doesn't fit.
+    /// The state of things doesn't fit.
     State(String),
 }
 
-/// The registry as `create.sql` writes it first.
-const FIRST_COUNTER: i64 = 1;
+impl Plan {
+    fn add(&mut self, operation: Operation) {
+        self.operations.push(operation);
+    }
 
-/// Plans what is left of a creation. The preflight has passed: nothing with a name of ours is
-/// somebody else's.
+    fn run(&mut self, on: Connection, section: Section) {
+        self.add(Operation::Run(on, section, Subject::Pass));
+    }
+
+    fn run_for(&mut self, on: Connection, section: Section, subject: Subject) {
+        self.add(Operation::Run(on, section, subject));
+    }
+
+    /// Sections in a transaction of their own.
+    fn in_transaction(&mut self, on: Connection, fill: impl FnOnce(&mut Self)) {
+        self.run(on, Section::Begin);
+        fill(self);
+        self.run(on, Section::Commit);
+    }
+
+    /// Sections in a transaction behind the registry's lock.
+    fn in_change(&mut self, on: Connection, fill: impl FnOnce(&mut Self)) {
+        self.run(on, Section::BeginChange);
+        fill(self);
+        self.run(on, Section::CommitChange);
+    }
+
+    /// Everything that impersonation needs in the managed database; the role is there.
+    fn switch_on(&mut self, on: Connection) {
+        for section in [
+            Section::ImpersonationKey,
+            Section::ImpersonateProcedure,
+            Section::RoleProcedures,
+            Section::GrantImpersonation,
+        ] {
+            self.run(on, section);
+        }
+    }
+
+    /// Takes all of it away.
+    fn switch_off(&mut self, on: Connection, contents: &Contents) {
+        for name in contents.procedures() {
+            self.run_for(on, Section::DropProcedure, Subject::Object(PROCEDURES_SCHEMA, name));
+        }
+        self.run(on, Section::ForgetKey);
+    }
+
+    /// Whether anything is to be done in the warehouse.
+    #[must_use]
+    pub fn touches_the_warehouse(&self) -> bool {
+        self.operations.iter().any(|operation| matches!(operation, Operation::Run(..)))
+    }
+}
+
+/// Plans what is left to do until the warehouse is as wanted: a creation, what is left of one, or an
+/// edit. The preflight has passed: nothing with a wanted name is somebody else's.
 ///
 /// Write-ahead: Kubernetes knows what is planned before the warehouse changes, and the claim comes
 /// before everything that it protects.
-pub fn creation(recorded: Recorded, ownership: &Ownership) -> Result<CreationPlan, Refusal> {
+pub fn set_up(observed: &Observed<'_>, wanted: &Setup) -> Result<Plan, Refusal> {
+    let (recorded, ownership) = (observed.recorded, observed.ownership);
     if let Some(why) = ownership.unproven() {
         return Err(Refusal::Unproven(why.to_owned()));
     }
-    let initial = |section| Operation::Run(Connection::InitialDatabase, section);
-    let managed = |section| Operation::Run(Connection::ManagedDatabase, section);
-    let mut operations = Vec::new();
-    if !recorded.finalizer {
-        operations.push(Operation::AddFinalizer);
-    }
-    if !recorded.secret {
-        operations.push(Operation::CreateSystemAccountSecret);
-    }
-    if !recorded.plan {
-        operations.push(Operation::RecordPlan);
-    }
-    match &ownership.claim {
-        Standing::Absent => operations.push(initial(Section::Claim)),
-        Standing::Ours => {}
-        Standing::Foreign(why) | Standing::Unproven(why) => return Err(Refusal::Foreign(vec![why.clone()])),
-    }
-    match &ownership.system_account {
-        Standing::Absent => operations.push(initial(Section::SystemAccount)),
-        Standing::Ours => {}
-        Standing::Foreign(why) | Standing::Unproven(why) => return Err(Refusal::Foreign(vec![why.clone()])),
-    }
-    let mut fencing_counter = FIRST_COUNTER;
-    match &ownership.database {
-        ManagedDatabase::Absent => operations.extend([
-            initial(Section::Database),
-            initial(Section::DatabaseGrants),
-            managed(Section::Registry),
-            managed(Section::Objects),
-        ]),
-        // The grants say the same however often they are run, and nobody can have changed them on
-        // purpose before the integration was ever enabled.
-        ManagedDatabase::Empty => {
-            operations.extend([
-                initial(Section::DatabaseGrants),
-                managed(Section::Registry),
-                managed(Section::Objects),
-            ]);
-        }
-        ManagedDatabase::Registered(registry) => {
-            fencing_counter = registry.fencing_counter;
-            match registry.state {
-                RegistryState::Applying => operations.push(managed(Section::Objects)),
-                RegistryState::Complete => {}
-                RegistryState::Deleting => {
-                    return Err(Refusal::State(
-                        "the registry in the managed database says that the integration is being deleted".to_owned(),
-                    ));
-                }
-            }
-        }
-        ManagedDatabase::Foreign(why) | ManagedDatabase::Unproven(why) => {
+    for standing in [&ownership.claim, &ownership.system_account, &ownership.wanted_account] {
+        if let Standing::Foreign(why) = standing {
             return Err(Refusal::Foreign(vec![why.clone()]));
         }
     }
-    if !recorded.account_ids {
-        operations.push(Operation::RecordAccountIds);
+    if let Some(Standing::Foreign(why)) = wanted.impersonation_role.as_ref().map(|role| ownership.role(role)) {
+        return Err(Refusal::Foreign(vec![why.clone()]));
     }
-    Ok(CreationPlan { operations, fencing_counter })
+    let mut work = Plan::default();
+    match &ownership.database {
+        ManagedDatabase::Foreign(why) | ManagedDatabase::Unproven(why) => {
+            return Err(Refusal::Foreign(vec![why.clone()]));
+        }
+        ManagedDatabase::Registered(registry) => match registry.state {
+            RegistryState::Complete => change::change(&mut work, observed, registry, wanted)?,
+            RegistryState::Applying => creation(&mut work, observed, wanted),
+            RegistryState::Deleting => {
+                return Err(Refusal::State(
+                    "the registry in the managed database says that the integration is being deleted".to_owned(),
+                ));
+            }
+        },
+        ManagedDatabase::Absent if wanted.database_mode == DatabaseMode::Existing => {
+            return Err(Refusal::State(format!("there is no database {}", wanted.database)));
+        }
+        ManagedDatabase::Absent | ManagedDatabase::Empty => creation(&mut work, observed, wanted),
+    }
+    let mut plan = Plan::default();
+    if !recorded.finalizer {
+        plan.add(Operation::AddFinalizer);
+    }
+    if !recorded.secret {
+        plan.add(Operation::CreateSystemAccountSecret);
+    } else if !recorded.names {
+        plan.add(Operation::RecordNext);
+    }
+    if !recorded.plan && (work.touches_the_warehouse() || !recorded.secret) {
+        plan.add(Operation::RecordPlan);
+    }
+    plan.operations.extend(work.operations);
+    if !recorded.settled {
+        plan.add(Operation::SettleSecret);
+    }
+    Ok(plan)
 }
 
-/// Plans what is left of a deletion. `obstacles` are others' objects and privileges that it would
-/// destroy or leave behind.
-///
-/// What isn't proven ours isn't touched. The claim goes last: while it is there, nobody else can take
-/// the warehouse.
-pub fn deletion(recorded: Recorded, ownership: &Ownership, obstacles: Vec<String>) -> Result<DeletionPlan, Refusal> {
-    if let Some(why) = ownership.unproven() {
-        return Err(Refusal::Unproven(why.to_owned()));
+/// What is left of a creation. Nobody uses anything of it yet, so that names are brought in line first.
+fn creation(plan: &mut Plan, observed: &Observed<'_>, wanted: &Setup) {
+    let ownership = observed.ownership;
+    let (initial, managed) = (Connection::InitialDatabase, Connection::ManagedDatabase);
+    if ownership.claim == Standing::Absent {
+        plan.run(initial, Section::Claim);
     }
-    if !obstacles.is_empty() {
-        return Err(Refusal::Foreign(obstacles));
+    if ownership.system_account == Standing::Absent {
+        plan.run(initial, Section::SystemAccount);
+    } else {
+        rename_account(plan, initial, ownership, wanted);
     }
-    let initial = |section| Operation::Run(Connection::InitialDatabase, section);
-    let mut operations = Vec::new();
-    let mut fencing_counter = FIRST_COUNTER;
-    match &ownership.database {
-        ManagedDatabase::Registered(Registry { fencing_counter: counter, state, .. }) => {
-            fencing_counter = *counter;
-            if *state != RegistryState::Deleting {
-                operations.push(Operation::Run(Connection::ManagedDatabase, Section::MarkDeleting));
-            }
-            if !recorded.point_of_no_return {
-                operations.push(Operation::RecordPointOfNoReturn);
-            }
-            operations.push(initial(Section::DropDatabase));
+    for role in ownership.own_roles().filter(|role| wanted.impersonation_role.as_deref() != Some(*role)) {
+        plan.run_for(initial, Section::DropRole, Subject::Role(role.to_owned()));
+    }
+    if let Some(role) = &wanted.impersonation_role
+        && *ownership.role(role) == Standing::Absent
+    {
+        plan.in_transaction(initial, |plan| plan.run_for(initial, Section::CreateRole, Subject::Role(role.clone())));
+    }
+    if ownership.database == ManagedDatabase::Absent {
+        plan.run(initial, Section::Database);
+    }
+    if !matches!(ownership.database, ManagedDatabase::Registered(_)) {
+        // The grants say the same however often they are run, and nobody can have changed them on
+        // purpose before the integration was ever enabled.
+        plan.run(initial, Section::DatabaseGrants);
+        plan.in_transaction(managed, |plan| plan.run(managed, Section::Registry));
+    }
+    plan.in_change(managed, |plan| {
+        plan.run(managed, Section::Objects);
+        if wanted.impersonation_role.is_some() {
+            plan.switch_on(managed);
         }
-        ManagedDatabase::Empty => {
-            if !recorded.point_of_no_return {
-                operations.push(Operation::RecordPointOfNoReturn);
-            }
-            operations.push(initial(Section::DropDatabase));
-        }
-        ManagedDatabase::Absent | ManagedDatabase::Foreign(_) | ManagedDatabase::Unproven(_) => {}
+        plan.run(managed, Section::Complete);
+    });
+}
+
+/// In a transaction of its own: the new name is of no use without the new password.
+fn rename_account(plan: &mut Plan, on: Connection, ownership: &Ownership, wanted: &Setup) {
+    if let Some(renaming) = renaming_of_account(ownership, wanted) {
+        plan.in_transaction(on, |plan| plan.run_for(on, Section::RenameAccount, renaming));
     }
-    if ownership.system_account == Standing::Ours {
-        operations.push(initial(Section::DropSystemAccount));
-    }
-    if ownership.claim == Standing::Ours {
-        operations.push(initial(Section::DropClaim));
-    }
-    if recorded.secret {
-        operations.push(Operation::DeleteSystemAccountSecret);
-    }
-    operations.push(Operation::RemoveFinalizer);
-    Ok(DeletionPlan { operations, fencing_counter })
+}
+
+fn renaming_of_account(ownership: &Ownership, wanted: &Setup) -> Option<Subject> {
+    (ownership.system_account_name != wanted.system_account).then(|| Subject::Renaming {
+        former: ownership.system_account_name.clone(),
+        new: wanted.system_account.clone(),
+    })
 }

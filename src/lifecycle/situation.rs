@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Setup;
+
 /// Id of a user in the warehouse (`usesysid`), as text: an integer on Redshift.
 pub type AccountId = String;
 
@@ -54,12 +56,37 @@ pub struct WarehouseFacts {
     pub users: BTreeMap<String, AccountId>,
     /// All databases that can be connected to, with the ids of their owners.
     pub databases: BTreeMap<String, AccountId>,
-    /// All roles.
-    pub roles: Seen<BTreeSet<String>>,
+    /// All roles, with their owners. An account that is no superuser may not see all of them.
+    pub roles: Seen<BTreeMap<String, String>>,
     /// The roles and system privileges that the account holds, directly or through other roles.
     pub held: Seen<BTreeSet<String>>,
+    /// The databases on which the account may pass CREATE on to others, without being their owner.
+    pub grantable_databases: Seen<BTreeSet<String>>,
     /// Whether quoted identifiers keep their case.
     pub case_sensitive_identifiers: Seen<bool>,
+    /// Whether everybody may use the language of the procedures.
+    pub language_is_public: Seen<bool>,
+    /// What `db_collation()` says in a managed database that was there before.
+    pub collation: Option<Seen<String>>,
+}
+
+/// A member of the impersonation role.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Member {
+    /// A user, and whether it may make others members.
+    User(String, bool),
+    /// A role.
+    Role(String),
+}
+
+impl Member {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User(name, _) | Self::Role(name) => name,
+        }
+    }
 }
 
 /// Whose a user is that has the name of one of ours.
@@ -80,7 +107,7 @@ pub enum Standing {
 pub enum ManagedDatabase {
     /// There is none.
     Absent,
-    /// Ours, and nothing is in it yet.
+    /// Ours to use, and nothing of ours is in it yet.
     Empty,
     /// Its registry says that it is ours.
     Registered(Registry),
@@ -103,8 +130,8 @@ pub struct Registry {
     pub schema_version: i64,
     /// SHA-256 (hex) of what was applied; empty until everything was.
     pub applied_hash: String,
-    /// The system account.
-    pub system_account: String,
+    /// What is set up, or is being set up.
+    pub setup: Setup,
 }
 
 /// How far an integration has come, says the registry.
@@ -118,6 +145,18 @@ pub enum RegistryState {
     Deleting,
 }
 
+impl RegistryState {
+    /// As the registry writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applying => "applying",
+            Self::Complete => "complete",
+            Self::Deleting => "deleting",
+        }
+    }
+}
+
 /// What in the warehouse is ours, proven there and not read from a record of our own.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ownership {
@@ -125,31 +164,61 @@ pub struct Ownership {
     pub claim: Standing,
     /// The system account.
     pub system_account: Standing,
+    /// The name that the system account has now; the wanted one where there is none.
+    pub system_account_name: String,
+    /// Whose the user is that has the wanted name, where the account has another one.
+    pub wanted_account: Standing,
+    /// The roles that are there with one of our names: those that are wanted, recorded or registered.
+    pub roles: BTreeMap<String, Standing>,
     /// The managed database.
     pub database: ManagedDatabase,
 }
 
 impl Ownership {
     /// Nothing is there that has a name of ours.
-    pub const NOTHING: Self =
-        Self { claim: Standing::Absent, system_account: Standing::Absent, database: ManagedDatabase::Absent };
+    #[must_use]
+    pub fn nothing(wanted_account: &str) -> Self {
+        Self {
+            claim: Standing::Absent,
+            system_account: Standing::Absent,
+            system_account_name: wanted_account.to_owned(),
+            wanted_account: Standing::Absent,
+            roles: BTreeMap::new(),
+            database: ManagedDatabase::Absent,
+        }
+    }
 
     /// Whether anything is proven to be ours.
     #[must_use]
     pub fn holds_anything(&self) -> bool {
         self.claim == Standing::Ours
             || self.system_account == Standing::Ours
-            || matches!(self.database, ManagedDatabase::Empty | ManagedDatabase::Registered(_))
+            || self.own_roles().next().is_some()
+            || matches!(self.database, ManagedDatabase::Registered(_))
+    }
+
+    /// Our roles.
+    pub fn own_roles(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().filter(|(_, standing)| **standing == Standing::Ours).map(|(name, _)| name.as_str())
+    }
+
+    /// Whose a role is.
+    #[must_use]
+    pub fn role(&self, name: &str) -> &Standing {
+        self.roles.get(name).unwrap_or(&Standing::Absent)
     }
 
     /// Why it can't be told what is ours, where it can't.
     #[must_use]
     pub fn unproven(&self) -> Option<&str> {
-        match (&self.claim, &self.system_account, &self.database) {
-            (Standing::Unproven(why), _, _)
-            | (_, Standing::Unproven(why), _)
-            | (_, _, ManagedDatabase::Unproven(why)) => Some(why),
+        let standings = [&self.claim, &self.system_account, &self.wanted_account];
+        let of_standing = standings.into_iter().chain(self.roles.values()).find_map(|standing| match standing {
+            Standing::Unproven(why) => Some(why.as_str()),
             _ => None,
-        }
+        });
+        of_standing.or(match &self.database {
+            ManagedDatabase::Unproven(why) => Some(why),
+            _ => None,
+        })
     }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Span};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::api::{AuthenticationType, DatabaseMode, RedshiftIntegrationSpec, TlsMode};
+use crate::api::{AuthenticationType, Created, DatabaseMode, RedshiftIntegrationSpec, TlsMode};
 use crate::redshift::Endpoint;
 use crate::scripts::{CLAIM_USER, NameError, ObjectName, SCHEMA_VERSION};
 
@@ -16,17 +16,84 @@ const SHORTEST_INTERVAL: Duration = Duration::from_mins(1);
 /// Longest time between two validations that the API takes.
 const LONGEST_INTERVAL: Duration = Duration::from_hours(24);
 
+/// All that decides what is set up in a warehouse: what a spec asks for, or what a registry says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Setup {
+    /// The managed database.
+    pub database: String,
+    /// Whether it is created.
+    pub database_mode: DatabaseMode,
+    /// The account that is created and kept.
+    pub system_account: String,
+    /// The role whose members may impersonate others, if anybody may.
+    pub impersonation_role: Option<String>,
+}
+
+impl Setup {
+    /// SHA-256 (hex) of it, and of the version of what is set up.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut digest = Sha256::new();
+        let role = self.impersonation_role.as_deref().unwrap_or_default();
+        for part in
+            [&SCHEMA_VERSION.to_string(), self.database_mode.as_str(), &self.database, &self.system_account, role]
+        {
+            // Lengths keep the parts apart: `ab` + `c` is not `a` + `bc`.
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Where an integration is, and what it is: what the Secret and the status remember of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// Where the warehouse is.
+    pub endpoint: Endpoint,
+    /// What is set up there.
+    pub setup: Setup,
+}
+
+impl From<&Created> for Place {
+    fn from(created: &Created) -> Self {
+        Self {
+            endpoint: Endpoint::new(&created.host, created.port),
+            setup: Setup {
+                database: created.database.clone(),
+                database_mode: created.database_mode,
+                system_account: created.system_account.clone(),
+                impersonation_role: created.impersonation_role.clone(),
+            },
+        }
+    }
+}
+
+impl Place {
+    /// How status puts it; `applied_hash` once all of it is there.
+    #[must_use]
+    pub fn created(&self, applied_hash: Option<String>) -> Created {
+        Created {
+            host: self.endpoint.host().to_owned(),
+            port: self.endpoint.port(),
+            database: self.setup.database.clone(),
+            database_mode: self.setup.database_mode,
+            system_account: self.setup.system_account.clone(),
+            impersonation_role: self.setup.impersonation_role.clone(),
+            schema_version: SCHEMA_VERSION,
+            applied_hash,
+            next: None,
+        }
+    }
+}
+
 /// What the user wants, validated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
-    /// Where the warehouse is.
-    pub endpoint: Endpoint,
-    /// The managed database.
-    pub database: ObjectName,
+    /// Where, and what.
+    pub place: Place,
     /// The database that is connected to first, as Redshift keeps its name.
     pub initial_database: String,
-    /// The account that is created and kept.
-    pub system_account: ObjectName,
     /// How the connection is protected.
     pub tls_mode: TlsMode,
     /// Time between two validations.
@@ -51,8 +118,14 @@ pub enum Invalid {
     )]
     InitialDatabase(String),
     /// A name that the operator keeps for itself.
-    #[error("spec.config.systemAccount.name: `{CLAIM_USER}` is the claim of the integration; choose another name")]
-    ReservedAccount,
+    #[error("spec.config.{field}: `{CLAIM_USER}` is the claim of the integration; choose another name")]
+    ReservedName {
+        /// Where it stands.
+        field: &'static str,
+    },
+    /// Users and roles share one set of names.
+    #[error("spec.config: systemAccount.name and impersonation.role are both `{0}`; choose two different names")]
+    SameName(String),
     /// Not a duration, or not one that is allowed.
     #[error("spec.validationInterval: `{0}` is not a duration from 1m to 24h; write it as `30m` or `1h`")]
     Interval(String),
@@ -68,20 +141,6 @@ pub enum Invalid {
     },
 }
 
-impl Wanted {
-    /// SHA-256 (hex) of all that decides what is set up in the warehouse.
-    #[must_use]
-    pub fn applied_hash(&self) -> String {
-        let mut digest = Sha256::new();
-        for part in [&SCHEMA_VERSION.to_string(), "Create", self.database.as_str(), self.system_account.as_str(), ""] {
-            // Lengths keep the parts apart: `ab` + `c` is not `a` + `bc`.
-            digest.update((part.len() as u64).to_be_bytes());
-            digest.update(part.as_bytes());
-        }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
 /// Checks a spec. The API server has checked most of it already; what it let through before a rule
 /// was added is found here.
 pub fn validate(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
@@ -90,18 +149,28 @@ pub fn validate(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
     let name = |field, value: &str| ObjectName::new(value).map_err(|source| Invalid::Name { field, source });
     let database = name("database", &config.database)?;
     let system_account = name("systemAccount.name", &config.system_account.name)?;
-    if system_account.as_str() == CLAIM_USER {
-        return Err(Invalid::ReservedAccount);
+    let role = name("impersonation.role", &config.impersonation.role)?;
+    for (field, taken) in [("systemAccount.name", &system_account), ("impersonation.role", &role)] {
+        if taken.as_str() == CLAIM_USER {
+            return Err(Invalid::ReservedName { field });
+        }
+    }
+    if system_account == role {
+        return Err(Invalid::SameName(role.as_str().to_owned()));
     }
     let initial_database = config.initial_database.to_lowercase();
-    if initial_database == database.as_str() {
+    if initial_database == database.as_str() && config.database_mode == DatabaseMode::Create {
         return Err(Invalid::InitialDatabase(initial_database));
     }
+    let setup = Setup {
+        database: database.as_str().to_owned(),
+        database_mode: config.database_mode,
+        system_account: system_account.as_str().to_owned(),
+        impersonation_role: config.impersonation.enabled.then(|| role.as_str().to_owned()),
+    };
     Ok(Wanted {
-        endpoint: Endpoint::new(&config.host, config.port),
-        database,
+        place: Place { endpoint: Endpoint::new(&config.host, config.port), setup },
         initial_database,
-        system_account,
         tls_mode: config.tls.mode,
         validation_interval: interval(&spec.validation_interval)?,
     })
@@ -118,12 +187,6 @@ fn refuse_what_is_not_supported(spec: &RedshiftIntegrationSpec) -> Result<(), In
             "any other login than `userPassword`",
             "set it to `userPassword` and name a Secret with `username` and `password`",
         );
-    }
-    if spec.config.database_mode == DatabaseMode::Existing {
-        return refuse("spec.config.databaseMode", "the mode `Existing`", "set it to `Create`");
-    }
-    if spec.config.impersonation.enabled {
-        return refuse("spec.config.impersonation.enabled", "impersonation", "set it to `false`");
     }
     if spec.repair {
         return refuse("spec.repair", "repairing", "set it to `false`");
@@ -172,7 +235,7 @@ mod tests {
     fn the_initial_database_is_lower_cased_and_the_host_compared_as_dns_does() {
         let wanted = validate(&spec(serde_json::json!({}))).unwrap();
         assert_eq!(wanted.initial_database, "redshift_sample_data");
-        assert_eq!(wanted.endpoint, Endpoint::new("analytics.abc123.us-east-1.redshift.amazonaws.com", 5439));
+        assert_eq!(wanted.place.endpoint, Endpoint::new("analytics.abc123.us-east-1.redshift.amazonaws.com", 5439));
         assert_eq!(wanted.validation_interval, Duration::from_hours(1));
     }
 
@@ -180,8 +243,6 @@ mod tests {
     fn what_this_version_does_not_do_is_refused_by_name() {
         for (changes, field) in [
             (serde_json::json!({"autoBootstrap": false}), "autoBootstrap"),
-            (serde_json::json!({"config": {"databaseMode": "Existing"}}), "databaseMode"),
-            (serde_json::json!({"config": {"impersonation": {"enabled": true}}}), "impersonation"),
             (serde_json::json!({"config": {"authenticationType": "okta"}}), "authenticationType"),
             (serde_json::json!({"repair": true}), "repair"),
         ] {
@@ -209,10 +270,28 @@ mod tests {
 
     #[test]
     fn the_hash_changes_with_what_is_set_up_and_with_nothing_else() {
-        let hash = |changes| validate(&spec(changes)).unwrap().applied_hash();
+        let hash = |changes| validate(&spec(changes)).unwrap().place.setup.hash();
         let before = hash(serde_json::json!({}));
         assert_eq!(before, hash(serde_json::json!({"config": {"port": 5440}, "validationInterval": "5m"})));
         assert_ne!(before, hash(serde_json::json!({"config": {"database": "other"}})));
         assert_ne!(before, hash(serde_json::json!({"config": {"systemAccount": {"name": "other"}}})));
+        assert_ne!(before, hash(serde_json::json!({"config": {"databaseMode": "Existing"}})));
+        assert_ne!(before, hash(serde_json::json!({"config": {"impersonation": {"enabled": true}}})));
+        // A role that nobody uses is nowhere in the warehouse.
+        assert_eq!(before, hash(serde_json::json!({"config": {"impersonation": {"role": "other"}}})));
+    }
+
+    #[test]
+    fn a_database_that_exists_can_be_the_one_to_connect_to() {
+        let both = serde_json::json!({"config": {"initialDatabase": "IMMUTA", "databaseMode": "Existing"}});
+        assert_eq!(validate(&spec(both)).unwrap().initial_database, "immuta");
+    }
+
+    #[test]
+    fn names_that_would_collide_are_refused() {
+        let same = serde_json::json!({"config": {"systemAccount": {"name": "x"}, "impersonation": {"role": "x"}}});
+        assert_eq!(validate(&spec(same)).unwrap_err(), Invalid::SameName("x".to_owned()));
+        let claim = serde_json::json!({"config": {"impersonation": {"role": CLAIM_USER}}});
+        assert_eq!(validate(&spec(claim)).unwrap_err(), Invalid::ReservedName { field: "impersonation.role" });
     }
 }

@@ -13,7 +13,7 @@ mod section;
 mod statement;
 
 pub use names::{NameError, ObjectName};
-pub use password::{Password, PasswordError};
+pub use password::{Password, PasswordError, generate_key};
 pub use quote::{QuoteError, quote_identifier, quote_literal};
 pub use reserved_words::RESERVED_WORDS;
 pub use script::{Fact, Parameters, RenderError};

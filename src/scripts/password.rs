@@ -87,6 +87,13 @@ impl Password {
     }
 }
 
+/// Makes a key for tokens of impersonation: 256 bits out of the operating system's randomness, in hex.
+#[must_use]
+pub fn generate_key() -> SecretString {
+    let bytes: [u8; 32] = rand::random();
+    SecretString::from(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -18,6 +18,28 @@ pub enum Fact {
     Superuser,
     /// It isn't, but has the privileges that are needed.
     LesserAdmin,
+    /// The managed database is created, and is the integration's alone.
+    CreateMode,
+    /// The member of a role is a user.
+    MemberIsUser,
+    /// The member of a role is a user who may grant it to others.
+    MemberIsAdministrator,
+    /// The member of a role is a role.
+    MemberIsRole,
+}
+
+impl Fact {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "superuser" => Self::Superuser,
+            "lesser-admin" => Self::LesserAdmin,
+            "create" => Self::CreateMode,
+            "user" => Self::MemberIsUser,
+            "administrator" => Self::MemberIsAdministrator,
+            "role" => Self::MemberIsRole,
+            _ => return None,
+        })
+    }
 }
 
 /// Why a section can't be rendered. Every one of them is a mistake in this program or an impossible
@@ -139,11 +161,7 @@ impl Script {
                 templates.push(Template { section, name: name.trim(), only_if: None, text: String::new() });
             } else if let Some(fact) = line.strip_prefix("--? ") {
                 let template = templates.last_mut().expect("a fact stands behind a statement's name");
-                template.only_if = Some(match fact.trim() {
-                    "superuser" => Fact::Superuser,
-                    "lesser-admin" => Fact::LesserAdmin,
-                    other => panic!("no fact is called {other}"),
-                });
+                template.only_if = Some(Fact::named(fact.trim()).expect("a fact has one of the names above"));
             } else if !line.starts_with("--")
                 && let Some(template) = templates.last_mut()
             {
@@ -154,7 +172,9 @@ impl Script {
         for template in &mut templates {
             let text = template.text.trim();
             let text = text.strip_suffix(';').expect("a statement ends with a semicolon");
-            assert!(!text.contains(';'), "{} is one statement", template.name);
+            // The body of a procedure is one literal, whatever stands in it.
+            let outside_of_bodies: String = text.split("$$").step_by(2).collect();
+            assert!(!outside_of_bodies.contains(';'), "{} is one statement", template.name);
             template.text = text.to_owned();
         }
         Self { templates }

@@ -1,64 +1,42 @@
--- delete: what is taken away again.
+-- delete: what is taken away again, by the account that set things up, or one that may drop them.
 
--- The first two sections run in {{database}} as {{system_account}}.
+-- In a database that is others' too, our objects are dropped one by one, in one transaction, as
+-- {{system_account}}: without CASCADE, so that what others built on them stops it.
 
---= mark-deleting
+--= wait-shortly
 
---! begin-mark-deleting
-BEGIN;
+--! wait-shortly
+-- The drops below wait for whoever reads these objects, and others wait behind them: not for long.
+-- Then the transaction is given up and tried again later. Milliseconds.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_statement_timeout.html
+SET statement_timeout TO 10000;
 
---! lock-registry-for-deletion
-LOCK TABLE immuta_system.registry_lock;
+--= revoke-future-functions
 
---! check-registry-for-deletion
--- Fails, and so ends the transaction, unless the registry is as it was when the operator looked.
-SELECT CAST(CASE
-    WHEN count(*) = 1
-        AND max(integration_uid) = {{integration_uid}}
-        AND max(fencing_counter) = {{fencing_counter}} THEN '1'
-    ELSE 'the registry has changed'
-END AS INTEGER)
-FROM immuta_system.registry;
+--! revoke-future-functions-from-public
+ALTER DEFAULT PRIVILEGES IN SCHEMA immuta_functions REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
---! write-deleting
-UPDATE immuta_system.registry
-SET state = 'deleting',
-    fencing_counter = fencing_counter + 1,
-    operator_version = {{operator_version}},
-    changed_at = getdate();
+--= drop-view
 
---! commit-mark-deleting
-COMMIT;
+--! drop-user-profile
+DROP VIEW immuta_system.user_profile;
 
---= take-back-deleting
+--= drop-table
 
---! begin-take-back
-BEGIN;
+--! drop-table
+DROP TABLE {{schema}}.{{object}};
 
---! lock-registry-for-take-back
-LOCK TABLE immuta_system.registry_lock;
+--= drop-schema
 
---! check-registry-for-take-back
-SELECT CAST(CASE
-    WHEN count(*) = 1
-        AND max(integration_uid) = {{integration_uid}}
-        AND max(state) = 'deleting' THEN '1'
-    ELSE 'the registry has changed'
-END AS INTEGER)
-FROM immuta_system.registry;
+--! drop-schema
+DROP SCHEMA {{schema}};
 
---! write-taken-back
--- What was never completed goes back to being applied.
-UPDATE immuta_system.registry
-SET state = CASE WHEN applied_hash = '' THEN 'applying' ELSE 'complete' END,
-    fencing_counter = fencing_counter + 1,
-    operator_version = {{operator_version}},
-    changed_at = getdate();
+-- The rest runs in {{initial_database}}.
 
---! commit-take-back
-COMMIT;
+--= revoke-database
 
--- The rest runs in {{initial_database}} by the account that set things up, or one that may drop them.
+--! revoke-database-from-system-account
+REVOKE ALL PRIVILEGES ON DATABASE {{database}} FROM {{system_account}};
 
 --= drop-database
 

@@ -19,6 +19,24 @@ CREATE USER redshift_governance_claim PASSWORD {{claim_password}};
 -- The account that owns what is set up and that the validation logs in as.
 CREATE USER {{system_account}} PASSWORD {{system_account_password}};
 
+--= role
+
+-- One transaction, so that no role is left that nothing ties to the integration.
+
+--! create-role
+CREATE ROLE {{role}};
+
+--! grant-role-to-system-account
+-- The administrator's option is what lets immuta_procedures.grant_impersonation grant the role, and
+-- what proves to a later look that the role is ours.
+GRANT ROLE {{role}} TO {{system_account}} WITH ADMIN OPTION;
+
+--! give-role-to-system-account
+--? superuser
+-- Only a superuser may give a role away: otherwise it stays with the account that created it.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_ROLE.html
+ALTER ROLE {{role}} OWNER TO {{system_account}};
+
 --= database
 
 --! create-database
@@ -34,9 +52,12 @@ CREATE DATABASE {{database}} OWNER {{admin}} COLLATE CASE_SENSITIVE ISOLATION LE
 --= database-grants
 
 --! revoke-database-from-public
+--? create
+-- A database that was there before is others' too: nothing is taken from PUBLIC in it.
 REVOKE ALL PRIVILEGES ON DATABASE {{database}} FROM PUBLIC;
 
 --! grant-temporary-tables-to-public
+--? create
 GRANT TEMP ON DATABASE {{database}} TO PUBLIC;
 
 --! grant-database-to-system-account

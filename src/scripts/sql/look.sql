@@ -36,12 +36,55 @@ SELECT role_name, granted_role_name FROM svv_role_grants;
 --! read-system-privileges
 SELECT system_privilege, identity_name FROM svv_system_privileges WHERE identity_type = 'role';
 
+--= database-privileges
+
+--! read-grantable-privileges
+SELECT database_name, privilege_type, identity_name FROM svv_database_privileges WHERE admin_option;
+
+--= language
+
+--! read-language-privileges
+SELECT identity_name, identity_type FROM svv_language_privileges WHERE language_name = 'plpgsql' AND privilege_type = 'USAGE';
+
 --= roles
 
 --! read-roles
-SELECT role_name FROM svv_roles;
+SELECT role_name, role_owner FROM svv_roles;
 
---= registry
+--= own-roles
+
+--! read-roles-of-system-account
+SELECT role_name, CASE WHEN admin_option THEN 1 ELSE 0 END FROM svv_user_grants WHERE user_name = {{system_account_name}};
+
+--= members
+
+--! read-member-users
+SELECT user_name, CASE WHEN admin_option THEN 1 ELSE 0 END FROM svv_user_grants WHERE role_name = {{role_name}};
+
+--! read-member-roles
+SELECT role_name FROM svv_role_grants WHERE granted_role_name = {{role_name}};
+
+--= role-grants
+
+--! read-schema-grants-of-role
+SELECT namespace_name, privilege_type FROM svv_schema_privileges WHERE identity_type = 'role' AND identity_name = {{role_name}};
+
+--! read-relation-grants-of-role
+SELECT namespace_name, relation_name, privilege_type FROM svv_relation_privileges
+WHERE identity_type = 'role' AND identity_name = {{role_name}};
+
+--! read-routine-grants-of-role
+SELECT namespace_name, function_name, privilege_type FROM svv_function_privileges
+WHERE identity_type = 'role' AND identity_name = {{role_name}};
+
+--! read-default-privileges-of-role
+SELECT owner_name, object_type, privilege_type FROM svv_default_privileges
+WHERE grantee_type = 'role' AND grantee_name = {{role_name}};
+
+--! read-database-grants-of-role
+SELECT database_name, privilege_type FROM svv_database_privileges WHERE identity_type = 'role' AND identity_name = {{role_name}};
+
+--= registry-row
 
 --! read-registry
 SELECT
@@ -68,7 +111,15 @@ INNER JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!';
 
 --! read-default-privileges
-SELECT CAST(defacluser AS VARCHAR(32)), array_to_string(defaclacl, '|') FROM pg_default_acl;
+SELECT CAST(a.defacluser AS VARCHAR(32)), array_to_string(a.defaclacl, '|'), n.nspname
+FROM pg_default_acl a
+LEFT JOIN pg_namespace n ON n.oid = a.defaclnamespace;
+
+--= dependents
+
+--! read-views-that-speak-of-us
+SELECT schemaname, viewname, definition FROM pg_views
+WHERE definition LIKE '%immuta!_%' ESCAPE '!' AND schemaname <> 'pg_catalog' AND schemaname <> 'information_schema';
 
 --= database-acls
 
@@ -87,3 +138,7 @@ SELECT db_collation();
 
 --! read-isolation
 SELECT datname, array_to_string(datconfig, '|') FROM pg_database_info;
+
+--! count-keys
+-- Never the key itself.
+SELECT count(*) FROM immuta_system.impersonation_key;

@@ -1,0 +1,99 @@
+//! What the account that sets things up must be allowed to do.
+
+use std::collections::BTreeSet;
+
+use super::{PRIVILEGES, failed, passed, warning};
+use crate::api::{DatabaseMode, ValidationTest};
+use crate::lifecycle::{AccountPower, Seen, Setup, WarehouseFacts};
+
+/// What has to be allowed.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Needs {
+    /// Something with the managed database.
+    database: Option<DatabaseMode>,
+    /// System privileges, which roles carry.
+    /// <https://docs.aws.amazon.com/redshift/latest/dg/r_roles-system-privileges.html>
+    system: BTreeSet<&'static str>,
+}
+
+impl Needs {
+    /// What a creation needs; and what its deletion will, lest that fail.
+    #[must_use]
+    pub fn of_creation(setup: &Setup) -> Self {
+        let mut system = BTreeSet::from(["CREATE USER", "DROP USER"]);
+        if setup.impersonation_role.is_some() {
+            system.insert("CREATE ROLE");
+        }
+        Self { database: Some(setup.database_mode), system }
+    }
+
+    /// What the way from one setup to another needs.
+    #[must_use]
+    pub fn of_edit(from: &Setup, to: &Setup) -> Self {
+        let mut system = BTreeSet::new();
+        if from.system_account != to.system_account {
+            system.insert("ALTER USER");
+        }
+        if to.impersonation_role.is_some() && from.impersonation_role != to.impersonation_role {
+            system.insert("CREATE ROLE");
+        }
+        Self { database: None, system }
+    }
+}
+
+/// `sys:secadmin` has all that is needed with users and roles.
+fn lacking<'a>(needs: &'a Needs, held: &BTreeSet<String>) -> Vec<&'a str> {
+    if held.contains("sys:secadmin") || held.contains("sys:superuser") {
+        return Vec::new();
+    }
+    needs.system.iter().filter(|privilege| !held.contains(**privilege)).copied().collect()
+}
+
+pub(super) fn privileges(facts: &WarehouseFacts, database: &str, needs: &Needs) -> ValidationTest {
+    let name = &facts.account.name;
+    if facts.account.power() == AccountPower::Superuser {
+        return passed(PRIVILEGES, format!("{name} is a superuser"));
+    }
+    let (mut missing, mut unseen) = (Vec::new(), Vec::new());
+    match needs.database {
+        Some(DatabaseMode::Create) if !facts.account.may_create_databases => {
+            missing.push(format!("ALTER USER \"{name}\" CREATEDB"));
+        }
+        Some(DatabaseMode::Existing) if facts.databases.get(database) != facts.users.get(name) => {
+            match &facts.grantable_databases {
+                Seen::Yes(databases) if databases.contains(database) => {}
+                Seen::Yes(_) => missing
+                    .push(format!("GRANT ALL PRIVILEGES ON DATABASE \"{database}\" TO \"{name}\" WITH GRANT OPTION")),
+                Seen::No(why) => unseen.push(why),
+            }
+        }
+        Some(_) | None => {}
+    }
+    match &facts.held {
+        Seen::Yes(held) => {
+            let lacking = lacking(needs, held);
+            if !lacking.is_empty() {
+                missing.push(format!("GRANT {} TO ROLE <a role of \"{name}\">", lacking.join(", ")));
+            }
+        }
+        Seen::No(why) if !needs.system.is_empty() => unseen.push(why),
+        Seen::No(_) => {}
+    }
+    if !missing.is_empty() {
+        return failed(
+            PRIVILEGES,
+            format!(
+                "{name} is no superuser and lacks privileges to set things up and to remove them later; log in as a \
+                 superuser in the Secret, or let one run: {}",
+                missing.join("; ")
+            ),
+        );
+    }
+    if let Some(why) = unseen.first() {
+        return warning(
+            PRIVILEGES,
+            format!("{name} is no superuser, and whether it has the privileges that are needed can't be seen ({why})"),
+        );
+    }
+    passed(PRIVILEGES, format!("{name} may do what is needed with databases, users and roles"))
+}

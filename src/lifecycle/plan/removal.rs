@@ -1,0 +1,89 @@
+//! A deletion: what is ours is taken away, in an order that can be interrupted anywhere.
+
+use super::{Connection, Observed, Operation, Plan, Refusal, Subject};
+use crate::api::DatabaseMode;
+use crate::lifecycle::contents::{SCHEMAS, TABLES, USER_PROFILE};
+use crate::lifecycle::{ManagedDatabase, RegistryState, Standing};
+use crate::scripts::Section;
+
+/// Plans what is left of a deletion. `obstacles` are others' objects and privileges that it would
+/// destroy or leave behind.
+///
+/// What isn't proven ours isn't touched. The claim goes last: while it is there, nobody else can take
+/// the warehouse.
+pub fn removal(observed: &Observed<'_>, mode: DatabaseMode, obstacles: Vec<String>) -> Result<Plan, Refusal> {
+    let (recorded, ownership) = (observed.recorded, observed.ownership);
+    if let Some(why) = ownership.unproven() {
+        return Err(Refusal::Unproven(why.to_owned()));
+    }
+    if !obstacles.is_empty() {
+        return Err(Refusal::Foreign(obstacles));
+    }
+    let (initial, managed) = (Connection::InitialDatabase, Connection::ManagedDatabase);
+    let mut plan = Plan::default();
+    let point_of_no_return = |plan: &mut Plan| {
+        if !recorded.point_of_no_return {
+            plan.add(Operation::RecordPointOfNoReturn);
+        }
+    };
+    if let ManagedDatabase::Registered(registry) = &ownership.database
+        && registry.state != RegistryState::Deleting
+    {
+        plan.in_change(managed, |plan| plan.run(managed, Section::MarkDeleting));
+    }
+    match (&ownership.database, mode) {
+        (ManagedDatabase::Registered(_) | ManagedDatabase::Empty, DatabaseMode::Create) => {
+            point_of_no_return(&mut plan);
+            plan.run(initial, Section::DropDatabase);
+        }
+        (ManagedDatabase::Registered(_), DatabaseMode::Existing) => {
+            point_of_no_return(&mut plan);
+            drop_objects(&mut plan, observed);
+            plan.run(initial, Section::RevokeDatabase);
+        }
+        (ManagedDatabase::Empty, DatabaseMode::Existing) => {
+            point_of_no_return(&mut plan);
+            if ownership.system_account == Standing::Ours {
+                plan.run(initial, Section::RevokeDatabase);
+            }
+        }
+        (ManagedDatabase::Absent | ManagedDatabase::Foreign(_) | ManagedDatabase::Unproven(_), _) => {}
+    }
+    for role in ownership.own_roles() {
+        plan.run_for(initial, Section::DropRole, Subject::Role(role.to_owned()));
+    }
+    if ownership.system_account == Standing::Ours {
+        plan.run(initial, Section::DropSystemAccount);
+    }
+    if ownership.claim == Standing::Ours {
+        plan.run(initial, Section::DropClaim);
+    }
+    if recorded.secret {
+        plan.add(Operation::DeleteSystemAccountSecret);
+    }
+    plan.add(Operation::RemoveFinalizer);
+    Ok(plan)
+}
+
+/// In a database that is others' too: one by one, in one transaction, without CASCADE.
+fn drop_objects(plan: &mut Plan, observed: &Observed<'_>) {
+    let on = Connection::ManagedDatabase;
+    plan.run(on, Section::WaitShortly);
+    plan.in_change(on, |plan| {
+        // What somebody has dropped already is no obstacle.
+        let contents = observed.contents;
+        plan.switch_off(on, contents);
+        if contents.has_relation(USER_PROFILE) {
+            plan.run(on, Section::DropView);
+        }
+        if contents.has_schema("immuta_functions") {
+            plan.run(on, Section::RevokeFutureFunctions);
+        }
+        for table in TABLES.into_iter().filter(|table| contents.has_relation(&format!("immuta_system.{table}"))) {
+            plan.run_for(on, Section::DropTable, Subject::Object("immuta_system", table));
+        }
+        for schema in SCHEMAS.into_iter().filter(|schema| contents.has_schema(schema)) {
+            plan.run_for(on, Section::DropSchema, Subject::Object(schema, ""));
+        }
+    });
+}
