@@ -36,7 +36,10 @@ async fn a_resource_becomes_enabled_and_everything_is_in_the_warehouse() {
     let truth = world.stand_in.superuser("immuta").await.unwrap();
     let relations = "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE nspname = 'immuta_system' AND relkind IN ('r', 'v') ORDER BY 1";
-    assert_eq!(rows(&truth, relations).await, ["impersonation_key", "profile", "registry", "registry_lock", "user_profile"]);
+    assert_eq!(
+        rows(&truth, relations).await,
+        ["impersonation_key", "profile", "registry", "registry_lock", "user_profile"]
+    );
     let schemas = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'immuta%' ORDER BY 1";
     assert_eq!(rows(&truth, schemas).await, ["immuta_functions", "immuta_procedures", "immuta_system"]);
     let registry = "SELECT integration_uid, state FROM immuta_system.registry";

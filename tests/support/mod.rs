@@ -23,8 +23,12 @@ use tempfile::TempDir;
 pub use operator::Operator;
 pub use warehouse::{Dump, admin, assert_same, login, rows};
 
-/// Longest wait for anything. It only ends tests that would fail anyway, so it is long.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Longest wait for anything. It only ends tests that would fail anyway, so it is long; whoever is
+/// looking for the cause of a failure can shorten it.
+fn patience() -> Duration {
+    let seconds = std::env::var("TEST_PATIENCE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(120))
+}
 
 /// How often something that is waited for is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -247,7 +251,7 @@ impl World {
             {
                 return object.clone();
             }
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > patience() {
                 self.give_up(what, object.as_ref());
             }
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -263,7 +267,7 @@ impl World {
     pub async fn until_gone_named(&self, name: &str) {
         let started = Instant::now();
         while let Some(object) = self.api().get_opt(name).await.unwrap() {
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > patience() {
                 self.give_up(&format!("{name} is gone"), Some(&object));
             }
             tokio::time::sleep(LOOK_AGAIN).await;

@@ -1,0 +1,179 @@
+//! `databaseMode: Existing`: what was there before is exactly there after the removal.
+
+use kube::api::DeleteParams;
+use redshift_integration_operator::api::ValidationStatus;
+use redshift_stand_in::Options;
+use serde_json::{Value, json};
+
+use crate::support::{Dump, World, admin, assert_same, condition, conditions, login, rows, tests_with};
+
+fn existing() -> Value {
+    json!({"config": {"databaseMode": "Existing", "database": "lake", "initialDatabase": "lake"}})
+}
+
+/// A warehouse with a database in which others are at work.
+async fn lake() -> World {
+    let world = World::with(Options::default()).await;
+    let dba = admin(&world.stand_in, "dev").await;
+    for statement in [
+        "CREATE DATABASE lake",
+        "CREATE USER analyst PASSWORD 'Abcd1234'",
+        "CREATE USER engineer PASSWORD 'Abcd1234'",
+        "CREATE GROUP readers",
+        "CREATE ROLE stewards",
+        "GRANT ROLE stewards TO analyst",
+        "GRANT CREATE ON DATABASE lake TO engineer WITH GRANT OPTION",
+    ] {
+        dba.batch_execute(statement).await.unwrap();
+    }
+    let dba = admin(&world.stand_in, "lake").await;
+    for statement in [
+        "CREATE SCHEMA spectrum AUTHORIZATION engineer",
+        "CREATE TABLE spectrum.orders (id INTEGER, total DECIMAL(10,2))",
+        "CREATE TABLE public.customers (id INTEGER, name VARCHAR(64))",
+        "CREATE VIEW public.totals AS SELECT sum(total) AS total FROM spectrum.orders",
+        "GRANT USAGE ON SCHEMA spectrum TO GROUP readers",
+        "GRANT SELECT ON spectrum.orders TO ROLE stewards",
+        "GRANT SELECT ON public.totals TO PUBLIC",
+        "ALTER DEFAULT PRIVILEGES FOR USER engineer IN SCHEMA spectrum GRANT SELECT ON TABLES TO GROUP readers",
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO analyst",
+        "CREATE PROCEDURE public.tidy() AS $$ BEGIN DELETE FROM public.customers; END; $$ LANGUAGE plpgsql",
+        "GRANT EXECUTE ON PROCEDURE public.tidy() TO engineer",
+    ] {
+        dba.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+    world
+}
+
+/// A list of privileges that was never touched means what a default list says.
+fn settled(dump: Dump) -> Dump {
+    let explicit = |row: &String| row.replace("{=Tc/awsuser,awsuser=CTc/awsuser}", "");
+    Dump(dump.0.into_iter().map(|(key, rows)| (key, rows.iter().map(explicit).collect())).collect())
+}
+
+#[tokio::test]
+async fn what_was_there_before_is_exactly_there_after_the_removal() {
+    let world = lake().await;
+    let before = settled(Dump::of(&world.stand_in).await);
+    world.create(existing()).await;
+    let object = world.until_phase("enabled").await;
+    assert_eq!(conditions(&object), ["True", "False", "False"]);
+    let skipped = tests_with(&object, ValidationStatus::Skipped);
+    assert!(skipped.contains_key("Validate Automatic Bootstrap: Immuta Database Does Not Exist"), "{skipped:?}");
+    let passed = tests_with(&object, ValidationStatus::Passed);
+    assert!(passed.contains_key("Validate Automatic Bootstrap: Immuta Database Exists"), "{passed:?}");
+    assert_eq!(passed["Validate System Account: Collation Is Case-Sensitive"], "case_sensitive");
+    // Others go on as if nothing had happened.
+    let analyst = login(&world.stand_in, "analyst", "Abcd1234", "lake").await.unwrap();
+    assert_eq!(rows(&analyst, "SELECT total FROM public.totals").await, [""]);
+    assert_eq!(rows(&analyst, "SELECT * FROM immuta_system.user_profile").await, Vec::<String>::new());
+    // With every edit in between.
+    for edit in [
+        json!({"impersonation": {"enabled": true}}),
+        json!({"impersonation": {"role": "acting"}}),
+        json!({"systemAccount": {"name": "governor"}}),
+        json!({"impersonation": {"enabled": false}}),
+        json!({"impersonation": {"enabled": true, "role": "acting_again"}}),
+    ] {
+        world.patch(json!({"spec": {"config": edit}})).await;
+        world.until_phase("enabled").await;
+    }
+    world.delete().await;
+    world.until_gone().await;
+    assert_same(&before, &settled(Dump::of(&world.stand_in).await));
+    let note = world.events("analytics").await.pop().unwrap().2;
+    assert!(note.contains("this integration's schemas in the database lake"), "{note}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_named() {
+    let world = World::new().await;
+    let before = Dump::of(&world.stand_in).await;
+    world.create(json!({"config": {"databaseMode": "Existing", "database": "lake"}})).await;
+    let object = world.until_phase("createError").await;
+    let failed = tests_with(&object, ValidationStatus::Failed);
+    let message = &failed["Validate Automatic Bootstrap: Immuta Database Exists"];
+    assert!(message.contains("there is no database lake") && message.contains("databaseMode to Create"), "{message}");
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    admin(&world.stand_in, "dev").await.batch_execute("CREATE DATABASE lake").await.unwrap();
+    world.until_phase("enabled").await;
+}
+
+#[tokio::test]
+async fn a_schema_of_our_name_stands_in_the_way() {
+    let world = lake().await;
+    let dba = admin(&world.stand_in, "lake").await;
+    dba.batch_execute("CREATE SCHEMA immuta_functions").await.unwrap();
+    let before = Dump::of(&world.stand_in).await;
+    world.create(existing()).await;
+    let object = world.until_phase("createError").await;
+    let failed = tests_with(&object, ValidationStatus::Failed);
+    let message = &failed["Validate Automatic Bootstrap: Immuta Database Exists"];
+    assert!(message.contains("it has a schema immuta_functions already"), "{message}");
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    dba.batch_execute("DROP SCHEMA immuta_functions").await.unwrap();
+    world.until_phase("enabled").await;
+}
+
+#[tokio::test]
+async fn what_others_built_on_ours_stops_the_removal() {
+    let world = lake().await;
+    world.create(existing()).await;
+    world.until_phase("enabled").await;
+    let dba = admin(&world.stand_in, "lake").await;
+    dba.batch_execute("CREATE VIEW public.mine AS SELECT immuta__groups FROM immuta_system.user_profile")
+        .await
+        .unwrap();
+    dba.batch_execute("CREATE TABLE immuta_functions.notes (a INTEGER)").await.unwrap();
+    let before = Dump::of(&world.stand_in).await;
+    world.delete().await;
+    let object = world.until_phase("deleteError").await;
+    let message = &condition(&object, "Stalled").message;
+    assert!(message.contains("lake: the view public.mine reads this integration's"), "{message}");
+    assert!(message.contains("lake: relation immuta_functions.notes"), "{message}");
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    dba.batch_execute("DROP VIEW public.mine").await.unwrap();
+    dba.batch_execute("DROP TABLE immuta_functions.notes").await.unwrap();
+    world.until_gone().await;
+}
+
+#[tokio::test]
+async fn the_owner_of_the_database_is_enough() {
+    let world = World::new().await;
+    let dba = admin(&world.stand_in, "dev").await;
+    for statement in [
+        "CREATE USER keeper PASSWORD 'Abcd1234'",
+        "CREATE DATABASE lake OWNER keeper",
+        "CREATE ROLE makers",
+        "GRANT CREATE USER, DROP USER TO ROLE makers",
+        "GRANT ROLE makers TO keeper",
+    ] {
+        dba.batch_execute(statement).await.unwrap();
+    }
+    let before = settled(Dump::of(&world.stand_in).await);
+    world.put_secret("redshift-admin", "keeper", "Abcd1234").await;
+    world.create(existing()).await;
+    world.until_phase("enabled").await;
+    world.delete().await;
+    world.until_gone().await;
+    let owned = |dump: Dump| {
+        let plain = |row: &String| row.replace("{=Tc/keeper,keeper=CTc/keeper}", "");
+        Dump(dump.0.into_iter().map(|(key, rows)| (key, rows.iter().map(plain).collect())).collect())
+    };
+    assert_same(&owned(before), &owned(settled(Dump::of(&world.stand_in).await)));
+}
+
+#[tokio::test]
+async fn who_may_not_pass_the_right_on_is_told_which_statement_helps() {
+    let world = lake().await;
+    let dba = admin(&world.stand_in, "dev").await;
+    dba.batch_execute("CREATE USER weak PASSWORD 'Abcd1234'").await.unwrap();
+    world.put_secret("redshift-admin", "weak", "Abcd1234").await;
+    world.create(existing()).await;
+    let object = world.until_phase("createError").await;
+    let failed = tests_with(&object, ValidationStatus::Failed);
+    let message = &failed["Validate Automatic Bootstrap: Setup Account Has The Required Privileges"];
+    assert!(message.contains("GRANT ALL PRIVILEGES ON DATABASE \"lake\" TO \"weak\" WITH GRANT OPTION"), "{message}");
+    world.api().delete("analytics", &DeleteParams::default()).await.unwrap();
+    world.until_gone().await;
+}
