@@ -12,10 +12,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::Shared;
-use crate::dialect::{Refusal, SessionContext, Verdict, judge, split};
+use crate::dialect::{Refusal, SessionContext, Verdict, judge, split, switches_metadata_security};
 use crate::faults::Action;
 use crate::journal::Event;
-use crate::privileged;
 use crate::protocol::{Frame, Startup};
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -141,7 +140,8 @@ async fn begin(
     passed.push(("database".to_owned(), database.clone()));
     let mut server = UnixStream::connect(shared.postgres.socket()).await.context("PostgreSQL is gone")?;
     server.write_all(&Startup::packet(&passed)).await?;
-    let Some(superuser) = log_in(&shared, &mut stream, &mut server, session, &database, &user).await? else {
+    let mut identity = Identity { user: user.clone(), superuser: false };
+    let Some(()) = log_in(&shared, &mut stream, &mut server, session, &database, &mut identity).await? else {
         return Ok(());
     };
     shared.open.fetch_add(1, Ordering::Relaxed);
@@ -153,12 +153,16 @@ async fn begin(
     let mut relay = Relay {
         shared: shared.clone(),
         context: SessionContext {
-            user: user.clone(),
-            superuser,
+            may_become_others: identity.superuser,
+            user: identity.user,
+            superuser: identity.superuser,
             in_transaction: false,
             first_in_transaction: false,
+            in_procedure: false,
+            metadata_security: false,
             serverless: shared.serverless,
         },
+        login: user.clone(),
         session,
         database: database.clone(),
         client,
@@ -176,22 +180,28 @@ async fn begin(
     result
 }
 
-/// Passes the login on, both ways. Returns whether the user is a superuser, or `None` if it failed.
+/// Who a session is, as the server says it.
+struct Identity {
+    user: String,
+    superuser: bool,
+}
+
+/// Passes the login on, both ways; `None` if it failed.
 async fn log_in(
     shared: &Shared,
     client: &mut Box<dyn Stream>,
     server: &mut UnixStream,
     session: u64,
     database: &str,
-    user: &str,
-) -> anyhow::Result<Option<bool>> {
-    let mut superuser = false;
+    identity: &mut Identity,
+) -> anyhow::Result<Option<()>> {
+    let user = identity.user.clone();
     loop {
         let Some(frame) = Frame::read(server).await? else { return Ok(None) };
         let answer = match frame.kind {
-            b'S' => parameter(&frame, &mut superuser),
+            b'S' => parameter(&frame, &mut identity.user, &mut identity.superuser),
             b'E' => {
-                shared.journal.add(session, database, user, Event::Login { refused: frame.field(b'C') });
+                shared.journal.add(session, database, &user, Event::Login { refused: frame.field(b'C') });
                 Some(frame.clone())
             }
             _ => Some(frame.clone()),
@@ -202,8 +212,8 @@ async fn log_in(
         match frame.kind {
             b'E' => return Ok(None),
             b'Z' => {
-                shared.journal.add(session, database, user, Event::Login { refused: None });
-                return Ok(Some(superuser));
+                shared.journal.add(session, database, &user, Event::Login { refused: None });
+                return Ok(Some(()));
             }
             b'R' if frame.body.starts_with(&5_u32.to_be_bytes()) || frame.body.starts_with(&3_u32.to_be_bytes()) => {
                 let Some(password) = Frame::read(client).await? else { return Ok(None) };
@@ -214,8 +224,9 @@ async fn log_in(
     }
 }
 
-/// What the server says of itself, as Redshift would.
-fn parameter(frame: &Frame, superuser: &mut bool) -> Option<Frame> {
+/// What the server says of itself, as Redshift would; and what it says of who the session is, which
+/// `SET SESSION AUTHORIZATION` and the end of its transaction change.
+fn parameter(frame: &Frame, user: &mut String, superuser: &mut bool) -> Option<Frame> {
     let name = frame.text();
     let value = Frame::new(0, &frame.body[name.len() + 1..]).text();
     let say = |value: &str| Some(Frame::new(b'S', [name.as_bytes(), &[0], value.as_bytes(), &[0]].concat()));
@@ -224,6 +235,10 @@ fn parameter(frame: &Frame, superuser: &mut bool) -> Option<Frame> {
         "client_encoding" => say(if value == "UTF8" { "UNICODE" } else { &value }),
         "is_superuser" => {
             *superuser = value == "on";
+            Some(frame.clone())
+        }
+        "session_authorization" => {
+            user.clone_from(&value);
             Some(frame.clone())
         }
         "in_hot_standby" | "default_transaction_read_only" | "scram_iterations" => None,
@@ -242,6 +257,8 @@ async fn pump(mut from: impl AsyncRead + Unpin, to: mpsc::Sender<Frame>) {
 struct Relay<C, S> {
     shared: Arc<Shared>,
     context: SessionContext,
+    /// The user who logged in; the context has who that user became.
+    login: String,
     session: u64,
     database: String,
     client: C,
@@ -279,11 +296,35 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
                     if frame.kind == b'E' && !self.refusals.is_empty() {
                         frame = refused(&self.refusals.remove(0));
                     }
-                    let frame = if frame.kind == b'S' { parameter(&frame, &mut false) } else { Some(frame) };
+                    let frame = self.passed(frame);
                     if let Some(frame) = frame { self.client.write_all(&frame.bytes()).await?; }
                 }
             }
         }
+    }
+
+    /// What of the server's message the client is to see.
+    fn passed(&mut self, frame: Frame) -> Option<Frame> {
+        if frame.kind != b'S' {
+            return Some(frame);
+        }
+        let answer = parameter(&frame, &mut self.context.user, &mut self.context.superuser);
+        // After a ROLLBACK that gives the session back, PostgreSQL says whose it is and nothing of superusers.
+        if self.context.user == self.login {
+            self.context.superuser = self.context.may_become_others;
+        }
+        answer
+    }
+
+    fn judge(&mut self, text: &str) -> Verdict {
+        self.context.metadata_security = self.shared.metadata_security.load(Ordering::Relaxed);
+        let verdict = judge(text, &self.context);
+        if !matches!(verdict, Verdict::Refuse(_))
+            && let Some(on) = switches_metadata_security(text)
+        {
+            self.shared.metadata_security.store(on, Ordering::Relaxed);
+        }
+        verdict
     }
 
     fn watch(&mut self, frame: &Frame) {
@@ -300,19 +341,17 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
         let rest = &frame.body[name.len() + 1..];
         let text = Frame::new(0, rest).text();
         let types = &rest[text.len() + 1..];
-        let (sql, outcome, page) = match judge(&text, &self.context) {
-            Verdict::Forward => (text.clone(), "sent", None),
-            Verdict::Rewrite { sql, hidden: 0, .. } => (sql, "sent", None),
+        let (sql, notes, outcome, page) = match self.judge(&text) {
+            Verdict::Forward => (text.clone(), Vec::new(), "sent", None),
+            // What comes first in the simple protocol has no place here.
+            Verdict::Rewrite { sql, notes, .. } => (sql, notes, "sent", None),
             Verdict::Refuse(refusal) => {
                 let page = refusal.page.clone();
                 self.refusals.push(refusal);
-                ("THIS IS REFUSED".to_owned(), "refused", Some(page))
-            }
-            Verdict::Rewrite { .. } | Verdict::DropUsers { .. } | Verdict::Privileged { .. } => {
-                (text.clone(), "sent", None)
+                ("THIS IS REFUSED".to_owned(), Vec::new(), "refused", Some(page))
             }
         };
-        self.journal(&text, Vec::new(), outcome, page);
+        self.journal(&text, notes, outcome, page);
         let body = [name.as_bytes(), &[0], sql.as_bytes(), &[0], types].concat();
         self.server.write_all(&Frame::new(b'P', body).bytes()).await?;
         Ok(())
@@ -320,7 +359,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
 
     fn journal(&self, text: &str, notes: Vec<String>, outcome: &str, page: Option<String>) {
         let event = Event::Statement { text: text.to_owned(), notes, outcome: outcome.to_owned(), page };
-        self.shared.journal.add(self.session, &self.database, &self.context.user, event);
+        self.shared.journal.add(self.session, &self.database, &self.login, event);
     }
 
     /// A message of the simple protocol.
@@ -339,31 +378,18 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
         let mut sql = String::new();
         for span in &spans {
             let text = &message[span.clone()];
-            let verdict = match judge(text, &self.context) {
-                Verdict::DropUsers { names, if_exists, privileged } => {
-                    privileged::drop_users(
-                        &self.shared.postgres,
-                        &self.database,
-                        &self.context.user,
-                        &names,
-                        if_exists,
-                        privileged,
-                    )
-                    .await?
-                }
-                Verdict::Privileged { privilege, sql } => {
-                    privileged::run(&self.shared.postgres, &self.database, &self.context.user, privilege, &sql).await?
-                }
-                other => other,
-            };
-            match verdict {
+            match self.judge(text) {
                 Verdict::Refuse(refusal) => return self.answer_refused(&message, &refusal).await,
-                Verdict::Rewrite { sql: rewritten, notes: added, hidden: more } => {
+                Verdict::Rewrite { before, sql: rewritten, notes: added } => {
                     notes.extend(added);
-                    hidden += more;
+                    if let Some(before) = before {
+                        hidden += 1;
+                        sql.push_str(&before);
+                        sql.push_str("; ");
+                    }
                     sql.push_str(&rewritten);
                 }
-                Verdict::Forward | Verdict::DropUsers { .. } | Verdict::Privileged { .. } => sql.push_str(text),
+                Verdict::Forward => sql.push_str(text),
             }
             sql.push_str("; ");
         }
@@ -376,8 +402,17 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
         } else {
             Frame::new(b'Q', [sql.as_bytes(), &[0]].concat())
         };
-        match self.shared.faults.at_statement(&self.context.user, &message) {
+        match self.shared.faults.at_statement(&self.login, &message) {
             None | Some(Action::RefuseLogin { .. } | Action::AskForSha256 | Action::AskForClearPassword) => {}
+            Some(Action::CommitAnyway) => {
+                return match self.commit_anyway(&sql).await? {
+                    None => {
+                        self.server.write_all(&Frame::new(b'Q', *b"SELECT\0").bytes()).await?;
+                        self.pass_on(&message, notes, 0, true).await
+                    }
+                    Some((code, text)) => self.answer_error(&message, Frame::error(&code, &text, None), None).await,
+                };
+            }
             Some(Action::DropBefore) => {
                 self.journal(&message, notes, "lost", None);
                 return Ok(Answered::Broken);
@@ -412,6 +447,18 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
         }
         self.server.write_all(&body.bytes()).await?;
         self.pass_on(&message, notes, hidden, true).await
+    }
+
+    /// Does something past the client's transaction; the code and the text of the error if it fails.
+    async fn commit_anyway(&mut self, sql: &str) -> anyhow::Result<Option<(String, String)>> {
+        let client = self.shared.postgres.client(&self.database).await?;
+        let user = self.context.user.replace('"', "\"\"");
+        let sql = format!("SET SESSION AUTHORIZATION \"{user}\"; {sql}");
+        let failed = client.batch_execute(&sql).await.err();
+        Ok(failed.map(|error| {
+            let code = error.code().map_or("XX000", tokio_postgres::error::SqlState::code).to_owned();
+            (code, error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned()))
+        }))
     }
 
     /// Waits for the release; `false` if the client went away meanwhile.
@@ -465,7 +512,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
                 b'E' => outcome = answer.field(b'C').unwrap_or_default(),
                 _ => {}
             }
-            answers.extend(if answer.kind == b'S' { parameter(&answer, &mut false) } else { Some(answer) });
+            answers.extend(self.passed(answer));
             if is_last {
                 self.journal(message, notes, &outcome, None);
                 return Ok(answers);
