@@ -14,6 +14,7 @@ pub mod faults;
 pub mod journal;
 mod postgres;
 mod protocol;
+mod relay;
 mod session;
 
 use std::net::SocketAddr;
