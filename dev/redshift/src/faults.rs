@@ -49,6 +49,9 @@ pub enum Action {
         /// Its text; `{statement}` stands for the statement's, since servers like to quote.
         message: String,
     },
+    /// The stand-in's own superuser does it, as the session's user and outside of the client's transaction,
+    /// which can't undo it: whether Redshift rolls back users and roles is not documented.
+    CommitAnyway,
     /// The statement waits for `release` before the server sees it; if the client goes away meanwhile,
     /// the server never does.
     HoldBefore,
@@ -166,6 +169,12 @@ impl Faults {
     /// Lets go of what is held.
     pub fn release(&self) {
         self.released.notify_waiters();
+    }
+
+    /// Whether something is held.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        *self.held.borrow() > 0
     }
 
     /// Waits until something is held.

@@ -13,13 +13,13 @@ pub mod dialect;
 pub mod faults;
 pub mod journal;
 mod postgres;
-mod privileged;
 mod protocol;
+mod relay;
 mod session;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::Context;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -80,6 +80,8 @@ pub(crate) struct Shared {
     sessions: AtomicU64,
     open: AtomicU64,
     away: watch::Sender<bool>,
+    /// Whether ordinary users see only what is theirs; `ALTER SYSTEM` sets it. DG/`t_metadata_security`
+    metadata_security: AtomicBool,
 }
 
 impl Shared {
@@ -122,6 +124,7 @@ impl StandIn {
             sessions: AtomicU64::new(0),
             open: AtomicU64::new(0),
             away: watch::Sender::new(false),
+            metadata_security: AtomicBool::new(false),
         });
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], options.port)))?;
         let address = listener.local_addr()?;

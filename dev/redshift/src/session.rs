@@ -1,8 +1,7 @@
-//! One client's session: its messages are passed on to a session of `PostgreSQL`'s, and back.
+//! How a session begins: TLS, the parameters, the login.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -12,11 +11,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::Shared;
-use crate::dialect::{Refusal, SessionContext, Verdict, judge, split};
+use crate::dialect::SessionContext;
 use crate::faults::Action;
 use crate::journal::Event;
-use crate::privileged;
 use crate::protocol::{Frame, Startup};
+use crate::relay::Relay;
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
@@ -44,9 +43,6 @@ const KNOWN_PARAMETERS: &[&str] = &[
     "replication",
     "extra_float_digits",
 ];
-
-/// Longest time for the server's word that a statement of ours is done.
-const SERVER_DEADLINE: Duration = Duration::from_mins(10);
 
 /// Serves one client, from the first byte to the last.
 pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream) -> anyhow::Result<()> {
@@ -141,7 +137,8 @@ async fn begin(
     passed.push(("database".to_owned(), database.clone()));
     let mut server = UnixStream::connect(shared.postgres.socket()).await.context("PostgreSQL is gone")?;
     server.write_all(&Startup::packet(&passed)).await?;
-    let Some(superuser) = log_in(&shared, &mut stream, &mut server, session, &database, &user).await? else {
+    let mut identity = Identity { user: user.clone(), superuser: false };
+    let Some(()) = log_in(&shared, &mut stream, &mut server, session, &database, &mut identity).await? else {
         return Ok(());
     };
     shared.open.fetch_add(1, Ordering::Relaxed);
@@ -153,12 +150,16 @@ async fn begin(
     let mut relay = Relay {
         shared: shared.clone(),
         context: SessionContext {
-            user: user.clone(),
-            superuser,
+            may_become_others: identity.superuser,
+            user: identity.user,
+            superuser: identity.superuser,
             in_transaction: false,
             first_in_transaction: false,
+            in_procedure: false,
+            metadata_security: false,
             serverless: shared.serverless,
         },
+        login: user.clone(),
         session,
         database: database.clone(),
         client,
@@ -176,22 +177,28 @@ async fn begin(
     result
 }
 
-/// Passes the login on, both ways. Returns whether the user is a superuser, or `None` if it failed.
+/// Who a session is, as the server says it.
+struct Identity {
+    user: String,
+    superuser: bool,
+}
+
+/// Passes the login on, both ways; `None` if it failed.
 async fn log_in(
     shared: &Shared,
     client: &mut Box<dyn Stream>,
     server: &mut UnixStream,
     session: u64,
     database: &str,
-    user: &str,
-) -> anyhow::Result<Option<bool>> {
-    let mut superuser = false;
+    identity: &mut Identity,
+) -> anyhow::Result<Option<()>> {
+    let user = identity.user.clone();
     loop {
         let Some(frame) = Frame::read(server).await? else { return Ok(None) };
         let answer = match frame.kind {
-            b'S' => parameter(&frame, &mut superuser),
+            b'S' => parameter(&frame, &mut identity.user, &mut identity.superuser),
             b'E' => {
-                shared.journal.add(session, database, user, Event::Login { refused: frame.field(b'C') });
+                shared.journal.add(session, database, &user, Event::Login { refused: frame.field(b'C') });
                 Some(frame.clone())
             }
             _ => Some(frame.clone()),
@@ -202,8 +209,8 @@ async fn log_in(
         match frame.kind {
             b'E' => return Ok(None),
             b'Z' => {
-                shared.journal.add(session, database, user, Event::Login { refused: None });
-                return Ok(Some(superuser));
+                shared.journal.add(session, database, &user, Event::Login { refused: None });
+                return Ok(Some(()));
             }
             b'R' if frame.body.starts_with(&5_u32.to_be_bytes()) || frame.body.starts_with(&3_u32.to_be_bytes()) => {
                 let Some(password) = Frame::read(client).await? else { return Ok(None) };
@@ -214,8 +221,9 @@ async fn log_in(
     }
 }
 
-/// What the server says of itself, as Redshift would.
-fn parameter(frame: &Frame, superuser: &mut bool) -> Option<Frame> {
+/// What the server says of itself, as Redshift would; and what it says of who the session is, which
+/// `SET SESSION AUTHORIZATION` and the end of its transaction change.
+pub(crate) fn parameter(frame: &Frame, user: &mut String, superuser: &mut bool) -> Option<Frame> {
     let name = frame.text();
     let value = Frame::new(0, &frame.body[name.len() + 1..]).text();
     let say = |value: &str| Some(Frame::new(b'S', [name.as_bytes(), &[0], value.as_bytes(), &[0]].concat()));
@@ -224,6 +232,10 @@ fn parameter(frame: &Frame, superuser: &mut bool) -> Option<Frame> {
         "client_encoding" => say(if value == "UTF8" { "UNICODE" } else { &value }),
         "is_superuser" => {
             *superuser = value == "on";
+            Some(frame.clone())
+        }
+        "session_authorization" => {
+            user.clone_from(&value);
             Some(frame.clone())
         }
         "in_hot_standby" | "default_transaction_read_only" | "scram_iterations" => None,
@@ -237,261 +249,6 @@ async fn pump(mut from: impl AsyncRead + Unpin, to: mpsc::Sender<Frame>) {
             break;
         }
     }
-}
-
-struct Relay<C, S> {
-    shared: Arc<Shared>,
-    context: SessionContext,
-    session: u64,
-    database: String,
-    client: C,
-    server: S,
-    from_client: mpsc::Receiver<Frame>,
-    from_server: mpsc::Receiver<Frame>,
-    /// Refusals of statements that were sent in the extended protocol, in place of the server's errors.
-    refusals: Vec<Refusal>,
-}
-
-/// How a message of the client's ends.
-enum Answered {
-    /// The session goes on.
-    Yes,
-    /// The connection is broken on purpose.
-    Broken,
-}
-
-impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
-    async fn run(&mut self) -> anyhow::Result<()> {
-        loop {
-            tokio::select! {
-                frame = self.from_client.recv() => {
-                    let Some(frame) = frame else { return Ok(()) };
-                    match frame.kind {
-                        b'Q' => if matches!(self.query(&frame).await?, Answered::Broken) { return Ok(()) },
-                        b'P' => self.parse(&frame).await?,
-                        b'X' => return Ok(()),
-                        _ => self.server.write_all(&frame.bytes()).await?,
-                    }
-                }
-                frame = self.from_server.recv() => {
-                    let Some(mut frame) = frame else { return Ok(()) };
-                    self.watch(&frame);
-                    if frame.kind == b'E' && !self.refusals.is_empty() {
-                        frame = refused(&self.refusals.remove(0));
-                    }
-                    let frame = if frame.kind == b'S' { parameter(&frame, &mut false) } else { Some(frame) };
-                    if let Some(frame) = frame { self.client.write_all(&frame.bytes()).await?; }
-                }
-            }
-        }
-    }
-
-    fn watch(&mut self, frame: &Frame) {
-        if frame.kind == b'Z' {
-            let in_transaction = frame.body.first() != Some(&b'I');
-            self.context.first_in_transaction = in_transaction && !self.context.in_transaction;
-            self.context.in_transaction = in_transaction;
-        }
-    }
-
-    /// A statement of the extended protocol: judged, and written anew if need be.
-    async fn parse(&mut self, frame: &Frame) -> anyhow::Result<()> {
-        let name = frame.text();
-        let rest = &frame.body[name.len() + 1..];
-        let text = Frame::new(0, rest).text();
-        let types = &rest[text.len() + 1..];
-        let (sql, outcome, page) = match judge(&text, &self.context) {
-            Verdict::Forward => (text.clone(), "sent", None),
-            Verdict::Rewrite { sql, hidden: 0, .. } => (sql, "sent", None),
-            Verdict::Refuse(refusal) => {
-                let page = refusal.page.clone();
-                self.refusals.push(refusal);
-                ("THIS IS REFUSED".to_owned(), "refused", Some(page))
-            }
-            Verdict::Rewrite { .. } | Verdict::DropUsers { .. } | Verdict::Privileged { .. } => {
-                (text.clone(), "sent", None)
-            }
-        };
-        self.journal(&text, Vec::new(), outcome, page);
-        let body = [name.as_bytes(), &[0], sql.as_bytes(), &[0], types].concat();
-        self.server.write_all(&Frame::new(b'P', body).bytes()).await?;
-        Ok(())
-    }
-
-    fn journal(&self, text: &str, notes: Vec<String>, outcome: &str, page: Option<String>) {
-        let event = Event::Statement { text: text.to_owned(), notes, outcome: outcome.to_owned(), page };
-        self.shared.journal.add(self.session, &self.database, &self.context.user, event);
-    }
-
-    /// A message of the simple protocol.
-    async fn query(&mut self, frame: &Frame) -> anyhow::Result<Answered> {
-        let message = frame.text();
-        let spans = match split(&message) {
-            Ok(spans) => spans,
-            Err(refusal) => return self.answer_refused(&message, &refusal).await,
-        };
-        if spans.is_empty() {
-            self.server.write_all(&frame.bytes()).await?;
-            return self.pass_on(&message, Vec::new(), 0, true).await;
-        }
-        let mut notes = Vec::new();
-        let mut hidden = 0;
-        let mut sql = String::new();
-        for span in &spans {
-            let text = &message[span.clone()];
-            let verdict = match judge(text, &self.context) {
-                Verdict::DropUsers { names, if_exists, privileged } => {
-                    privileged::drop_users(
-                        &self.shared.postgres,
-                        &self.database,
-                        &self.context.user,
-                        &names,
-                        if_exists,
-                        privileged,
-                    )
-                    .await?
-                }
-                Verdict::Privileged { privilege, sql } => {
-                    privileged::run(&self.shared.postgres, &self.database, &self.context.user, privilege, &sql).await?
-                }
-                other => other,
-            };
-            match verdict {
-                Verdict::Refuse(refusal) => return self.answer_refused(&message, &refusal).await,
-                Verdict::Rewrite { sql: rewritten, notes: added, hidden: more } => {
-                    notes.extend(added);
-                    hidden += more;
-                    sql.push_str(&rewritten);
-                }
-                Verdict::Forward | Verdict::DropUsers { .. } | Verdict::Privileged { .. } => sql.push_str(text),
-            }
-            sql.push_str("; ");
-        }
-        let body = if spans.len() == 1
-            && notes.is_empty()
-            && hidden == 0
-            && sql.trim_end_matches("; ") == &message[spans[0].clone()]
-        {
-            frame.clone()
-        } else {
-            Frame::new(b'Q', [sql.as_bytes(), &[0]].concat())
-        };
-        match self.shared.faults.at_statement(&self.context.user, &message) {
-            None | Some(Action::RefuseLogin { .. } | Action::AskForSha256 | Action::AskForClearPassword) => {}
-            Some(Action::DropBefore) => {
-                self.journal(&message, notes, "lost", None);
-                return Ok(Answered::Broken);
-            }
-            Some(Action::Delay { milliseconds }) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
-            Some(Action::Refuse { sqlstate, message: text }) => {
-                let text = text.replace("{statement}", &message);
-                return self.answer_error(&message, Frame::error(&sqlstate, &text, None), None).await;
-            }
-            Some(Action::HoldBefore) => {
-                if !self.hold().await {
-                    self.journal(&message, notes, "lost", None);
-                    return Ok(Answered::Broken);
-                }
-            }
-            Some(Action::DropAfter) => {
-                self.server.write_all(&body.bytes()).await?;
-                self.pass_on(&message, notes, hidden, false).await?;
-                return Ok(Answered::Broken);
-            }
-            Some(Action::HoldAfter) => {
-                self.server.write_all(&body.bytes()).await?;
-                let answers = self.collect(&message, notes, hidden).await?;
-                if !self.hold().await {
-                    return Ok(Answered::Broken);
-                }
-                for answer in answers {
-                    self.client.write_all(&answer.bytes()).await?;
-                }
-                return Ok(Answered::Yes);
-            }
-        }
-        self.server.write_all(&body.bytes()).await?;
-        self.pass_on(&message, notes, hidden, true).await
-    }
-
-    /// Waits for the release; `false` if the client went away meanwhile.
-    async fn hold(&mut self) -> bool {
-        let faults = self.shared.faults.clone();
-        tokio::select! {
-            () = faults.hold() => true,
-            frame = self.from_client.recv() => frame.is_some_and(|frame| frame.kind != b'X'),
-        }
-    }
-
-    /// Lets the server refuse something, so that the state of the transaction is its own, and puts
-    /// Redshift's words in the place of its.
-    async fn answer_refused(&mut self, message: &str, refusal: &Refusal) -> anyhow::Result<Answered> {
-        self.answer_error(message, refused(refusal), Some(refusal.page.clone())).await
-    }
-
-    async fn answer_error(&mut self, message: &str, error: Frame, page: Option<String>) -> anyhow::Result<Answered> {
-        self.journal(message, Vec::new(), &error.field(b'C').unwrap_or_default(), page);
-        self.server.write_all(&Frame::new(b'Q', *b"THIS IS REFUSED\0").bytes()).await?;
-        loop {
-            let answer = self.next_answer().await?;
-            self.watch(&answer);
-            let is_last = answer.kind == b'Z';
-            let answer = if answer.kind == b'E' { error.clone() } else { answer };
-            self.client.write_all(&answer.bytes()).await?;
-            if is_last {
-                return Ok(Answered::Yes);
-            }
-        }
-    }
-
-    async fn next_answer(&mut self) -> anyhow::Result<Frame> {
-        let answer = tokio::time::timeout(SERVER_DEADLINE, self.from_server.recv()).await?;
-        answer.context("PostgreSQL ended the session")
-    }
-
-    /// Reads the answers to a message, without sending them on.
-    async fn collect(&mut self, message: &str, notes: Vec<String>, hidden: usize) -> anyhow::Result<Vec<Frame>> {
-        let (mut answers, mut hidden) = (Vec::new(), hidden);
-        let mut outcome = "ok".to_owned();
-        loop {
-            let answer = self.next_answer().await?;
-            self.watch(&answer);
-            let is_last = answer.kind == b'Z';
-            match answer.kind {
-                b'C' if hidden > 0 => {
-                    hidden -= 1;
-                    continue;
-                }
-                b'E' => outcome = answer.field(b'C').unwrap_or_default(),
-                _ => {}
-            }
-            answers.extend(if answer.kind == b'S' { parameter(&answer, &mut false) } else { Some(answer) });
-            if is_last {
-                self.journal(message, notes, &outcome, None);
-                return Ok(answers);
-            }
-        }
-    }
-
-    /// Passes the answers to a message on, or swallows them. COPY is not spoken here.
-    async fn pass_on(
-        &mut self,
-        message: &str,
-        notes: Vec<String>,
-        hidden: usize,
-        send: bool,
-    ) -> anyhow::Result<Answered> {
-        for answer in self.collect(message, notes, hidden).await? {
-            if send {
-                self.client.write_all(&answer.bytes()).await?;
-            }
-        }
-        Ok(Answered::Yes)
-    }
-}
-
-fn refused(refusal: &Refusal) -> Frame {
-    Frame::error(refusal.sqlstate, &refusal.message, Some(&refusal.page))
 }
 
 /// The key of the test certificate, for the acceptor.

@@ -102,4 +102,90 @@ DROP ROLE sample_role2 FORCE;
 
 DROP DATABASE tickit_test FORCE;
 
-DROP USER IF EXISTS disabled_user, nobody_at_all
+DROP USER IF EXISTS disabled_user, nobody_at_all;
+
+CREATE ROLE owned_role;
+
+ALTER ROLE owned_role RENAME TO renamed_role;
+
+ALTER ROLE renamed_role OWNER TO dbuser;
+
+GRANT ROLE renamed_role TO dbuser, valid_user;
+
+REVOKE ADMIN OPTION FOR ROLE sample_role1 FROM dbuser;
+
+REVOKE ROLE renamed_role FROM dbuser;
+
+GRANT ALTER ROLE TO ROLE sample_role1;
+
+CREATE OR REPLACE PROCEDURE us_sales.dynamic(target VARCHAR(128), INOUT result VARCHAR(128))
+AS $$
+DECLARE
+    row_count INTEGER;
+    item RECORD;
+BEGIN
+    IF target IS NULL THEN
+        RAISE INFO 'nobody';
+        RETURN;
+    END IF;
+    EXECUTE 'GRANT ROLE renamed_role TO ' || quote_ident(target);
+    EXECUTE 'SELECT count(*) FROM us_sales.orders' INTO row_count;
+    FOR item IN SELECT id FROM us_sales.orders LOOP
+        row_count := row_count + item.id;
+    END LOOP;
+    DELETE FROM us_sales.orders WHERE id = 2;
+    GET DIAGNOSTICS row_count = ROW_COUNT;
+    EXECUTE 'REVOKE ROLE renamed_role FROM ' || quote_ident(target);
+    SELECT INTO result max(note) FROM us_sales.orders;
+END;
+$$ LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog;
+
+CALL us_sales.dynamic('dbuser', NULL);
+
+GRANT EXECUTE ON PROCEDURE us_sales.dynamic(VARCHAR, VARCHAR) TO ROLE sample_role1;
+
+REVOKE EXECUTE ON PROCEDURE us_sales.dynamic(VARCHAR, VARCHAR) FROM ROLE sample_role1;
+
+SHOW PROCEDURE us_sales.dynamic(VARCHAR, VARCHAR);
+
+SHOW VIEW us_sales.late;
+
+DROP PROCEDURE us_sales.dynamic(VARCHAR, VARCHAR);
+
+ALTER DEFAULT PRIVILEGES IN SCHEMA us_sales REVOKE EXECUTE ON PROCEDURES FROM dbuser;
+
+GRANT DROP, ALTER, SELECT ON us_sales.orders TO dbuser;
+
+SET SESSION AUTHORIZATION 'dbuser';
+
+SET SESSION AUTHORIZATION DEFAULT;
+
+SET app.purpose TO 'test';
+
+SHOW app.purpose;
+
+SELECT set_config('app.purpose', 'other', FALSE), current_setting('app.purpose'), current_setting('app.none', FALSE);
+
+RESET app.purpose;
+
+SELECT user_is_member_of('dbuser', 'sample_role1'), role_is_member_of('sample_role1', 'renamed_role');
+
+SELECT schema_name, object_type, owner_name, privilege_type, grantee_name, admin_option FROM svv_default_privileges;
+
+SELECT namespace_name, function_name, argument_types, privilege_type, identity_name FROM svv_function_privileges;
+
+SELECT prooid, proname, pronamespace, proowner, prosrc, array_to_string(proacl, '|') FROM pg_proc_info WHERE proname = 'p';
+
+SELECT viewname, definition FROM pg_views WHERE schemaname = 'us_sales';
+
+SELECT table_name FROM svv_all_tables WHERE schema_name = 'us_sales';
+
+SELECT groname FROM pg_group;
+
+ALTER USER valid_user RENAME TO other_user;
+
+CREATE EXTERNAL SCHEMA IF NOT EXISTS spectrum FROM DATA CATALOG DATABASE 'x' IAM_ROLE default;
+
+SELECT schemaname FROM svv_external_schemas;
+
+DROP ROLE renamed_role FORCE

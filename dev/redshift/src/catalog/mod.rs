@@ -3,7 +3,12 @@
 use crate::dialect::SYSTEM_PRIVILEGES;
 
 /// What is made in every database.
-pub const IN_EVERY_DATABASE: &str = include_str!("catalog.sql");
+pub const IN_EVERY_DATABASE: &str = concat!(
+    include_str!("functions.sql"),
+    include_str!("identities.sql"),
+    include_str!("objects.sql"),
+    include_str!("views.sql")
+);
 
 /// System roles and what they carry, as far as it is about users and roles.
 /// <https://docs.aws.amazon.com/redshift/latest/dg/r_roles-default.html>
@@ -23,7 +28,8 @@ pub fn for_the_cluster() -> String {
         sql.push_str(&format!("CREATE ROLE \"privilege:{privilege}\";\n"));
     }
     for (role, privileges) in SYSTEM_ROLES {
-        sql.push_str(&format!("CREATE ROLE \"{role}\";\n"));
+        // Their owner is the stand-in's own superuser.
+        sql.push_str(&format!("CREATE ROLE \"{role}\"; COMMENT ON ROLE \"{role}\" IS 'role:10';\n"));
         for privilege in privileges {
             sql.push_str(&format!("GRANT \"privilege:{privilege}\" TO \"{role}\";\n"));
         }

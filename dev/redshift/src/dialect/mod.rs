@@ -4,8 +4,11 @@
 //! Pure. Every rule names the page of AWS's documentation that it is from, and an example that
 //! triggers it; a test goes through all of them.
 
+mod bodies;
+mod procedures;
 mod refusals;
 mod rewrites;
+mod sources;
 pub mod tokens;
 
 pub use rewrites::SYSTEM_PRIVILEGES;
@@ -23,50 +26,43 @@ const LONGEST_STATEMENT: usize = 16 * 1024 * 1024;
 /// What the relay knows about the session that sent the statement.
 #[derive(Clone, Debug)]
 pub struct SessionContext {
-    /// The user who logged in.
+    /// Who the session is: the user who logged in, or whom that user became.
     pub user: String,
     /// Whether that user is a superuser.
     pub superuser: bool,
+    /// Whether a superuser logged in, who may become anybody.
+    pub may_become_others: bool,
     /// Whether a transaction is open.
     pub in_transaction: bool,
     /// Whether nothing was done in it yet.
     pub first_in_transaction: bool,
+    /// Whether the statement stands in a procedure.
+    pub in_procedure: bool,
+    /// Whether ordinary users see only what is theirs.
+    pub metadata_security: bool,
     /// Whether this plays Redshift Serverless.
     pub serverless: bool,
 }
+
+/// What is sent in the place of a statement that `PostgreSQL` has nothing for.
+const NOTHING: &str = "SELECT";
 
 /// What becomes of a statement.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// It is sent on, byte by byte.
     Forward,
-    /// Something else is sent; `notes` say what can't be expressed.
+    /// Something else is sent.
     Rewrite {
+        /// A statement of the stand-in's own that comes first; nobody sees its answer unless it fails.
+        before: Option<String>,
         /// What is sent.
         sql: String,
         /// What `PostgreSQL` can't express.
         notes: Vec<String>,
-        /// How many answers at the front are to statements of the stand-in's own.
-        hidden: usize,
     },
     /// Redshift refuses it.
     Refuse(Refusal),
-    /// `DROP USER`, which on Redshift looks into the current database alone.
-    DropUsers {
-        /// The users.
-        names: Vec<String>,
-        /// Whether users that aren't there don't matter.
-        if_exists: bool,
-        /// Whether the privilege `DROP USER` is needed.
-        privileged: bool,
-    },
-    /// Needs a system privilege that a role may carry; done by the stand-in's own superuser.
-    Privileged {
-        /// The privilege.
-        privilege: &'static str,
-        /// What is done.
-        sql: String,
-    },
 }
 
 /// Why Redshift refuses a statement.
@@ -113,6 +109,33 @@ impl Statement<'_> {
     fn name(&self, at: usize) -> Option<String> {
         self.tokens.get(at).and_then(Token::name)
     }
+
+    /// The parenthesis that closes the one at a place.
+    fn closing(&self, open: usize) -> Option<usize> {
+        let mut depth = 0_i32;
+        (open..self.tokens.len()).find(|at| {
+            depth += i32::from(self.tokens[*at].is("(")) - i32::from(self.tokens[*at].is(")"));
+            depth == 0
+        })
+    }
+
+    /// The arguments between parentheses, each as its tokens.
+    fn arguments(&self, open: usize) -> Vec<Range<usize>> {
+        let Some(close) = self.closing(open) else { return Vec::new() };
+        let (mut found, mut start, mut depth) = (Vec::new(), open + 1, 0_i32);
+        for at in open + 1..close {
+            let token = &self.tokens[at];
+            depth += i32::from(token.is("(")) - i32::from(token.is(")"));
+            if depth == 0 && token.is(",") {
+                found.push(start..at);
+                start = at + 1;
+            }
+        }
+        if start < close {
+            found.push(start..close);
+        }
+        found
+    }
 }
 
 /// Where the statements of a message stand, in bytes.
@@ -138,6 +161,19 @@ pub fn judge(text: &str, context: &SessionContext) -> Verdict {
         return Verdict::Refuse(refusal);
     }
     rewrites::apply(&statement, context)
+}
+
+/// Whether a statement switches metadata security on or off.
+/// <https://docs.aws.amazon.com/redshift/latest/dg/t_metadata_security.html>
+#[must_use]
+pub fn switches_metadata_security(text: &str) -> Option<bool> {
+    let statement = Statement { text, tokens: tokens::read(text).ok()? };
+    if !statement.starts_with(&["ALTER", "SYSTEM", "SET", "METADATA_SECURITY"]) {
+        return None;
+    }
+    let value = statement.tokens.last()?;
+    let value = value.literal().unwrap_or_else(|| value.text.clone());
+    Some(["TRUE", "ON", "T", "1"].contains(&value.to_uppercase().as_str()))
 }
 
 /// Splices replacements into a text.
@@ -169,8 +205,11 @@ mod tests {
         SessionContext {
             user: "awsuser".to_owned(),
             superuser: true,
+            may_become_others: true,
             in_transaction: false,
             first_in_transaction: false,
+            in_procedure: false,
+            metadata_security: false,
             serverless: false,
         }
     }

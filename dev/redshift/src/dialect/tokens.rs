@@ -143,6 +143,26 @@ fn end_of_comment(bytes: &[u8], start: usize) -> Result<usize, &'static str> {
     Ok(at)
 }
 
+/// Whether a block comment holds another. `tokens` are those of the text, so that comments stand between them.
+pub fn has_nested_comments(text: &str, tokens: &[Token]) -> bool {
+    let starts = tokens.iter().map(|token| token.span.start).chain([text.len()]);
+    let mut end = 0;
+    for (index, start) in starts.enumerate() {
+        let mut gap = &text[end..start];
+        while let Some(at) = gap.find("--").into_iter().chain(gap.find("/*")).min() {
+            let is_block = gap[at..].starts_with("/*");
+            let rest = &gap[at + 2..];
+            let closing = rest.find(if is_block { "*/" } else { "\n" }).unwrap_or(rest.len());
+            if is_block && rest[..closing].contains("/*") {
+                return true;
+            }
+            gap = &rest[(closing + 1).min(rest.len())..];
+        }
+        end = tokens.get(index).map_or(text.len(), |token| token.span.end);
+    }
+    false
+}
+
 fn end_of_literal(bytes: &[u8], start: usize) -> Result<usize, &'static str> {
     let mut at = start + 1;
     loop {

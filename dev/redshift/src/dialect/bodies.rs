@@ -1,0 +1,422 @@
+//! Bodies of stored procedures, statement by statement.
+//! <https://docs.aws.amazon.com/redshift/latest/dg/c_PLpgSQL-statements.html>
+
+use std::ops::Range;
+
+use super::tokens::{Kind, Token, has_nested_comments, read};
+use super::{Refusal, SessionContext, Verdict, judge, splice};
+
+const STATEMENTS: &str = "c_PLpgSQL-statements";
+const CONSTRAINTS: &str = "stored-procedure-constraints";
+const TRANSACTIONS: &str = "stored-procedure-transaction-management";
+
+/// Statements that no procedure may hold, by their first words.
+const REFUSED: &[(&[&str], &str)] = &[
+    (&["SET", "LOCAL"], CONSTRAINTS),
+    (&["TRUNCATE"], TRANSACTIONS),
+    (&["SAVEPOINT"], CONSTRAINTS),
+    (&["PREPARE"], CONSTRAINTS),
+    (&["CREATE", "DATABASE"], CONSTRAINTS),
+    (&["DROP", "DATABASE"], CONSTRAINTS),
+    (&["CREATE", "EXTERNAL", "TABLE"], CONSTRAINTS),
+    (&["VACUUM"], CONSTRAINTS),
+    (&["START"], TRANSACTIONS),
+    (&["PERFORM"], STATEMENTS),
+    (&["ASSERT"], STATEMENTS),
+    (&["FOREACH"], STATEMENTS),
+    (&["MOVE"], STATEMENTS),
+    (&["EXCEPTION"], "stored-procedure-trapping-errors"),
+];
+
+/// The body written anew, or `None` if nothing differs. `is_bound`: it runs as its owner or with a setting
+/// of its own, and so may not end the transaction.
+pub(super) fn rewritten(text: &str, is_bound: bool) -> Result<Option<String>, Refusal> {
+    let syntax = |what: String| Refusal::new("42601", what, "c_PLpgSQL-structure");
+    let tokens = read(text).map_err(|what| syntax(format!("syntax error: {what}")))?;
+    if has_nested_comments(text, &tokens) {
+        return Err(syntax("block comments don't nest in procedures".to_owned()));
+    }
+    let mut body = Body { text, tokens, at: 0, edits: Vec::new(), is_bound };
+    while body.at < body.tokens.len() {
+        body.statement()?;
+    }
+    Ok((!body.edits.is_empty()).then(|| splice(text, body.edits)))
+}
+
+/// A statement of a body is nobody's in particular, and runs in a transaction.
+fn context() -> SessionContext {
+    SessionContext {
+        user: String::new(),
+        superuser: true,
+        may_become_others: true,
+        in_transaction: true,
+        first_in_transaction: true,
+        in_procedure: true,
+        metadata_security: false,
+        serverless: false,
+    }
+}
+
+struct Body<'a> {
+    text: &'a str,
+    tokens: Vec<Token>,
+    at: usize,
+    edits: Vec<(Range<usize>, String)>,
+    is_bound: bool,
+}
+
+impl Body<'_> {
+    fn is(&self, at: usize, word: &str) -> bool {
+        self.tokens.get(at).is_some_and(|token| token.is(word))
+    }
+
+    fn refuse<T>(words: &str, page: &str) -> Result<T, Refusal> {
+        Err(Refusal::new("0A000", format!("{words} is not supported in procedures"), page))
+    }
+
+    /// Where one of these words stands next, outside of parentheses and of CASE expressions.
+    fn next(&self, from: usize, words: &[&str]) -> usize {
+        let (mut depth, mut cases) = (0_usize, 0_usize);
+        for at in from..self.tokens.len() {
+            let token = &self.tokens[at];
+            if depth == 0 && cases == 0 && words.iter().any(|word| token.is(word)) {
+                return at;
+            }
+            match token.text.as_str() {
+                "(" => depth += 1,
+                ")" => depth = depth.saturating_sub(1),
+                "CASE" if token.kind == Kind::Word => cases += 1,
+                "END" if token.kind == Kind::Word => cases = cases.saturating_sub(1),
+                _ => {}
+            }
+        }
+        self.tokens.len()
+    }
+
+    fn span(&self, range: &Range<usize>) -> Range<usize> {
+        self.tokens[range.start].span.start..self.tokens[range.end - 1].span.end
+    }
+
+    /// One statement, or a word between statements.
+    fn statement(&mut self) -> Result<(), Refusal> {
+        let start = self.at;
+        if let Some((words, page)) = REFUSED
+            .iter()
+            .find(|(words, _)| words.iter().enumerate().all(|(offset, word)| self.is(start + offset, word)))
+        {
+            return Self::refuse(&words.join(" "), page);
+        }
+        let first = if self.tokens[start].kind == Kind::Word { self.tokens[start].text.clone() } else { String::new() };
+        let end = self.next(start, &[";"]);
+        match first.as_str() {
+            "DECLARE" => {
+                self.at = start + 1;
+                return self.declarations();
+            }
+            "BEGIN" | "LOOP" | "ELSE" => {
+                self.at = start + 1;
+                return Ok(());
+            }
+            "IF" | "ELSIF" | "ELSEIF" | "WHEN" => return self.until("THEN"),
+            "WHILE" => return self.until("LOOP"),
+            "CASE" => {
+                let when = self.next(start + 1, &["WHEN"]);
+                self.at = when;
+                return self.expression(start + 1..when);
+            }
+            "FOR" => return self.for_loop(),
+            _ => {}
+        }
+        // What follows ends in a semicolon. Inside of parentheses and CASE there is none, so what isn't
+        // closed is PostgreSQL's to refuse.
+        let end =
+            if first == "END" { (start..self.tokens.len()).find(|at| self.is(*at, ";")).unwrap_or(end) } else { end };
+        self.at = (end + 1).min(self.tokens.len().max(end));
+        match first.as_str() {
+            "RETURN" if end > start + 1 => Self::refuse("RETURN with a value", STATEMENTS),
+            "NULL" | "END" | "FETCH" | "CLOSE" | "RETURN" => Ok(()),
+            "" if self.is(start, ";") => Ok(()),
+            "" if self.is(start, "<") => {
+                let close = (start..self.tokens.len()).find(|at| self.is(*at, ">") && self.is(at + 1, ">"));
+                self.at = close.map_or(self.tokens.len(), |close| close + 2);
+                Ok(())
+            }
+            "EXIT" | "CONTINUE" => {
+                let when = self.next(start, &["WHEN"]);
+                self.expression((when + 1).min(end)..end)
+            }
+            "RAISE" => self.raise(start + 1..end),
+            "EXECUTE" => self.dynamic(start + 1..end),
+            "GET" => self.diagnostics(start..end),
+            "OPEN" => {
+                let query = self.next(start, &["FOR"]) + 1;
+                match query {
+                    query if query >= end => Ok(()),
+                    query if self.is(query, "EXECUTE") => self.dynamic(query + 1..end),
+                    query => self.sql(query..end),
+                }
+            }
+            "COMMIT" | "ROLLBACK" | "ABORT" if self.is_bound => {
+                Self::refuse("ending the transaction with SECURITY DEFINER or SET", TRANSACTIONS)
+            }
+            _ => self.assignment(start..end).unwrap_or_else(|| self.sql(start..end)),
+        }
+    }
+
+    /// A condition, up to a word.
+    fn until(&mut self, word: &str) -> Result<(), Refusal> {
+        let start = self.at;
+        let end = self.next(start + 1, &[word]);
+        self.at = end + 1;
+        self.expression(start + 1..end)
+    }
+
+    fn declarations(&mut self) -> Result<(), Refusal> {
+        while self.at < self.tokens.len() && !self.is(self.at, "BEGIN") {
+            let start = self.at;
+            let end = self.next(start, &[";"]);
+            self.at = end + 1;
+            let query = self.next(start, &["FOR"]) + 1;
+            if query < end && self.next(start, &["CURSOR"]) < end {
+                self.sql(query..end)?;
+                continue;
+            }
+            let value = (start..end)
+                .find(|at| self.is(*at, "DEFAULT") || self.is(*at, "=") || (self.is(*at, ":") && self.is(at + 1, "=")));
+            if let Some(value) = value {
+                let first = if self.is(value, ":") { value + 2 } else { value + 1 };
+                self.expression(first..end)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn for_loop(&mut self) -> Result<(), Refusal> {
+        let start = self.at;
+        let end = self.next(start, &["LOOP"]);
+        self.at = end + 1;
+        let first = self.next(start, &["IN"]) + 1;
+        if self.is(first, "EXECUTE") {
+            self.dynamic(first + 1..end)
+        } else if self.is(first, "SELECT") || self.is(first, "WITH") {
+            self.sql(first..end)
+        } else {
+            self.expression(first..end)
+        }
+    }
+
+    /// `name := value`, with a field or an element; `None` if it is none.
+    fn assignment(&mut self, range: Range<usize>) -> Option<Result<(), Refusal>> {
+        let mut at = range.start + 1;
+        while self.is(at, ".") {
+            at += 2;
+        }
+        if self.is(at, "[") {
+            at = (at..range.end).find(|at| self.is(*at, "]"))? + 1;
+        }
+        let value = if self.is(at, ":") && self.is(at + 1, "=") {
+            at + 2
+        } else if self.is(at, "=") {
+            at + 1
+        } else {
+            return None;
+        };
+        Some(self.expression(value..range.end))
+    }
+
+    /// An expression: what is true of `SELECT` and the expression is true of it.
+    fn expression(&mut self, range: Range<usize>) -> Result<(), Refusal> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let span = self.span(&range);
+        let (text, is_changed) = self.rewritten_expression(&span)?;
+        if is_changed {
+            self.edits.push((span, text));
+        }
+        Ok(())
+    }
+
+    fn rewritten_expression(&self, span: &Range<usize>) -> Result<(String, bool), Refusal> {
+        let text = &self.text[span.clone()];
+        match judge(&format!("SELECT {text}"), &context()) {
+            Verdict::Forward => Ok((text.to_owned(), false)),
+            Verdict::Rewrite { sql, .. } => Ok((sql["SELECT ".len()..].to_owned(), true)),
+            Verdict::Refuse(refusal) => Err(refusal),
+        }
+    }
+
+    /// What EXECUTE runs is only known then: it goes through a function that puts it in `PostgreSQL`'s words.
+    fn dynamic(&mut self, range: Range<usize>) -> Result<(), Refusal> {
+        if self.next(range.start, &["USING"]) < range.end {
+            return Self::refuse("EXECUTE USING", STATEMENTS);
+        }
+        let into = self.next(range.start, &["INTO"]).min(range.end);
+        if self.is(into + 1, "STRICT") {
+            return Self::refuse("INTO STRICT", STATEMENTS);
+        }
+        if range.start >= into {
+            return Err(Refusal::new("42601", "EXECUTE needs a text", STATEMENTS));
+        }
+        let span = self.span(&(range.start..into));
+        let (text, _) = self.rewritten_expression(&span)?;
+        self.edits.push((span, format!("pg_catalog.rdsdb_dynamic({text})")));
+        Ok(())
+    }
+
+    /// A level, a format and variables.
+    fn raise(&self, range: Range<usize>) -> Result<(), Refusal> {
+        let tokens = &self.tokens[range];
+        let has_level = tokens
+            .first()
+            .is_some_and(|first| ["EXCEPTION", "NOTICE", "INFO", "LOG", "WARNING"].iter().any(|level| first.is(level)));
+        if !has_level || tokens.get(1).is_none_or(|format| format.kind != Kind::Text) {
+            return Self::refuse("RAISE without a level and a literal format", STATEMENTS);
+        }
+        let is_variable = |part: &[Token]| {
+            let (names, dots): (Vec<_>, Vec<_>) = part.iter().partition(|token| token.kind == Kind::Word);
+            !names.is_empty() && dots.iter().all(|dot| dot.is(".")) && names.len() == dots.len() + 1
+                // A function without parentheses is no variable.
+                && !names.iter().any(|name| ["CURRENT_USER", "SESSION_USER", "NULL", "USING"].iter().any(|word| name.is(word)))
+        };
+        let mut rest = tokens[2..].split(|token| token.is(","));
+        if rest.next().is_some_and(|before| !before.is_empty()) || !rest.all(is_variable) {
+            return Self::refuse("RAISE with anything but simple variables", STATEMENTS);
+        }
+        Ok(())
+    }
+
+    fn diagnostics(&self, range: Range<usize>) -> Result<(), Refusal> {
+        let words: Vec<_> = self.tokens[range].iter().map(|token| token.text.as_str()).collect();
+        match words.as_slice() {
+            ["GET", "DIAGNOSTICS", _, "=", "ROW_COUNT"] | ["GET", "DIAGNOSTICS", _, ":", "=", "ROW_COUNT"] => Ok(()),
+            _ => Self::refuse("GET DIAGNOSTICS of anything but ROW_COUNT", "c_PLpgSQL-structure"),
+        }
+    }
+
+    fn sql(&mut self, range: Range<usize>) -> Result<(), Refusal> {
+        let tokens = &self.tokens[range.clone()];
+        if tokens.windows(2).any(|pair| pair[0].is("INTO") && pair[1].is("STRICT")) {
+            return Self::refuse("INTO STRICT", STATEMENTS);
+        }
+        if tokens[0].is("ALTER") && tokens.iter().any(|token| token.is("APPEND")) {
+            return Self::refuse("ALTER TABLE APPEND", CONSTRAINTS);
+        }
+        let span = self.span(&range);
+        match judge(&self.text[span.clone()], &context()) {
+            Verdict::Forward => {}
+            Verdict::Refuse(refusal) => return Err(refusal),
+            // Nothing is done, and PL/pgSQL takes no SELECT for it.
+            Verdict::Rewrite { sql, .. } if sql == super::NOTHING => self.edits.push((span, "NULL".to_owned())),
+            Verdict::Rewrite { before, sql, .. } => {
+                let before = before.map(|before| format!("{before}; ")).unwrap_or_default();
+                self.edits.push((span, format!("{before}{sql}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn body(text: &str) -> Result<Option<String>, Refusal> {
+        rewritten(&format!("DECLARE x VARCHAR(9); r RECORD; BEGIN {text} END;"), true)
+    }
+
+    #[test]
+    fn what_procedures_may_not_hold_is_refused() {
+        for text in [
+            "NULL; EXCEPTION WHEN OTHERS THEN NULL;",
+            "SET LOCAL a.b = 1;",
+            "TRUNCATE t;",
+            "PREPARE q AS SELECT 1;",
+            "SAVEPOINT s;",
+            "CREATE DATABASE d;",
+            "DROP DATABASE d;",
+            "VACUUM;",
+            "ALTER TABLE t APPEND FROM u;",
+            "COMMIT;",
+            "ROLLBACK;",
+            "PERFORM f();",
+            "IF x = 'a' THEN PERFORM f(); END IF;",
+            "RAISE EXCEPTION 'a' USING ERRCODE = '22000';",
+            "RAISE EXCEPTION 'a %', x || 'b';",
+            "RAISE EXCEPTION x;",
+            "RAISE NOTICE '%', session_user;",
+            "RAISE 'a';",
+            "RAISE;",
+            "EXECUTE 'SELECT 1' USING x;",
+            "EXECUTE 'SELECT 1' INTO STRICT x;",
+            "SELECT 1 INTO STRICT x;",
+            "GET DIAGNOSTICS x = RESULT_OID;",
+            "GET STACKED DIAGNOSTICS x = MESSAGE_TEXT;",
+            "RETURN 1;",
+            "/* a /* b */ c */ NULL;",
+            "x := string_agg('a', 'b');",
+            "x := current_setting('a.' || 'b');",
+            "x := set_config('a.b', 'c', 1 = 1);",
+            "SELECT count(*) INTO x FROM s.t WHERE a = session_user;",
+            "IF (SELECT count(*) FROM s.t WHERE a = current_schema()) > 0 THEN NULL; END IF;",
+            "FOR r IN SELECT version() FROM s.t LOOP NULL; END LOOP;",
+            "WHILE pg_sleep(1) IS NULL LOOP NULL; END LOOP;",
+            "CASE x WHEN 'a' THEN PERFORM f(); ELSE NULL; END CASE;",
+            "INSERT INTO s.t VALUES (1) RETURNING a;",
+            "CREATE INDEX i ON s.t (a);",
+        ] {
+            assert!(body(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_they_may_hold_passes() {
+        for text in [
+            "x := session_user;",
+            "x = session_user;",
+            "r.name := session_user;",
+            "SELECT max(k.secret) INTO x FROM s.k k;",
+            "IF x IS NULL OR x = '' THEN RAISE EXCEPTION 'off: %, %', x, r.name; ELSIF x = 'b' THEN RETURN; ELSE NULL; END IF;",
+            "x := CASE WHEN x = 'a' THEN 'b' ELSE 'c' END; NULL;",
+            "CASE x WHEN 'a' THEN NULL; ELSE NULL; END CASE;",
+            "FOR r IN SELECT a FROM s.t LOOP x := r.a; EXIT WHEN x = 'a'; END LOOP;",
+            "<<outer>> LOOP EXIT outer; END LOOP outer;",
+            "BEGIN NULL; END;",
+            "GET DIAGNOSTICS x = ROW_COUNT;",
+            "INSERT INTO s.t VALUES (1); -- it's a comment",
+            "x := set_config('a.b', '', FALSE);",
+            "x := sha2(x || 'b', 256) || to_char(getdate() + INTERVAL '8 hours', 'YYYYMMDDHH24MISS') || current_setting('timezone');",
+            "CALL s.p(x);",
+        ] {
+            assert_eq!(body(text).map_err(|refusal| refusal.message), Ok(None), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_differs_is_written_anew() {
+        for (text, expected) in [
+            (
+                "EXECUTE 'a' || quote_ident(x) INTO x;",
+                "EXECUTE pg_catalog.rdsdb_dynamic('a' || quote_ident(x)) INTO x;",
+            ),
+            ("x := current_setting('a.b', FALSE);", "x := current_setting('a.b', TRUE);"),
+            (
+                "IF sysdate > '2020-01-01' THEN NULL; END IF;",
+                "IF pg_catalog.sysdate() > '2020-01-01' THEN NULL; END IF;",
+            ),
+            ("UPDATE s.t SET a = 1;", "LOCK TABLE s.t IN EXCLUSIVE MODE; UPDATE s.t SET a = 1;"),
+            (
+                "FOR r IN EXECUTE x LOOP NULL; END LOOP;",
+                "FOR r IN EXECUTE pg_catalog.rdsdb_dynamic(x) LOOP NULL; END LOOP;",
+            ),
+        ] {
+            assert_eq!(
+                body(text).unwrap().unwrap(),
+                format!("DECLARE x VARCHAR(9); r RECORD; BEGIN {expected} END;"),
+                "{text}"
+            );
+        }
+    }
+}
