@@ -26,6 +26,14 @@ pub const ALLOWED_HOSTS_ANNOTATION: &str = "redshift-governance.dev/allowed-host
 /// Annotation that asks for a look right now; acted upon when its value changes.
 pub const REQUESTED_AT_ANNOTATION: &str = "redshift-governance.dev/requestedAt";
 
+/// Annotation that confirms a deletion in spite of what others have in the managed database or have granted:
+/// `<database>/<digest of the list>`, as the message of the refused deletion has it.
+pub const CONFIRM_DELETE_ANNOTATION: &str = "redshift-governance.dev/confirm-delete";
+
+/// Annotation that takes over what another integration left in the warehouse: `<database>/<UID in the registry>`, as
+/// the message of the refused creation has it.
+pub const TAKE_OVER_ANNOTATION: &str = "redshift-governance.dev/take-over";
+
 /// The custom resource definition, with all rules.
 ///
 /// # Panics

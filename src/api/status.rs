@@ -151,6 +151,9 @@ pub struct DeletionProgress {
     /// Set right before the managed database is dropped: from there on the deletion only goes forward.
     #[serde(default)]
     pub point_of_no_return: bool,
+    /// Digests of others' objects and privileges that a person confirmed to be removed with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirmed: Vec<String>,
 }
 
 fn not_observed() -> i64 {

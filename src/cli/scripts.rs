@@ -105,7 +105,7 @@ fn plan(which: Which, wanted: &Wanted) -> Plan {
     };
     match which {
         Which::InitialCreate | Which::Create => set_up(&observed, setup),
-        Which::Delete => removal(&observed, setup.database_mode, Vec::new()),
+        Which::Delete => removal(&observed, setup.database_mode, &[]),
     }
     .expect("nothing is in the way where there is nothing, or nothing but ours")
 }

@@ -14,6 +14,7 @@ use super::ownership::Access;
 use super::system_account::{self, SystemAccount};
 use super::{look, resource};
 use crate::api::{DeletionProgress, Next, Phase, RedshiftIntegration};
+use crate::lifecycle::obstacle::{Grant, Grantable};
 use crate::lifecycle::{
     Activity, Connection, ManagedDatabase, Operation, Outcome, Place, Registry, RegistryState, Subject, WarehouseFacts,
     next_status, parameters,
@@ -49,6 +50,8 @@ pub struct Pass<'a> {
     pub sessions: Sessions,
     /// What the outcome says while it goes on.
     pub outcome: Outcome,
+    /// Digests of the obstacles to a deletion that a person has confirmed.
+    pub confirmed: Vec<String>,
     /// Whether anything was sent that changes the warehouse, other than a statement refused.
     pub warehouse_touched: bool,
 }
@@ -125,7 +128,20 @@ impl<'a> Pass<'a> {
     ) -> Self {
         let Found { facts, expected, initial, managed } = found;
         let sessions = Sessions { initial: Some(initial), managed, managed_as_admin: None };
-        Self { context, object, access, facts, place, account, expected, sessions, outcome, warehouse_touched: false }
+        let (confirmed, warehouse_touched) = (Vec::new(), false);
+        Self {
+            context,
+            object,
+            access,
+            facts,
+            place,
+            account,
+            expected,
+            sessions,
+            outcome,
+            confirmed,
+            warehouse_touched,
+        }
     }
 
     /// Carries out the operations.
@@ -151,10 +167,12 @@ impl<'a> Pass<'a> {
             }
             Operation::RecordPlan => self.record_plan().await?,
             Operation::RecordPointOfNoReturn => {
-                self.outcome.deletion = Some(DeletionProgress { point_of_no_return: true });
+                let confirmed = self.confirmed.clone();
+                self.outcome.deletion = Some(DeletionProgress { point_of_no_return: true, confirmed });
                 self.write_outcome().await?;
             }
             Operation::Run(connection, section, subject) => self.run(*connection, *section, subject).await?,
+            Operation::Revoke(grant) => self.revoke(grant).await?,
             Operation::SettleSecret => self.settle_secret().await?,
             Operation::DeleteSystemAccountSecret => {
                 if let Some(account) = &self.account {
@@ -252,6 +270,23 @@ impl<'a> Pass<'a> {
             }
             return Err(self.failed(connection, error));
         }
+    }
+
+    /// A superuser revokes in the place of whoever granted.
+    async fn revoke(&mut self, grant: &Grant) -> Result<(), Error> {
+        let subject = Subject::Grant(grant.clone());
+        let on = match grant.on {
+            Grantable::Database(_) => Section::RevokeOnDatabase,
+            Grantable::Schema(_) => Section::RevokeOnSchema,
+            Grantable::Relation(..) => Section::RevokeOnRelation,
+        };
+        // One of its own: it ends as somebody else, should anything go wrong.
+        let session = self.access.enter_database(&grant.database).await?;
+        for section in [Section::BecomeGrantor, on] {
+            session.execute(&statements(section, &self.parameters(&subject))?).await?;
+        }
+        self.warehouse_touched = true;
+        Ok(())
     }
 
     /// Whatever transaction was open ends with the connection, on the server too.

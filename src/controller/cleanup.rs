@@ -11,10 +11,11 @@ use super::ownership::{Access, Search};
 use super::system_account::{self, Found as FoundSecret, SystemAccount};
 use super::{dereference, look, resource};
 use crate::api::conditions::reasons;
-use crate::api::{DatabaseMode, DeletionPolicy, Phase, RedshiftIntegration};
+use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase, RedshiftIntegration};
+use crate::lifecycle::obstacle::{self, Fate, Grant, Obstacle};
 use crate::lifecycle::{
-    Activity, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Setup, Standing,
-    WarehouseFacts, removal,
+    AccountPower, Activity, Connection, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded,
+    Refusal, Seen, Setup, Standing, WarehouseFacts, removal,
 };
 use crate::redshift::{Credentials, Endpoint, Session};
 use crate::scripts::CLAIM_USER;
@@ -118,6 +119,8 @@ impl Cleanup<'_> {
         place.setup.system_account.clone_from(&ownership.system_account_name);
         let sweep = Sweep { access: &access, facts: &facts, setup: &place.setup, ownership: &ownership };
         let obstacles = sweep.of_everything(&session).await?;
+        self.refuse_unconfirmed(&place.setup.database, &obstacles)?;
+        let grants = revocations(&obstacles, facts.account.power())?;
         let recorded = Recorded {
             finalizer: true,
             secret: account.is_some(),
@@ -132,13 +135,20 @@ impl Cleanup<'_> {
             members: &Seen::Yes(Vec::new()),
             contents: &finding.contents,
         };
-        let plan = removal(&observed, place.setup.database_mode, obstacles).map_err(refused)?;
+        let plan = removal(&observed, place.setup.database_mode, &grants).map_err(refused)?;
         self.announce_members(&session, &ownership).await?;
         let found =
             Found { expected: Expected::of(&ownership.database), facts, initial: session, managed: finding.managed };
         let outcome = self.outcome.clone();
         let mut pass = Pass::new(context, self.object.clone(), access, place.clone(), account, outcome, found);
-        let applied = pass.apply(&plan.operations).await;
+        pass.confirmed = obstacles.iter().map(Obstacle::digest).collect();
+        let (before, from_there_on) = plan.at_point_of_no_return();
+        pass.apply(before).await?;
+        if !before.is_empty() {
+            // Nobody may have come in since the look.
+            self.look_again(&mut pass, &ownership, &obstacles).await?;
+        }
+        let applied = pass.apply(from_there_on).await;
         let applied = match applied {
             Err(Error::Statement(error)) if error.statement == "drop-database" && error.definitely_refused() => {
                 // The database is there and was not harmed: it may be used on.
@@ -154,6 +164,50 @@ impl Cleanup<'_> {
         self.object = pass.object.clone();
         self.outcome.deletion.clone_from(&pass.outcome.deletion);
         applied.map(|()| summary(&ownership, &place))
+    }
+
+    /// Only a person may decide over what is others', and about this very list.
+    fn refuse_unconfirmed(&self, database: &str, obstacles: &[Obstacle]) -> Result<(), Error> {
+        let given = self.object.annotations().get(CONFIRM_DELETE_ANNOTATION).map(String::as_str);
+        let confirmed =
+            self.outcome.deletion.as_ref().map(|deletion| deletion.confirmed.as_slice()).unwrap_or_default();
+        let unmoved = obstacle::in_the_way(database, obstacles, given, confirmed);
+        if unmoved.is_empty() {
+            return Ok(());
+        }
+        let list = |obstacles: &[&Obstacle]| {
+            obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ")
+        };
+        let stays: Vec<_> = unmoved.iter().copied().filter(|obstacle| obstacle.fate == Fate::Stays).collect();
+        let way_on = if stays.is_empty() {
+            format!(
+                "move or drop it, or, to have objects in the managed database dropped and privileges revoked: kubectl -n \
+                 {} annotate rsi {} --overwrite {CONFIRM_DELETE_ANNOTATION}={}",
+                self.object.namespace().unwrap_or_default(),
+                self.object.name_any(),
+                obstacle::confirmation(database, obstacles)
+            )
+        } else {
+            format!("what must be moved or dropped by hand in any case: {}", list(&stays))
+        };
+        Err(Error::stalled(
+            "ForeignObjects",
+            format!(
+                "nothing was removed, since others' work would be lost or left without an owner: {}; {way_on}",
+                list(&unmoved)
+            ),
+        ))
+    }
+
+    async fn look_again(&self, pass: &mut Pass<'_>, ownership: &Ownership, expected: &[Obstacle]) -> Result<(), Error> {
+        pass.session(Connection::InitialDatabase).await?;
+        let sweep = Sweep { access: &pass.access, facts: &pass.facts, setup: &pass.place.setup, ownership };
+        let initial = pass.sessions.initial.as_ref().expect("it was just opened");
+        if sweep.of_everything(initial).await? == expected {
+            return Ok(());
+        }
+        pass.take_back_deleting().await?;
+        Err(Error::waiting("ForeignObjects", "somebody came in between the look and the removal; it is looked again"))
     }
 
     /// Members of the role are no obstacle, but somebody may wonder where their right has gone.
@@ -254,16 +308,31 @@ impl Cleanup<'_> {
     }
 }
 
+/// What is to be revoked. Only a superuser can do so in the place of whoever granted.
+fn revocations(obstacles: &[Obstacle], power: AccountPower) -> Result<Vec<Grant>, Error> {
+    let grants = obstacles.iter().filter_map(|obstacle| match &obstacle.fate {
+        Fate::Revoked(grants) => Some(grants.clone()),
+        _ => None,
+    });
+    let grants: Vec<_> = grants.flatten().collect();
+    if grants.is_empty() || power == AccountPower::Superuser {
+        return Ok(grants);
+    }
+    let statements: Vec<_> = grants.iter().map(Grant::revocation).collect();
+    Err(Error::stalled(
+        "RevokeFirst",
+        format!(
+            "nothing was removed: the account in the Secret is no superuser and can't revoke what others granted; let \
+             them, or a superuser, run: {}",
+            statements.join("; ")
+        ),
+    ))
+}
+
 fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::Unproven(why) => Error::waiting("OwnershipUnknown", format!("whose it is can't be told: {why}")),
-        Refusal::Foreign(what) => Error::stalled(
-            "ForeignObjects",
-            format!(
-                "nothing was removed, since others' work would be lost or left without an owner: {}; move or drop it",
-                what.join("; ")
-            ),
-        ),
+        Refusal::Foreign(what) => Error::stalled("ForeignObjects", what.join("; ")),
         Refusal::State(why) => Error::stalled("RegistryState", why),
     }
 }

@@ -107,7 +107,7 @@ impl Edit<'_> {
             let message = format!("Unable to edit integration. {}: {}", test.name, said(test));
             return Err(Error::stalled("EditRefused", message));
         }
-        let members = self.members(&session, applied).await?;
+        let members = facts.if_it_sees_all_grants(self.members(&session, applied).await?);
         let observed = Observed {
             recorded: recorded(&self.object, &account, &wanted.place),
             ownership: &finding.ownership,
@@ -145,6 +145,7 @@ impl Edit<'_> {
             Some(role) if self.wanted.place.setup.impersonation_role.as_ref() != Some(role) => {
                 look::members(session, role, &applied.system_account).await
             }
+            // Nobody asks.
             _ => Ok(Seen::Yes(Vec::new())),
         }
     }
@@ -265,7 +266,7 @@ async fn refuse_to_drop(sweep: &Sweep<'_>, initial: &Session, operations: &[Oper
             "Unable to edit integration: it would drop the role {}, which others have granted privileges: {}; revoke \
              them, or set spec.config.impersonation back",
             roles.join(", "),
-            obstacles.join("; ")
+            obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ")
         ),
     ))
 }

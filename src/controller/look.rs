@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::api::DatabaseMode;
 use crate::lifecycle::checks::Watched;
 use crate::lifecycle::contents::{Acl, Contents, DefaultPrivileges, Relation, Routine, SCHEMAS, Schema};
+use crate::lifecycle::obstacle::Grantable;
 use crate::lifecycle::{Account, Member, Registry, RegistryState, Seen, Setup, WarehouseFacts};
 use crate::redshift::{Row, Session, StatementError};
 use crate::scripts::{Parameters, Section, Statement, statements};
@@ -212,34 +213,47 @@ pub async fn members(session: &Session, role: &str, but: &str) -> Result<Seen<Ve
     })
 }
 
+/// What a role may do with something of others', in words, and with what, where that can be revoked.
+pub type RoleGrants = BTreeMap<String, Option<Grantable>>;
+
+/// How a row of a look-up tells of a grant.
+type DescribeGrant = fn(&Row) -> (String, Option<Grantable>);
+
 /// What a role may do with the objects of one database, other than what we gave it.
-pub async fn grants_to_role(session: &Session, role: &str) -> Result<Seen<BTreeSet<String>>, Error> {
+pub async fn grants_to_role(session: &Session, role: &str) -> Result<Seen<RoleGrants>, Error> {
     let look = LookUps::of(Section::LookAtRoleGrants, &Parameters::new().text("role_name", role))?;
-    let mut grants = BTreeSet::new();
-    for (name, describe) in [
-        (
-            "read-schema-grants-of-role",
-            (|row| format!("{} on the schema {}", row.text(1), row.text(0))) as fn(&Row) -> String,
-        ),
-        ("read-relation-grants-of-role", |row| format!("{} on {}.{}", row.text(2), row.text(0), row.text(1))),
-        ("read-routine-grants-of-role", |row| format!("{} on {}.{}", row.text(2), row.text(0), row.text(1))),
-        ("read-default-privileges-of-role", |row| {
-            format!("{} by default on {} of {}", row.text(2), row.text(1), row.text(0))
+    let mut grants = RoleGrants::new();
+    let look_ups: [(&str, DescribeGrant); 4] = [
+        ("read-schema-grants-of-role", |row| {
+            let on = Grantable::Schema(row.text(0).to_owned());
+            (format!("{} on the schema {}", row.text(1), row.text(0)), Some(on))
         }),
-    ] {
-        match look.seen(session, name, |rows| rows.iter().map(describe).collect::<Vec<_>>()).await? {
-            Seen::Yes(found) => grants.extend(found),
+        ("read-relation-grants-of-role", |row| {
+            let on = Grantable::Relation(row.text(0).to_owned(), row.text(1).to_owned());
+            (format!("{} on {}.{}", row.text(2), row.text(0), row.text(1)), Some(on))
+        }),
+        ("read-routine-grants-of-role", |row| (format!("{} on {}.{}", row.text(2), row.text(0), row.text(1)), None)),
+        ("read-default-privileges-of-role", |row| {
+            (format!("{} by default on {} of {}", row.text(2), row.text(1), row.text(0)), None)
+        }),
+    ];
+    for (name, describe) in look_ups {
+        match look.seen(session, name, |rows| rows).await? {
+            Seen::Yes(rows) => grants.extend(rows.iter().map(describe)),
             Seen::No(why) => return Ok(Seen::No(why)),
         }
     }
-    grants.retain(|grant| grant != "EXECUTE on immuta_procedures.impersonate_user");
+    grants.remove("EXECUTE on immuta_procedures.impersonate_user");
     Ok(Seen::Yes(grants))
 }
 
 /// What a role may do with databases as a whole.
-pub async fn database_grants_to_role(session: &Session, role: &str) -> Result<Seen<BTreeSet<String>>, Error> {
+pub async fn database_grants_to_role(session: &Session, role: &str) -> Result<Seen<RoleGrants>, Error> {
     let look = LookUps::of(Section::LookAtRoleGrants, &Parameters::new().text("role_name", role))?;
-    let describe = |row: &Row| format!("{} on the database {}", row.text(1), row.text(0));
+    let describe = |row: &Row| {
+        let on = Grantable::Database(row.text(0).to_owned());
+        (format!("{} on the database {}", row.text(1), row.text(0)), Some(on))
+    };
     Ok(look.seen(session, "read-database-grants-of-role", |rows| rows.iter().map(describe).collect()).await?)
 }
 
@@ -294,24 +308,26 @@ pub async fn registry(session: &Session, database: &str) -> Result<Result<Regist
     }))
 }
 
-/// What others may do with each database: names of the databases whose privileges name a user, and of
-/// those that the user owns.
-pub async fn database_ties(session: &Session, user: &str, id: &str) -> Result<BTreeMap<String, String>, Error> {
+/// A database, the id of its owner, and who may do what with it.
+pub struct DatabaseAcl {
+    /// Its name.
+    pub database: String,
+    /// The id of its owner.
+    pub owner: String,
+    /// Who may do what with it.
+    pub acl: Acl,
+}
+
+/// Who may do what with each database.
+pub async fn database_acls(session: &Session) -> Result<Vec<DatabaseAcl>, Error> {
     let look = LookUps::of(Section::LookAtDatabaseAcls, &Parameters::new())?;
     let rows = look.rows(session, "read-database-acls").await?;
-    Ok(rows
-        .iter()
-        .filter_map(|row| {
-            let database = row.text(0).to_owned();
-            if row.text(1) == id {
-                Some((database.clone(), format!("{user} owns the database {database}")))
-            } else if Acl::parse(row.text(2)).names(user) {
-                Some((database.clone(), format!("{user} has privileges on the database {database}")))
-            } else {
-                None
-            }
-        })
-        .collect())
+    let acl = |row: &Row| DatabaseAcl {
+        database: row.text(0).to_owned(),
+        owner: row.text(1).to_owned(),
+        acl: Acl::parse(row.text(2)),
+    };
+    Ok(rows.iter().map(acl).collect())
 }
 
 /// What `db_collation()` says of the database that the session is connected to.

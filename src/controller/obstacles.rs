@@ -2,11 +2,12 @@
 //! and what our users and roles own or hold elsewhere.
 
 use super::error::Error;
-use super::look;
+use super::look::{self, DatabaseAcl};
 use super::ownership::Access;
 use crate::api::DatabaseMode;
-use crate::lifecycle::contents::{Contents, SCHEMAS};
-use crate::lifecycle::{ManagedDatabase, Ownership, Seen, Setup, Standing, WarehouseFacts};
+use crate::lifecycle::contents::{Contents, SCHEMAS, Tie};
+use crate::lifecycle::obstacle::{Fate, Grant, Grantable, Obstacle};
+use crate::lifecycle::{ManagedDatabase, Member, Ownership, Seen, Setup, Standing, WarehouseFacts};
 use crate::redshift::Session;
 use crate::scripts::CLAIM_USER;
 
@@ -24,33 +25,43 @@ pub struct Sweep<'a> {
 
 impl Sweep<'_> {
     /// What stands in the way of a deletion.
-    pub async fn of_everything(&self, initial: &Session) -> Result<Vec<String>, Error> {
+    pub async fn of_everything(&self, initial: &Session) -> Result<Vec<Obstacle>, Error> {
         if !self.ownership.holds_anything() {
             return Ok(Vec::new());
         }
         let roles: Vec<_> = self.ownership.own_roles().collect();
         let mut obstacles = self.of_databases(initial, true, &roles).await?;
-        for (user, id) in self.users() {
-            let mut ties = look::database_ties(initial, user, id).await?;
-            // These are what we granted.
-            ties.remove(&self.setup.database);
-            obstacles.extend(ties.into_values());
+        let acls = look::database_acls(initial).await?;
+        for DatabaseAcl { database, owner, acl } in &acls {
+            for (user, id) in self.users() {
+                if owner == id && *database != self.setup.database {
+                    obstacles.push(Obstacle::new(format!("{user} owns the database {database}"), Fate::Stays));
+                } else if acl.names(user) && *database != self.setup.database {
+                    let text = format!("{user} has privileges on the database {database}");
+                    let on = Grantable::Database(database.clone());
+                    let fate =
+                        self.revoked(database, &on, &Member::User(user.to_owned(), false), acl.grantors_to(user));
+                    obstacles.push(Obstacle::new(text, fate));
+                }
+            }
         }
-        obstacles.extend(self.database_grants(initial, &roles).await?);
+        obstacles.extend(self.database_grants(initial, &roles, &acls).await?);
+        obstacles.sort();
+        obstacles.dedup();
         Ok(obstacles)
     }
 
     /// What stands in the way of dropping roles.
-    pub async fn of_roles(&self, roles: &[&str], initial: &Session) -> Result<Vec<String>, Error> {
+    pub async fn of_roles(&self, roles: &[&str], initial: &Session) -> Result<Vec<Obstacle>, Error> {
         if roles.is_empty() {
             return Ok(Vec::new());
         }
         let mut obstacles = self.of_databases(initial, false, roles).await?;
-        obstacles.extend(self.database_grants(initial, roles).await?);
+        obstacles.extend(self.database_grants(initial, roles, &[]).await?);
         Ok(obstacles)
     }
 
-    async fn of_databases(&self, initial: &Session, everything: bool, roles: &[&str]) -> Result<Vec<String>, Error> {
+    async fn of_databases(&self, initial: &Session, everything: bool, roles: &[&str]) -> Result<Vec<Obstacle>, Error> {
         let mut obstacles = Vec::new();
         for database in self.facts.databases.keys() {
             let entered;
@@ -63,57 +74,142 @@ impl Sweep<'_> {
                         &entered
                     }
                     Err(error) => {
-                        obstacles.push(format!("{database}: it can't be entered ({error})"));
+                        let text = format!("{database}: it can't be entered ({error})");
+                        obstacles.push(Obstacle::new(text, Fate::Ignored));
                         continue;
                     }
                 }
             };
-            let found = if everything { self.of_database(database, session).await? } else { Vec::new() };
-            obstacles.extend(found.into_iter().map(|what| format!("{database}: {what}")));
-            // Grants in a database that is dropped go with it.
-            if everything && self.is_dropped(database) {
-                continue;
+            let mut contents = Contents::default();
+            if everything {
+                contents = look::contents(session).await?;
+                obstacles.extend(self.of_database(database, session, &contents).await?);
             }
-            for role in roles {
-                match self.seen_grants(look::grants_to_role(session, role).await?) {
-                    Seen::Yes(grants) => {
-                        obstacles
-                            .extend(grants.into_iter().map(|what| format!("{database}: the role {role} has {what}")));
-                    }
-                    Seen::No(why) => {
-                        obstacles.push(format!("{database}: what the role {role} was granted can't be seen ({why})"));
-                    }
-                }
+            // Grants in a database that is dropped go with it.
+            if !(everything && self.is_dropped(database)) {
+                obstacles.extend(self.role_grants(database, session, roles, &contents).await?);
             }
         }
         Ok(obstacles)
     }
 
-    async fn of_database(&self, database: &str, session: &Session) -> Result<Vec<String>, Error> {
-        let contents = look::contents(session).await?;
+    async fn of_database(
+        &self,
+        database: &str,
+        session: &Session,
+        contents: &Contents,
+    ) -> Result<Vec<Obstacle>, Error> {
         let mut found = Vec::new();
+        let at = |what: String, fate: Fate| Obstacle::new(format!("{database}: {what}"), fate);
         let managed = database == self.setup.database && self.is_managed();
         if managed && matches!(self.ownership.database, ManagedDatabase::Registered(_)) && !contents.has_registry() {
-            found.push(format!(
-                "{} doesn't see what is in it; use an account that does, such as a superuser",
-                self.facts.account.name
-            ));
+            let who = &self.facts.account.name;
+            let what = format!("{who} doesn't see what is in it; use an account that does, such as a superuser");
+            found.push(at(what, Fate::Ignored));
         }
         if self.is_dropped(database) {
-            found.extend(contents.foreign());
+            found.extend(contents.foreign().into_iter().map(|what| at(what, Fate::Dropped)));
             return Ok(found);
         }
         let elsewhere = if managed {
-            found.extend(contents.foreign_in_our_schemas());
+            found.extend(contents.foreign_in_our_schemas().into_iter().map(|what| at(what, Fate::Stays)));
             without_ours(contents)
         } else {
-            contents
+            contents.clone()
         };
         for (user, id) in self.users() {
-            found.extend(elsewhere.ties_of(user, id).into_iter().map(|tie| format!("{user} {tie}")));
+            for tie in elsewhere.ties_of(user, id) {
+                let what = format!("{user} {tie}");
+                let fate = match tie {
+                    Tie::Holds { on: Some(on), grantors, .. } => {
+                        self.revoked(database, &on, &Member::User(user.to_owned(), false), grantors)
+                    }
+                    // Without the account it would be left without an owner.
+                    Tie::Owns(_) | Tie::Holds { on: None, .. } => Fate::Stays,
+                };
+                found.push(at(what, fate));
+            }
         }
-        found.extend(self.dependents(database, session).await?);
+        let dependents = self.dependents(database, session).await?;
+        found.extend(dependents.into_iter().map(|what| at(what, Fate::Stays)));
         Ok(found)
+    }
+
+    async fn role_grants(
+        &self,
+        database: &str,
+        session: &Session,
+        roles: &[&str],
+        contents: &Contents,
+    ) -> Result<Vec<Obstacle>, Error> {
+        let mut found = Vec::new();
+        for role in roles {
+            match self.facts.if_it_sees_all_grants(look::grants_to_role(session, role).await?) {
+                Seen::No(why) => {
+                    let text = format!("{database}: what the role {role} was granted can't be seen ({why})");
+                    found.push(Obstacle::new(text, Fate::Ignored));
+                }
+                Seen::Yes(grants) => {
+                    for (what, on) in grants {
+                        let fate = on.map_or(Fate::Stays, |on| {
+                            let (grantors, owner) = contents.grantors_on(&on, role);
+                            let grantors = if grantors.is_empty() { self.named(owner) } else { grantors };
+                            self.revoked(database, &on, &Member::Role((*role).to_owned()), grantors)
+                        });
+                        found.push(Obstacle::new(format!("{database}: the role {role} has {what}"), fate));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn database_grants(
+        &self,
+        initial: &Session,
+        roles: &[&str],
+        acls: &[DatabaseAcl],
+    ) -> Result<Vec<Obstacle>, Error> {
+        let mut found = Vec::new();
+        for role in roles {
+            match self.facts.if_it_sees_all_grants(look::database_grants_to_role(initial, role).await?) {
+                Seen::No(why) => {
+                    let text = format!("on which databases the role {role} was granted anything can't be seen ({why})");
+                    found.push(Obstacle::new(text, Fate::Ignored));
+                }
+                Seen::Yes(grants) => {
+                    for (what, on) in grants {
+                        let Some(Grantable::Database(name)) = &on else { continue };
+                        if self.is_dropped(name) {
+                            continue;
+                        }
+                        let acl = acls.iter().find(|acl| acl.database == *name);
+                        let grantors = acl.map(|acl| acl.acl.grantors_to(role)).unwrap_or_default();
+                        let grantors =
+                            if grantors.is_empty() { self.named(acl.map(|acl| &acl.owner)) } else { grantors };
+                        let on = Grantable::Database(name.clone());
+                        let fate = self.revoked(name, &on, &Member::Role((*role).to_owned()), grantors);
+                        found.push(Obstacle::new(format!("the role {role} has {what}"), fate));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn revoked(&self, database: &str, on: &Grantable, grantee: &Member, grantors: Vec<String>) -> Fate {
+        let grant = |grantor: String| Grant {
+            database: database.to_owned(),
+            on: on.clone(),
+            grantee: grantee.clone(),
+            grantor: if grantor.is_empty() { self.facts.account.name.clone() } else { grantor },
+        };
+        Fate::Revoked(grantors.into_iter().map(grant).collect())
+    }
+
+    fn named(&self, id: Option<&String>) -> Vec<String> {
+        let user = id.and_then(|id| self.facts.users.iter().find(|(_, other)| *other == id));
+        vec![user.map_or_else(|| self.facts.account.name.clone(), |(name, _)| name.clone())]
     }
 
     /// Views of others that read ours. Those that bind late depend on nothing, as far as the server knows.
@@ -134,34 +230,6 @@ impl Sweep<'_> {
         };
         let reads = views.into_iter().filter(|(_, definition)| speaks_of_us(definition));
         Ok(reads.map(|(view, _)| format!("the view {view} reads this integration's")).collect())
-    }
-
-    async fn database_grants(&self, initial: &Session, roles: &[&str]) -> Result<Vec<String>, Error> {
-        let mut obstacles = Vec::new();
-        for role in roles {
-            match self.seen_grants(look::database_grants_to_role(initial, role).await?) {
-                Seen::Yes(grants) => {
-                    obstacles.extend(grants.into_iter().map(|what| format!("the role {role} has {what}")))
-                }
-                Seen::No(why) => obstacles
-                    .push(format!("on which databases the role {role} was granted anything can't be seen ({why})")),
-            }
-        }
-        Ok(obstacles)
-    }
-
-    /// An ordinary user sees grants to identities of its own: nothing found is then no proof.
-    /// <https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_SCHEMA_PRIVILEGES.html>
-    fn seen_grants<T: IntoIterator>(&self, grants: Seen<T>) -> Seen<T> {
-        let sees_all = self.facts.account.superuser
-            || matches!(&self.facts.held, Seen::Yes(held) if held.contains("ACCESS SYSTEM TABLE"));
-        match grants {
-            Seen::Yes(_) if !sees_all => Seen::No(format!(
-                "{} is no superuser and has no role with ACCESS SYSTEM TABLE",
-                self.facts.account.name
-            )),
-            other => other,
-        }
     }
 
     fn is_managed(&self) -> bool {
@@ -186,16 +254,12 @@ impl Sweep<'_> {
 }
 
 /// What is left of a database when all that is in our schemas is dropped.
-fn without_ours(contents: Contents) -> Contents {
+fn without_ours(contents: &Contents) -> Contents {
+    let mut rest = contents.clone();
     let others = |schema: &str| !SCHEMAS.contains(&schema);
-    Contents {
-        schemas: contents.schemas.into_iter().filter(|schema| others(&schema.name)).collect(),
-        relations: contents.relations.into_iter().filter(|relation| others(&relation.schema)).collect(),
-        routines: contents.routines.into_iter().filter(|routine| others(&routine.schema)).collect(),
-        default_privileges: contents
-            .default_privileges
-            .into_iter()
-            .filter(|entry| entry.schema.as_deref().is_none_or(others))
-            .collect(),
-    }
+    rest.schemas.retain(|schema| others(&schema.name));
+    rest.relations.retain(|relation| others(&relation.schema));
+    rest.routines.retain(|routine| others(&routine.schema));
+    rest.default_privileges.retain(|entry| entry.schema.as_deref().is_none_or(others));
+    rest
 }

@@ -13,7 +13,9 @@ use super::context::{Context, Memory};
 use super::error::{Error, bounded};
 use super::system_account::{self, Found, SystemAccount};
 use super::{Guarded, cleanup, create, resource, watch};
-use crate::api::{Phase, REQUESTED_AT_ANNOTATION, RedshiftIntegration};
+use crate::api::{
+    CONFIRM_DELETE_ANNOTATION, Phase, REQUESTED_AT_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION,
+};
 use crate::lifecycle::{Activity, Outcome, Place, Wanted, next_status, validate};
 use crate::redshift::Endpoint;
 
@@ -107,7 +109,8 @@ async fn fingerprint(context: &Context, object: &RedshiftIntegration) -> Result<
         "{:?} {} {:?} {:?} {:?}",
         object.metadata.generation,
         object.metadata.deletion_timestamp.is_some(),
-        object.annotations().get(REQUESTED_AT_ANNOTATION),
+        [REQUESTED_AT_ANNOTATION, CONFIRM_DELETE_ANNOTATION, TAKE_OVER_ANNOTATION]
+            .map(|annotation| object.annotations().get(annotation)),
         secret_version,
         resource::has_finalizer(object),
     ))
@@ -273,7 +276,11 @@ async fn report(
             Some(context.settings.backoff.delay(memory.failures, rand::random()))
         }
     };
-    memory.fingerprint = Some(fingerprint(context, &object).await?);
+    // Of the spec that this pass was about: one that was edited meanwhile is another reason to look.
+    let mut basis = object.clone();
+    basis.metadata.generation = before.metadata.generation;
+    basis.metadata.annotations.clone_from(&before.metadata.annotations);
+    memory.fingerprint = Some(fingerprint(context, &basis).await?);
     memory.not_before = delay.map(|delay| Instant::now() + delay);
     context.remember(&uid, memory);
     Ok(delay.map_or_else(Action::await_change, Action::requeue))

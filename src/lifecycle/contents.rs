@@ -1,5 +1,8 @@
 //! What is in a database, and whose it is.
 
+use std::fmt;
+
+use super::obstacle::Grantable;
 use super::{AccountId, Setup};
 
 /// The schemas that are set up.
@@ -102,6 +105,32 @@ struct AclItem {
     /// Empty for PUBLIC.
     grantee: String,
     privileges: String,
+    grantor: String,
+}
+
+/// What ties a user to an object of others'.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Tie {
+    /// It owns it.
+    Owns(String),
+    /// It was given privileges on it.
+    Holds {
+        /// On what, in words.
+        what: String,
+        /// On what; unknown for kinds of object on which nothing is revoked.
+        on: Option<Grantable>,
+        /// By whom.
+        grantors: Vec<String>,
+    },
+}
+
+impl fmt::Display for Tie {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owns(what) => write!(formatter, "owns {what}"),
+            Self::Holds { what, .. } => write!(formatter, "has privileges on {what}"),
+        }
+    }
 }
 
 impl Acl {
@@ -121,18 +150,31 @@ impl Acl {
     pub fn names(&self, user: &str) -> bool {
         self.0.iter().any(|item| item.grantee == user)
     }
+
+    /// Who gave a user something here.
+    #[must_use]
+    pub fn grantors_to(&self, user: &str) -> Vec<String> {
+        let mut grantors: Vec<_> =
+            self.0.iter().filter(|item| item.grantee == user).map(|item| item.grantor.clone()).collect();
+        grantors.sort();
+        grantors.dedup();
+        grantors
+    }
 }
 
 impl AclItem {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = split_outside_quotes(text, '=').into_iter();
         let (grantee, rest) = (parts.next()?, parts.next()?);
-        let privileges = rest.split('/').next().unwrap_or_default();
-        let grantee = match grantee.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-            Some(quoted) => quoted.replace("\"\"", "\""),
-            None => grantee.to_owned(),
-        };
-        Some(Self { grantee, privileges: privileges.to_owned() })
+        let (privileges, grantor) = rest.split_once('/').unwrap_or((rest, ""));
+        Some(Self { grantee: unquoted(grantee), privileges: privileges.to_owned(), grantor: unquoted(grantor) })
+    }
+}
+
+fn unquoted(name: &str) -> String {
+    match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => name.to_owned(),
     }
 }
 
@@ -296,29 +338,54 @@ impl Contents {
     /// What a user owns in this database, or holds on others' objects. Dropping the user would leave the
     /// one without an owner and the other without a name, since Redshift looks in one database only.
     #[must_use]
-    pub fn ties_of(&self, user: &str, id: &str) -> Vec<String> {
-        let tie = |what: String, owner: &str, acl: &Acl| {
+    pub fn ties_of(&self, user: &str, id: &str) -> Vec<Tie> {
+        let tie = |what: String, on: Option<Grantable>, owner: &str, acl: &Acl| {
             if owner == id {
-                Some(format!("owns {what}"))
+                Some(Tie::Owns(what))
             } else if acl.names(user) {
-                Some(format!("has privileges on {what}"))
+                Some(Tie::Holds { what, on, grantors: acl.grantors_to(user) })
             } else {
                 None
             }
         };
-        let schemas = self.schemas.iter().filter_map(|s| tie(format!("schema {}", s.name), &s.owner, &s.acl));
-        let relations =
-            self.relations.iter().filter_map(|r| tie(format!("relation {}.{}", r.schema, r.name), &r.owner, &r.acl));
+        let schemas = self.schemas.iter().filter_map(|s| {
+            tie(format!("schema {}", s.name), Some(Grantable::Schema(s.name.clone())), &s.owner, &s.acl)
+        });
+        let relations = self.relations.iter().filter_map(|r| {
+            let on = Grantable::Relation(r.schema.clone(), r.name.clone());
+            tie(format!("relation {}.{}", r.schema, r.name), Some(on), &r.owner, &r.acl)
+        });
         let routines = self
             .routines
             .iter()
-            .filter_map(|r| tie(format!("function or procedure {}.{}", r.schema, r.name), &r.owner, &r.acl));
+            .filter_map(|r| tie(format!("function or procedure {}.{}", r.schema, r.name), None, &r.owner, &r.acl));
         let defaults =
-            self.default_privileges.iter().filter_map(|d| tie("default privileges".to_owned(), &d.owner, &d.acl));
+            self.default_privileges.iter().filter_map(|d| tie("default privileges".to_owned(), None, &d.owner, &d.acl));
         let mut ties: Vec<_> = schemas.chain(relations).chain(routines).chain(defaults).collect();
         ties.sort();
         ties.dedup();
         ties
+    }
+
+    /// Who gave a role something on an object, as far as the lists of privileges tell; else the object's
+    /// owner, by id.
+    #[must_use]
+    pub fn grantors_on(&self, on: &Grantable, role: &str) -> (Vec<String>, Option<&AccountId>) {
+        let of = |acl: &Acl| acl.grantors_to(role);
+        match on {
+            Grantable::Database(_) => (Vec::new(), None),
+            Grantable::Schema(name) => {
+                let schema = self.schemas.iter().find(|schema| schema.name == *name);
+                (schema.map(|schema| of(&schema.acl)).unwrap_or_default(), schema.map(|schema| &schema.owner))
+            }
+            Grantable::Relation(schema, name) => {
+                let relation = self.relation(&format!("{schema}.{name}"));
+                (
+                    relation.map(|relation| of(&relation.acl)).unwrap_or_default(),
+                    relation.map(|relation| &relation.owner),
+                )
+            }
+        }
     }
 
     /// What was set up and isn't there.
@@ -437,9 +504,12 @@ mod tests {
     #[test]
     fn a_name_that_is_part_of_another_is_not_taken_for_it() {
         let contents = Contents { relations: vec![relation("public", "t", "7", "immuta_two=r/awsuser")], ..ours() };
-        assert_eq!(contents.ties_of("immuta", "999"), Vec::<String>::new());
-        assert_eq!(contents.ties_of("immuta_two", "999"), ["has privileges on relation public.t"]);
-        assert_eq!(contents.ties_of("x", "7"), ["owns relation public.t"]);
+        let ties = |user, id| contents.ties_of(user, id).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(ties("immuta", "999"), Vec::<String>::new());
+        assert_eq!(ties("immuta_two", "999"), ["has privileges on relation public.t"]);
+        assert_eq!(ties("x", "7"), ["owns relation public.t"]);
+        let on = Grantable::Relation("public".into(), "t".into());
+        assert_eq!(contents.grantors_on(&on, "immuta_two").0, ["awsuser"]);
     }
 
     #[test]

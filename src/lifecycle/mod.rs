@@ -6,6 +6,7 @@
 pub mod backoff;
 pub mod checks;
 pub mod contents;
+pub mod obstacle;
 mod parameters;
 mod plan;
 mod report;

@@ -1,6 +1,7 @@
 //! The values of statements that a plan and a setup decide. Secrets, and what only a pass knows, are
 //! added by whoever carries the plan out.
 
+use super::obstacle::Grantable;
 use super::{AccountPower, Member, Setup, Subject};
 use crate::api::DatabaseMode;
 use crate::scripts::{CLAIM_USER, Fact, Parameters, SCHEMA_VERSION};
@@ -39,6 +40,18 @@ pub fn parameters(setup: &Setup, power: AccountPower, subject: &Subject) -> Para
             })
         }
         Subject::Renaming { former, new } => parameters.identifier("former_name", former).identifier("new_name", new),
+        Subject::Grant(grant) => {
+            let parameters = match &grant.on {
+                Grantable::Database(name) | Grantable::Schema(name) => parameters.identifier("object", name),
+                Grantable::Relation(schema, name) => parameters.identifier("schema", schema).identifier("object", name),
+            };
+            let parameters =
+                parameters.identifier("member", grant.grantee.name()).identifier("grantor", &grant.grantor);
+            parameters.fact(match grant.grantee {
+                Member::User(..) => Fact::MemberIsUser,
+                Member::Role(_) => Fact::MemberIsRole,
+            })
+        }
         Subject::Object(schema, object) => parameters.identifier("schema", schema).identifier("object", object),
     }
 }

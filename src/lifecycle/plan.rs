@@ -5,6 +5,7 @@ mod change;
 mod removal;
 
 use super::contents::{Contents, PROCEDURES_SCHEMA};
+use super::obstacle::Grant;
 use super::{AccountPower, ManagedDatabase, Member, Ownership, RegistryState, Seen, Setup, Standing};
 use crate::api::DatabaseMode;
 use crate::scripts::Section;
@@ -40,6 +41,8 @@ pub enum Subject {
     },
     /// An object, by its schema and name.
     Object(&'static str, &'static str),
+    /// A privilege that others gave.
+    Grant(Grant),
 }
 
 /// One step that changes something, in Kubernetes or in the warehouse.
@@ -55,6 +58,8 @@ pub enum Operation {
     RecordPlan,
     /// Executes a section of the scripts.
     Run(Connection, Section, Subject),
+    /// Revokes a privilege that others gave, in whatever database.
+    Revoke(Grant),
     /// Writes into the Secret what there is now: names, password, ids, address.
     SettleSecret,
     /// Writes into status that from here on the deletion only goes forward.
@@ -160,6 +165,13 @@ impl Plan {
             self.run_for(on, Section::DropProcedure, Subject::Object(PROCEDURES_SCHEMA, name));
         }
         self.run(on, Section::ForgetKey);
+    }
+
+    /// What is done before the point of no return is recorded, and what from there on.
+    #[must_use]
+    pub fn at_point_of_no_return(&self) -> (&[Operation], &[Operation]) {
+        let at = self.operations.iter().position(|operation| *operation == Operation::RecordPointOfNoReturn);
+        self.operations.split_at(at.unwrap_or_default())
     }
 
     /// Whether anything is to be done in the warehouse.

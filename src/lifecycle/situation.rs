@@ -70,6 +70,22 @@ pub struct WarehouseFacts {
     pub collation: Option<Seen<String>>,
 }
 
+impl WarehouseFacts {
+    /// Whether the account sees what others were granted. An ordinary user sees grants to identities of
+    /// its own: nothing found is then no proof.
+    /// <https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_SCHEMA_PRIVILEGES.html>
+    pub fn if_it_sees_all_grants<T>(&self, found: Seen<T>) -> Seen<T> {
+        let sees_all =
+            self.account.superuser || matches!(&self.held, Seen::Yes(held) if held.contains("ACCESS SYSTEM TABLE"));
+        match found {
+            Seen::Yes(_) if !sees_all => {
+                Seen::No(format!("{} is no superuser and has no role with ACCESS SYSTEM TABLE", self.account.name))
+            }
+            other => other,
+        }
+    }
+}
+
 /// A member of the impersonation role.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Member {

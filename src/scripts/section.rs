@@ -82,6 +82,14 @@ pub enum Section {
     DropSchema,
     /// Takes the privileges on a database from the system account.
     RevokeDatabase,
+    /// From here on a superuser acts as somebody who granted something.
+    BecomeGrantor,
+    /// Revokes others' grants on a database.
+    RevokeOnDatabase,
+    /// Revokes others' grants on a schema.
+    RevokeOnSchema,
+    /// Revokes others' grants on a table or view.
+    RevokeOnRelation,
     /// Drops the managed database: the point of no return.
     DropDatabase,
     /// Drops the system account.
@@ -120,7 +128,7 @@ pub enum Section {
 
 impl Section {
     /// All of them.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 54] = [
         Self::Claim,
         Self::SystemAccount,
         Self::CreateRole,
@@ -154,6 +162,10 @@ impl Section {
         Self::DropTable,
         Self::DropSchema,
         Self::RevokeDatabase,
+        Self::BecomeGrantor,
+        Self::RevokeOnDatabase,
+        Self::RevokeOnSchema,
+        Self::RevokeOnRelation,
         Self::DropDatabase,
         Self::DropSystemAccount,
         Self::DropClaim,
@@ -208,6 +220,10 @@ impl Section {
             Self::DropTable => (&DELETE, "drop-table"),
             Self::DropSchema => (&DELETE, "drop-schema"),
             Self::RevokeDatabase => (&DELETE, "revoke-database"),
+            Self::BecomeGrantor => (&DELETE, "become-grantor"),
+            Self::RevokeOnDatabase => (&DELETE, "revoke-on-database"),
+            Self::RevokeOnSchema => (&DELETE, "revoke-on-schema"),
+            Self::RevokeOnRelation => (&DELETE, "revoke-on-relation"),
             Self::DropDatabase => (&DELETE, "drop-database"),
             Self::DropSystemAccount => (&DELETE, "drop-system-account"),
             Self::DropClaim => (&DELETE, "drop-claim"),
@@ -263,6 +279,7 @@ mod tests {
             .identifier("former_name", "before")
             .identifier("new_name", "after")
             .identifier("member", "IAM:alice")
+            .identifier("grantor", "Taylor@example.com")
             .identifier("schema", "immuta_procedures")
             .identifier("object", "impersonate_user")
             .secret("claim_password", SecretString::from("md5claim".to_owned()))

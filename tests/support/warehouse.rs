@@ -10,29 +10,28 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Dump(pub BTreeMap<String, Vec<String>>);
 
-/// `unknown` is the stand-in's name for owners that were dropped; what they own still shows.
-const USERS: &str = "SELECT rolname, rolsuper, rolcreatedb, rolcanlogin, rolcreaterole FROM pg_roles \
-     WHERE rolname <> 'unknown' ORDER BY 1";
+const USERS: &str = "SELECT rolname, rolsuper, rolcreatedb, rolcanlogin, rolcreaterole, shobj_description(oid, 'pg_authid') \
+     FROM pg_roles ORDER BY 1";
 const MEMBERS: &str = "SELECT r.rolname, m.rolname, a.admin_option FROM pg_auth_members a \
      JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member ORDER BY 1, 2";
 const DATABASES: &str =
-    "SELECT d.datname, r.rolname, d.datacl FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba ORDER BY 1";
+    "SELECT d.datname, r.rolname, d.datacl FROM pg_database d LEFT JOIN pg_roles r ON r.oid = d.datdba ORDER BY 1";
 
 const IN_EACH_DATABASE: [&str; 5] = [
-    "SELECT 'schema', n.nspname, r.rolname, n.nspacl FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner \
+    "SELECT 'schema', n.nspname, r.rolname, n.nspacl FROM pg_namespace n LEFT JOIN pg_roles r ON r.oid = n.nspowner \
      WHERE n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 2",
     "SELECT 'relation', n.nspname, c.relname, c.relkind, r.rolname, c.relacl, \
      (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) \
       FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
      CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END \
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles r ON r.oid = c.relowner \
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_roles r ON r.oid = c.relowner \
      WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_temp%' \
      AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 2, 3",
     "SELECT 'routine', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), r.rolname, p.proacl, p.prosrc \
-     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles r ON r.oid = p.proowner \
+     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN pg_roles r ON r.oid = p.proowner \
      WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 2, 3, 4",
     "SELECT 'default privileges', r.rolname, n.nspname, d.defaclobjtype, d.defaclacl FROM pg_default_acl d \
-     JOIN pg_roles r ON r.oid = d.defaclrole LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace ORDER BY 2, 3, 4",
+     LEFT JOIN pg_roles r ON r.oid = d.defaclrole LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace ORDER BY 2, 3, 4",
     "SELECT 'setting', s.setconfig FROM pg_db_role_setting s ORDER BY 2",
 ];
 

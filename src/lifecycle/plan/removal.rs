@@ -3,21 +3,19 @@
 use super::{Connection, Observed, Operation, Plan, Refusal, Subject};
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::{SCHEMAS, TABLES, USER_PROFILE};
+use crate::lifecycle::obstacle::Grant;
 use crate::lifecycle::{ManagedDatabase, RegistryState, Standing};
 use crate::scripts::Section;
 
-/// Plans what is left of a deletion. `obstacles` are others' objects and privileges that it would
-/// destroy or leave behind.
+/// Plans what is left of a deletion. Nothing stands in its way, or a person has confirmed that it may go
+/// on: then `revoked` are the privileges that others gave our users and roles.
 ///
 /// What isn't proven ours isn't touched. The claim goes last: while it is there, nobody else can take
 /// the warehouse.
-pub fn removal(observed: &Observed<'_>, mode: DatabaseMode, obstacles: Vec<String>) -> Result<Plan, Refusal> {
+pub fn removal(observed: &Observed<'_>, mode: DatabaseMode, revoked: &[Grant]) -> Result<Plan, Refusal> {
     let (recorded, ownership) = (observed.recorded, observed.ownership);
     if let Some(why) = ownership.unproven() {
         return Err(Refusal::Unproven(why.to_owned()));
-    }
-    if !obstacles.is_empty() {
-        return Err(Refusal::Foreign(obstacles));
     }
     let (initial, managed) = (Connection::InitialDatabase, Connection::ManagedDatabase);
     let mut plan = Plan::default();
@@ -48,6 +46,9 @@ pub fn removal(observed: &Observed<'_>, mode: DatabaseMode, obstacles: Vec<Strin
             }
         }
         (ManagedDatabase::Absent | ManagedDatabase::Foreign(_) | ManagedDatabase::Unproven(_), _) => {}
+    }
+    for grant in revoked {
+        plan.add(Operation::Revoke(grant.clone()));
     }
     for role in ownership.own_roles() {
         plan.run_for(initial, Section::DropRole, Subject::Role(role.to_owned()));

@@ -38,6 +38,45 @@ DROP SCHEMA {{schema}};
 --! revoke-database-from-system-account
 REVOKE ALL PRIVILEGES ON DATABASE {{database}} FROM {{system_account}};
 
+-- Privileges that others gave our users and roles, revoked after a person has confirmed it: by each
+-- grantor, as a superuser in his place, since Redshift revokes only what the revoker granted.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_REVOKE.html
+
+--= become-grantor
+
+--! become-grantor
+SET SESSION AUTHORIZATION {{grantor}};
+
+--= revoke-on-database
+
+--! revoke-on-database-from-user
+--? user
+REVOKE ALL PRIVILEGES ON DATABASE {{object}} FROM {{member}};
+
+--! revoke-on-database-from-role
+--? role
+REVOKE ALL PRIVILEGES ON DATABASE {{object}} FROM ROLE {{member}};
+
+--= revoke-on-schema
+
+--! revoke-on-schema-from-user
+--? user
+REVOKE ALL PRIVILEGES ON SCHEMA {{object}} FROM {{member}};
+
+--! revoke-on-schema-from-role
+--? role
+REVOKE ALL PRIVILEGES ON SCHEMA {{object}} FROM ROLE {{member}};
+
+--= revoke-on-relation
+
+--! revoke-on-relation-from-user
+--? user
+REVOKE ALL PRIVILEGES ON {{schema}}.{{object}} FROM {{member}};
+
+--! revoke-on-relation-from-role
+--? role
+REVOKE ALL PRIVILEGES ON {{schema}}.{{object}} FROM ROLE {{member}};
+
 --= drop-database
 
 --! drop-database

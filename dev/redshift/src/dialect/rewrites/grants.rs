@@ -111,9 +111,9 @@ fn grant(statement: &Statement<'_>) -> Verdict {
     if statement.find(&["ON"]).is_none() {
         system_privileges(statement, direction, &mut edits);
     }
-    // Redshift has no CONNECT, and whoever revokes everything from PUBLIC doesn't lock others out.
-    if direction == "FROM"
-        && statement.starts_with(&["REVOKE", "ALL"])
+    // Redshift has no CONNECT: it isn't a part of everything, and whoever revokes everything from PUBLIC
+    // locks nobody out.
+    if statement.tokens.get(1).is_some_and(|token| token.is("ALL"))
         && let Some(on) = statement.find(&["ON", "DATABASE"])
     {
         let span = statement.tokens[1].span.start..statement.tokens[on - 1].span.end;

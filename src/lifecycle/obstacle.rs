@@ -1,0 +1,151 @@
+//! What stands in the way of a deletion, and what a person's word can do about it.
+
+use sha2::{Digest, Sha256};
+
+use super::Member;
+
+/// Something of others' that a deletion would destroy or leave behind.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Obstacle {
+    /// What it is, and where.
+    pub text: String,
+    /// What becomes of it when a person confirms the deletion.
+    pub fate: Fate,
+}
+
+/// What becomes of an obstacle when a person confirms the deletion.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Fate {
+    /// It is lost with the managed database.
+    Dropped,
+    /// Privileges of one of our users or roles: they are revoked.
+    Revoked(Vec<Grant>),
+    /// What can't be seen stays unseen.
+    Ignored,
+    /// Nothing: it must be out of the way first.
+    Stays,
+}
+
+/// A privilege that somebody gave one of our users or roles.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Grant {
+    /// The database to revoke it in.
+    pub database: String,
+    /// On what.
+    pub on: Grantable,
+    /// Whose it is.
+    pub grantee: Member,
+    /// Who gave it: Redshift revokes only what the revoker granted.
+    pub grantor: String,
+}
+
+/// What privileges can be given on.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Grantable {
+    /// A database.
+    Database(String),
+    /// A schema.
+    Schema(String),
+    /// A table or view: its schema and name.
+    Relation(String, String),
+}
+
+impl Grant {
+    /// The statement that a superuser would run, for a person to read.
+    #[must_use]
+    pub fn revocation(&self) -> String {
+        let on = match &self.on {
+            Grantable::Database(name) => format!("DATABASE \"{name}\""),
+            Grantable::Schema(name) => format!("SCHEMA \"{name}\""),
+            Grantable::Relation(schema, name) => format!("\"{schema}\".\"{name}\""),
+        };
+        let from = match &self.grantee {
+            Member::User(name, _) => format!("\"{name}\""),
+            Member::Role(name) => format!("ROLE \"{name}\""),
+        };
+        format!("in {}, as {}: REVOKE ALL PRIVILEGES ON {on} FROM {from}", self.database, self.grantor)
+    }
+}
+
+impl Obstacle {
+    /// An obstacle.
+    #[must_use]
+    pub fn new(text: impl Into<String>, fate: Fate) -> Self {
+        Self { text: text.into(), fate }
+    }
+
+    /// A short digest of it, by which it is known again.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        short_digest([self.text.as_str()])
+    }
+}
+
+fn short_digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut digest = Sha256::new();
+    for text in texts {
+        digest.update((text.len() as u64).to_be_bytes());
+        digest.update(text.as_bytes());
+    }
+    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The value of the annotation that confirms a deletion in spite of a list of obstacles: it names the
+/// database and fits this list alone, so that one which is kept in git arms nothing.
+#[must_use]
+pub fn confirmation(database: &str, obstacles: &[Obstacle]) -> String {
+    format!("{database}/{}", short_digest(obstacles.iter().map(|obstacle| obstacle.text.as_str())))
+}
+
+/// The obstacles that a person's word doesn't move: all of them without it.
+///
+/// `given` is the annotation; `confirmed`, once the point of no return is behind us, the digests of
+/// what was confirmed then: from there on the deletion only goes forward.
+#[must_use]
+pub fn in_the_way<'a>(
+    database: &str,
+    obstacles: &'a [Obstacle],
+    given: Option<&str>,
+    confirmed: &[String],
+) -> Vec<&'a Obstacle> {
+    let fits = given == Some(confirmation(database, obstacles).as_str());
+    obstacles
+        .iter()
+        .filter(|obstacle| obstacle.fate == Fate::Stays || !(fits || confirmed.contains(&obstacle.digest())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn obstacles() -> Vec<Obstacle> {
+        vec![Obstacle::new("immuta: relation public.orders", Fate::Dropped), Obstacle::new("dev: x", Fate::Ignored)]
+    }
+
+    #[test]
+    fn a_confirmation_fits_one_list_and_one_database() {
+        let obstacles = obstacles();
+        let given = confirmation("immuta", &obstacles);
+        assert!(in_the_way("immuta", &obstacles, Some(&given), &[]).is_empty());
+        assert_eq!(in_the_way("other", &obstacles, Some(&given), &[]).len(), 2);
+        assert_eq!(in_the_way("immuta", &obstacles[..1], Some(&given), &[]).len(), 1);
+        assert_eq!(in_the_way("immuta", &obstacles, None, &[]).len(), 2);
+    }
+
+    #[test]
+    fn behind_the_point_of_no_return_what_was_confirmed_stays_confirmed() {
+        let obstacles = obstacles();
+        let confirmed: Vec<_> = obstacles.iter().map(Obstacle::digest).collect();
+        assert!(in_the_way("immuta", &obstacles[1..], None, &confirmed).is_empty());
+        let newer = [Obstacle::new("dev: y", Fate::Ignored)];
+        assert_eq!(in_the_way("immuta", &newer, None, &confirmed).len(), 1);
+    }
+
+    #[test]
+    fn some_obstacles_no_word_moves() {
+        let obstacles = [Obstacle::new("lake: the view public.mine reads this integration's", Fate::Stays)];
+        let given = confirmation("lake", &obstacles);
+        assert_eq!(in_the_way("lake", &obstacles, Some(&given), &[]).len(), 1);
+    }
+}
