@@ -28,6 +28,20 @@ BEGIN
 END;
 $$ LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog";
 
+/// The reader's own row, or that of whom the reader impersonates: the token is computed again.
+const USER_PROFILE: &str = "CREATE VIEW immuta_system.user_profile AS
+SELECT max(p.name) AS name, max(p.groups) AS groups
+FROM immuta_system.profile p
+WHERE getdate() IS NOT NULL AND p.name = CASE
+    WHEN coalesce(current_setting('immuta.impersonation', FALSE), '') = '' THEN CAST(current_user AS VARCHAR(128))
+    WHEN split_part(current_setting('immuta.impersonation', FALSE), '|', 3) = sha2((SELECT max(k.secret) FROM immuta_system.impersonation_key k)
+        || sha2(CAST(current_user AS VARCHAR(128)) || '|' || split_part(current_setting('immuta.impersonation', FALSE), '|', 1) || '|'
+            || current_setting('timezone') || '|' || CAST(pg_backend_pid() AS VARCHAR(16)) || '|'
+            || split_part(current_setting('immuta.impersonation', FALSE), '|', 2), 256), 256)
+        THEN split_part(current_setting('immuta.impersonation', FALSE), '|', 1)
+    ELSE '' END
+HAVING count(*) = 1";
+
 const GRANT_IMPERSONATION: &str = "CREATE PROCEDURE immuta_procedures.grant_impersonation(user_name VARCHAR(128))
 AS $$
 BEGIN
@@ -61,6 +75,11 @@ async fn an_operators_impersonation_runs() {
             "CREATE SCHEMA immuta_system",
             "CREATE SCHEMA immuta_procedures",
             "CREATE TABLE immuta_system.impersonation_key (secret VARCHAR(64) NOT NULL)",
+            "CREATE TABLE immuta_system.profile (name VARCHAR(128) NOT NULL, groups VARCHAR(65535) NOT NULL)",
+            "INSERT INTO immuta_system.profile VALUES ('other', '[1]'), ('Mem''ber\\\\', '[2]')",
+            USER_PROFILE,
+            "GRANT USAGE ON SCHEMA immuta_system TO PUBLIC",
+            "GRANT SELECT ON immuta_system.user_profile TO PUBLIC",
             IMPERSONATE,
             GRANT_IMPERSONATION,
             &revoke,
@@ -80,6 +99,12 @@ async fn an_operators_impersonation_runs() {
     run(&member, &["CALL immuta_procedures.impersonate_user('other')"]).await;
     let set = value(&member, "SELECT current_setting('immuta.impersonation')").await;
     assert!(set.starts_with("other|20") && set.len() == "other|".len() + 14 + 1 + 64, "{set}");
+    assert_eq!(rows(&member, "SELECT groups FROM immuta_system.user_profile").await, ["[1]"]);
+    // A token that was copied is worth nothing to another.
+    run(&other, &[&format!("SET immuta.impersonation TO '{set}'")]).await;
+    assert_eq!(rows(&other, "SELECT groups FROM immuta_system.user_profile").await, [""; 0]);
+    run(&member, &["CALL immuta_procedures.impersonate_user(NULL)"]).await;
+    assert_eq!(rows(&member, "SELECT groups FROM immuta_system.user_profile").await, ["[2]"]);
     for untyped in ["NULL", "NULL::varchar"] {
         run(&member, &[&format!("CALL immuta_procedures.impersonate_user({untyped})")]).await;
         assert_eq!(value(&member, "SELECT current_setting('immuta.impersonation')").await, "");
