@@ -2,7 +2,7 @@
 # Both install and build what they need, say so, and keep it in ~/.cache/redshift-integration-operator.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test lint crds deploy clean
+.PHONY: help demo up down test lint bench crds deploy clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ test: lint ## formatter, linters, and all tests; T=name runs those whose names h
 
 lint: ## formatter and linters
 	@dev/lint
+
+bench: ## measure what docs/performance.md reports
+	@benches/measure
 
 crds: ## generate the CRD from src/api, and copy it into the chart
 	@cargo run --quiet -- crd > crds/redshift-governance.dev_redshiftintegrations.yaml
