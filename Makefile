@@ -1,8 +1,8 @@
-# `make demo` shows the operator at work; `make test` runs everything that CI runs but the policies.
+# `make demo` shows the operator at work; `make test` runs all that CI runs.
 # Both install and build what they need, say so, and keep it in ~/.cache/redshift-integration-operator.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test lint crds deploy clean
+.PHONY: help demo up down test lint bench crds deploy clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,12 +20,10 @@ test: lint ## formatter, linters, and all tests; T=name runs those whose names h
 	@dev/environment test $(if $(T),$(T))
 
 lint: ## formatter and linters
-	@tools=$$(dev/setup) && \
-	cargo fmt --all --check && \
-	cargo clippy --quiet --workspace --all-targets -- -D warnings && \
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps && \
-	PATH="$$tools:$$PATH" cargo deny --log-level error check bans licenses sources && \
-	(cd dev/cluster && test -z "$$(gofmt -l .)" || { gofmt -l dev/cluster; exit 1; })
+	@dev/lint
+
+bench: ## measure what docs/performance.md reports
+	@benches/measure
 
 crds: ## generate the CRD from src/api, and copy it into the chart
 	@cargo run --quiet -- crd > crds/redshift-governance.dev_redshiftintegrations.yaml
