@@ -21,6 +21,18 @@ pub struct Rule {
     pub message: &'static str,
 }
 
+impl Rule {
+    /// The field that it is about, where it stands at the root: kubectl would name none.
+    fn field_path(&self) -> Option<String> {
+        if !self.path.is_empty() {
+            return None;
+        }
+        // The rule names it: `self.spec.config.host == …`, `self.metadata.name`.
+        let field = self.rule.split_once("self.")?.1.split(|c: char| !(c.is_alphanumeric() || c == '.')).next()?;
+        field.starts_with("spec.").then(|| format!(".{field}"))
+    }
+}
+
 const SIMPLE_NAME: &str = "self.matches('^[a-z_][a-z0-9_$]*$')";
 
 /// <https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html>
@@ -228,7 +240,11 @@ pub(super) fn apply(schema: &mut Value) {
             .expect("a field's schema is an object")
             .entry("x-kubernetes-validations")
             .or_insert_with(|| json!([]));
-        rules.as_array_mut().expect("rules are a list").push(json!({"rule": rule.rule, "message": rule.message}));
+        let mut entry = json!({"rule": rule.rule, "message": rule.message});
+        if let Some(path) = rule.field_path() {
+            entry["fieldPath"] = path.into();
+        }
+        rules.as_array_mut().expect("rules are a list").push(entry);
     }
 }
 

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tracing::{error, info};
 
 use crate::controller::{self, Context, Settings};
-use crate::leadership::{self, LeadershipError};
+use crate::leadership::{Leadership, LeadershipError};
 use crate::lifecycle::backoff::Backoff;
 use crate::redshift::{AddressPolicy, Connector, Deadlines, HostPattern};
 use crate::telemetry::logs::{self, LogFormat};
@@ -103,12 +103,12 @@ async fn work(arguments: Arguments) -> Result<(), RunError> {
     let client = Client::try_default().await.map_err(|error| RunError::Cluster(Box::new(error)))?;
     // The pod's name, which Kubernetes sets as its host name.
     let identity = std::env::var("HOSTNAME").unwrap_or_else(|_| format!("process-{}", std::process::id()));
-    let mut lost = None;
+    let mut leadership = None;
     if arguments.leader_elect {
         readiness.set();
         info!(lease = arguments.lease_name, "waiting for the Lease");
         let namespace = &arguments.lease_namespace;
-        lost = Some(leadership::acquire(client.clone(), namespace, &arguments.lease_name, &identity).await?);
+        leadership = Some(Leadership::acquire(client.clone(), namespace, &arguments.lease_name, &identity).await?);
         info!(lease = arguments.lease_name, "leading");
     }
     let deadlines = Deadlines {
@@ -128,13 +128,16 @@ async fn work(arguments: Arguments) -> Result<(), RunError> {
     let events = Publisher::new(client.clone(), identity);
     let context = Arc::new(Context::new(client, connector, events, metrics, settings));
     let controller = controller::run(context, readiness);
-    match lost {
+    match leadership {
         None => controller.await,
-        Some(lost) => tokio::select! {
-            () = controller => {}
-            // At once: what is under way may be going on elsewhere already.
-            () = lost => return Err(RunError::LeaseLost),
-        },
+        Some(mut leadership) => {
+            tokio::select! {
+                () = controller => {}
+                // At once: what is under way may be going on elsewhere already.
+                () = leadership.lost() => return Err(RunError::LeaseLost),
+            }
+            leadership.release().await;
+        }
     }
     info!("ended");
     Ok(())

@@ -25,7 +25,7 @@ pub enum Finished {
     /// The resource is gone; what its last event says.
     Gone(Phase, String),
     /// It isn't yet.
-    Stopped(Box<RedshiftIntegration>, Outcome),
+    Stopped(Box<(RedshiftIntegration, Outcome)>),
 }
 
 /// Takes away what is ours, or goes on with it.
@@ -42,7 +42,7 @@ pub async fn run(context: &Context, object: RedshiftIntegration) -> Finished {
             failure.message = format!("{}. {}", failure.message.trim_end_matches('.'), way_out(&cleanup.object));
             cleanup.outcome.phase = Phase::DeleteError;
             cleanup.outcome.activity = Activity::Stopped(failure);
-            Finished::Stopped(Box::new(cleanup.object), cleanup.outcome)
+            Finished::Stopped(Box::new((cleanup.object, cleanup.outcome)))
         }
     }
 }
@@ -82,7 +82,7 @@ async fn retain(context: &Context, object: RedshiftIntegration) -> Finished {
         Err(error) => {
             let mut outcome = under_way(Phase::DeleteError, reasons::DELETING, "", &object);
             outcome.activity = Activity::Stopped(error.failure());
-            Finished::Stopped(Box::new(object), outcome)
+            Finished::Stopped(Box::new((object, outcome)))
         }
     }
 }
@@ -143,6 +143,10 @@ impl Cleanup<'_> {
         let mut pass = Pass::new(context, self.object.clone(), access, place.clone(), account, outcome, found);
         pass.confirmed = obstacles.iter().map(Obstacle::digest).collect();
         let (before, from_there_on) = plan.at_point_of_no_return();
+        if !before.is_empty() {
+            let note = "everything was looked at; the integration is being removed";
+            context.events.publish(&self.object, false, "Deleting", "Delete", note).await;
+        }
         pass.apply(before).await?;
         if !before.is_empty() {
             // Nobody may have come in since the look.

@@ -97,11 +97,16 @@ impl Creation<'_> {
             contents: &finding.contents,
         };
         let plan = set_up(&observed, &wanted.place.setup).map_err(refused)?;
+        let observed_plan = observed.recorded.plan;
         let ownership = finding.ownership.clone();
         let found =
             Found { expected: Expected::of(&ownership.database), facts, initial: session, managed: finding.managed };
         let outcome = Outcome { tests: complete(&self.tests, &[]), ..self.outcome.clone() };
         let mut pass = Pass::new(context, self.object.clone(), access, wanted.place.clone(), account, outcome, found);
+        if !observed_plan {
+            let note = "the prerequisites are met; the integration is being set up";
+            context.events.publish(&self.object, false, "Creating", "Create", note).await;
+        }
         let applied = pass.apply(&plan.operations).await;
         self.object = pass.object.clone();
         self.outcome.created.clone_from(&pass.outcome.created);

@@ -35,6 +35,9 @@ pub use context::{Context, Settings};
 use crate::api::{CaBundleKind, RedshiftIntegration};
 use crate::telemetry::http::Readiness;
 
+/// How many Secrets' metadata are held at once when they are listed: there can be thousands of them.
+const SECRETS_PAGE: u32 = 50;
+
 type Guarded = DeserializeGuard<RedshiftIntegration>;
 
 /// Runs until the process is asked to end; passes under way are finished first.
@@ -58,7 +61,9 @@ pub async fn run(context: Arc<Context>, readiness: Readiness) {
         // Metadata alone, and none of it is kept: unrelated Secrets cost nothing.
         let mapped = store.clone();
         let controller =
-            controller.watches(secrets, watcher::Config::default(), move |secret| referring_to(&mapped, &secret));
+            controller.watches(secrets, watcher::Config::default().page_size(SECRETS_PAGE), move |secret| {
+                referring_to(&mapped, &secret)
+            });
         (store, controller)
     })
     .collect();

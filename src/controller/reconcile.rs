@@ -233,8 +233,9 @@ async fn delete(context: &Context, object: RedshiftIntegration, fingerprint: Str
             context.metrics.forget(&before.namespace().unwrap_or_default(), &before.name_any());
             Ok(Action::await_change())
         }
-        cleanup::Finished::Stopped(object, outcome) => {
-            let action = report(context, &before, *object, outcome).await?;
+        cleanup::Finished::Stopped(stopped) => {
+            let (object, outcome) = *stopped;
+            let action = report(context, &before, object, outcome).await?;
             // Every change counts here, the deletion policy's first of all.
             let mut memory = context.memory(&before.uid().unwrap_or_default());
             memory.fingerprint = Some(fingerprint);
