@@ -8,6 +8,7 @@ use super::context::Context;
 use super::error::Error;
 use super::obstacles::Sweep;
 use super::ownership::{Access, Search};
+use super::rekey::{Rekey, heritage};
 use super::system_account::{self, Found as FoundSecret, SystemAccount};
 use super::{dereference, look, resource};
 use crate::api::conditions::reasons;
@@ -110,10 +111,32 @@ impl Cleanup<'_> {
         let facts = look::warehouse(&session, &place.setup).await?;
         let uid = self.object.uid().unwrap_or_default();
         let search = Search { access: &access, wanted: &place.setup, uid: &uid, account: account.as_ref() };
-        let finding = search.run(&facts).await?;
-        let ownership = finding.ownership;
-        if account.is_none() {
-            self.refuse_without_proof(&facts, &place)?;
+        let mut finding = search.run(&facts).await?;
+        let mut account = account.clone();
+        if let Some(heritage) =
+            heritage(&self.object, &finding, &facts).filter(|heritage| heritage.integration_uid == uid)
+        {
+            // Ours, and only the passwords were lost.
+            place.setup.clone_from(&heritage.setup);
+            let rekey = Rekey { context, access: &access, place: place.clone(), heritage };
+            (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;
+            let search = Search { access: &access, wanted: &place.setup, uid: &uid, account: account.as_ref() };
+            finding = search.run(&facts).await?;
+        }
+        let mut ownership = finding.ownership;
+        match &finding.registered {
+            // Another integration took over: nothing in there is ours any more, whatever password still works.
+            Some(registry) if registry.integration_uid != uid => {
+                ownership = Ownership::nothing(&place.setup.system_account);
+            }
+            Some(_) => return Err(self.proof_refused()),
+            None if account.is_none() => self.refuse_without_proof(&facts, &place)?,
+            None => {
+                let refused = matches!(ownership.system_account, Standing::Foreign(_));
+                if refused && self.outcome.created.is_some() && facts.databases.contains_key(&place.setup.database) {
+                    return Err(self.proof_refused());
+                }
+            }
         }
         // The name that it has: an edit may have been interrupted.
         place.setup.system_account.clone_from(&ownership.system_account_name);
@@ -232,7 +255,7 @@ impl Cleanup<'_> {
     async fn account(&self) -> Result<Option<SystemAccount>, Error> {
         match system_account::find(&self.context.client, &self.object).await? {
             FoundSecret::Ours(account) => Ok(Some(*account)),
-            FoundSecret::Absent | FoundSecret::SomebodyElses => Ok(None),
+            FoundSecret::Absent | FoundSecret::SomebodyElses(_) => Ok(None),
             FoundSecret::Malformed(what) => Err(Error::stalled(
                 "SecretMalformed",
                 format!(
@@ -274,6 +297,18 @@ impl Cleanup<'_> {
             ),
             other => other,
         })
+    }
+
+    /// The account is there, its password isn't ours any more, and nobody here can read the registry.
+    fn proof_refused(&self) -> Error {
+        Error::stalled(
+            "ProofLost",
+            format!(
+                "the password in the Secret {} is refused: somebody has changed it, or another integration took over; \
+                 with a superuser's credentials in the Secret that spec.config.credentialsSecretRef names it can be told",
+                system_account::name(&self.object)
+            ),
+        )
     }
 
     /// Without our passwords nothing can be proven to be ours. That is fine where there is nothing.

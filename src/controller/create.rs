@@ -7,6 +7,7 @@ use super::apply::{Expected, Found, Pass, under_way};
 use super::context::Context;
 use super::error::Error;
 use super::ownership::{Access, Search};
+use super::rekey::{Rekey, heritage};
 use super::system_account::{self, SystemAccount};
 use super::{dereference, look, resource};
 use crate::api::conditions::reasons;
@@ -81,13 +82,30 @@ impl Creation<'_> {
         let mut facts = look::warehouse(&session, &wanted.place.setup).await?;
         let uid = self.object.uid().unwrap_or_default();
         let search = Search { access: &access, wanted: &wanted.place.setup, uid: &uid, account: account.as_ref() };
-        let finding = search.run(&facts).await?;
+        let mut finding = search.run(&facts).await?;
+        let mut account = account.clone();
+        if let Some(heritage) = heritage(&self.object, &finding, &facts) {
+            let place = Place { endpoint: wanted.place.endpoint.clone(), setup: heritage.setup.clone() };
+            let rekey = Rekey { context, access: &access, place, heritage };
+            (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;
+            // What was written may not be forgotten by what is written next.
+            self.outcome.created = self.object.status.as_ref().and_then(|status| status.created.clone());
+            let search = Search { access: &access, wanted: &wanted.place.setup, uid: &uid, account: account.as_ref() };
+            finding = search.run(&facts).await?;
+        }
         facts.collation.clone_from(&finding.collation);
         self.preflight(&facts, &finding.ownership);
         // Another integration explains whatever else is in the way.
         let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
         if let Some(test) = claimed.or_else(|| checks::first_failure(&self.tests)) {
-            return Err(prerequisites(test));
+            let mut error = prerequisites(test);
+            if let (Error::Stopped(failure), Some(registry)) = (&mut error, &finding.registered) {
+                let database = &wanted.place.setup.database;
+                let command = system_account::take_over_command(&self.object, database, &registry.integration_uid);
+                failure.message =
+                    format!("{}. To take over what that integration has left there: {command}", failure.message);
+            }
+            return Err(error);
         }
         let observed = Observed {
             recorded: self.recorded(account.as_ref()),

@@ -14,6 +14,7 @@ mod look;
 mod obstacles;
 mod ownership;
 mod reconcile;
+mod rekey;
 mod resource;
 mod system_account;
 mod watch;

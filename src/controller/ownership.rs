@@ -65,6 +65,9 @@ pub struct Finding {
     pub contents: Contents,
     /// What `db_collation()` says there, if it was there before.
     pub collation: Option<Seen<String>>,
+    /// The registry in the managed database, where that isn't ours by its users: another integration's, or
+    /// ours, if the passwords were lost.
+    pub registered: Option<Registry>,
 }
 
 /// The system account, as far as it was found.
@@ -80,11 +83,17 @@ struct Database {
     managed: Option<Session>,
     contents: Contents,
     collation: Option<Seen<String>>,
+    registered: Option<Registry>,
 }
 
 impl Database {
     fn of(standing: ManagedDatabase) -> Self {
-        Self { standing, managed: None, contents: Contents::default(), collation: None }
+        Self { standing, managed: None, contents: Contents::default(), collation: None, registered: None }
+    }
+
+    fn registered(registry: Registry) -> Self {
+        let why = format!("its registry names the integration {}", registry.integration_uid);
+        Self { registered: Some(registry), ..Self::foreign(why) }
     }
 
     fn foreign(why: String) -> Self {
@@ -124,8 +133,8 @@ impl Search<'_> {
             roles,
             database: database.standing,
         };
-        let Database { managed, contents, collation, .. } = database;
-        Ok(Finding { ownership, managed, contents, collation })
+        let Database { managed, contents, collation, registered, .. } = database;
+        Ok(Finding { ownership, managed, contents, collation, registered })
     }
 
     /// Whether a password is the user's.
@@ -200,7 +209,7 @@ impl Search<'_> {
         let credentials = match (&account.standing, self.account) {
             (Standing::Ours, Some(known)) => known.credentials(&account.name),
             (Standing::Unproven(why), _) => return Ok(Database::of(ManagedDatabase::Unproven(why.clone()))),
-            _ if existing => None,
+            _ if existing || facts.account.superuser => None,
             _ => return Ok(Database::foreign(format!("it belongs to {owner}"))),
         };
         let is_account = credentials.is_some();
@@ -219,16 +228,17 @@ impl Search<'_> {
             managed: is_account.then_some(session),
             contents,
             collation: collation.clone(),
+            registered: None,
         };
-        if is_account && contents.has_registry() {
+        if contents.has_registry() {
             return Ok(match look::registry(&session, name).await? {
-                Ok(registry) if registry.integration_uid == self.uid => {
+                Ok(registry) if is_account && registry.integration_uid == self.uid => {
                     found(ManagedDatabase::Registered(registry), session, contents)
                 }
-                Ok(registry) => {
-                    Database::foreign(format!("its registry names the integration {}", registry.integration_uid))
-                }
-                Err(why) => Database::of(ManagedDatabase::Unproven(why)),
+                Ok(registry) => Database { managed: is_account.then_some(session), ..Database::registered(registry) },
+                Err(why) if is_account => Database::of(ManagedDatabase::Unproven(why)),
+                // No right of an admin's to read it: somebody else's.
+                Err(why) => Database::foreign(format!("it has a registry that can't be read: {why}")),
             });
         }
         if existing {
@@ -236,6 +246,9 @@ impl Search<'_> {
                 Some(schema) => Database::foreign(format!("it has a schema {schema} already")),
                 None => found(ManagedDatabase::Empty, session, contents),
             });
+        }
+        if !is_account {
+            return Ok(Database::foreign(format!("it belongs to {owner}")));
         }
         let belongs_to_account = facts.users.get(&account.name) == Some(owner_id);
         // A lesser admin can't give the database away: then the claim and the Secret, which names the

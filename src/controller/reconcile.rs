@@ -96,22 +96,27 @@ fn forget(context: &Context, guarded: &Guarded) {
 /// What a pass is based on. As long as it stays the same, nothing is done before its time.
 async fn fingerprint(context: &Context, object: &RedshiftIntegration) -> Result<String, Error> {
     let phase = object.status.as_ref().and_then(|status| status.phase);
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
+    let version = async |name: &str| -> Result<Option<String>, Error> {
+        let secret = bounded("read the Secret's metadata", api.get_metadata_opt(name)).await?;
+        Ok(secret.and_then(|secret| secret.resource_version()))
+    };
+    let own_version = version(&system_account::name(object)).await?;
     let mut secret_version = None;
     // Once it is set up, the credentials that did it don't matter any more.
     if phase != Some(Phase::Enabled)
         && let Some(reference) = &object.spec.config.credentials_secret_ref
     {
-        let api: Api<Secret> = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
-        let secret = bounded("read the Secret's metadata", api.get_metadata_opt(&reference.name)).await?;
-        secret_version = secret.and_then(|secret| secret.resource_version());
+        secret_version = version(&reference.name).await?;
     }
     Ok(format!(
-        "{:?} {} {:?} {:?} {:?}",
+        "{:?} {} {:?} {:?} {:?} {:?}",
         object.metadata.generation,
         object.metadata.deletion_timestamp.is_some(),
         [REQUESTED_AT_ANNOTATION, CONFIRM_DELETE_ANNOTATION, TAKE_OVER_ANNOTATION]
             .map(|annotation| object.annotations().get(annotation)),
         secret_version,
+        own_version,
         resource::has_finalizer(object),
     ))
 }
@@ -144,9 +149,10 @@ async fn work(context: &Context, object: RedshiftIntegration) -> create::Finishe
         return create::Finished { object, outcome };
     }
     let was_enabled = status.created.as_ref().is_some_and(|created| created.applied_hash.is_some());
-    match prepare(context, &object, was_enabled).await {
+    match prepare(context, &object).await {
         Ok((wanted, Some(account))) if was_enabled => watch::run(context, object, &wanted, account).await,
         Ok((wanted, Some(account))) => resume(context, object, &wanted, account).await,
+        Ok((wanted, None)) if was_enabled => without_secret(context, object, &wanted).await,
         Ok((wanted, None)) => create::run(context, object, &wanted, None).await,
         Err(error) => {
             let mut outcome = watch::failed(&object, error.failure());
@@ -159,22 +165,24 @@ async fn work(context: &Context, object: RedshiftIntegration) -> create::Finishe
 }
 
 /// What can be told without a connection: a spec that can be carried out, and a Secret that belongs to it.
-async fn prepare(
-    context: &Context,
-    object: &RedshiftIntegration,
-    was_enabled: bool,
-) -> Result<(Wanted, Option<SystemAccount>), Error> {
+async fn prepare(context: &Context, object: &RedshiftIntegration) -> Result<(Wanted, Option<SystemAccount>), Error> {
     let wanted = validate(&object.spec)?;
     let name = system_account::name(object);
     let account = match system_account::find(&context.client, object).await? {
-        Found::Absent if was_enabled => {
-            return Err(Error::stalled(
-                "SecretMissing",
-                format!("the Secret {name} with the system account's password is gone; restore it from a backup"),
-            ));
-        }
         Found::Absent => None,
-        Found::SomebodyElses => return Err(system_account::somebody_elses(object)),
+        Found::SomebodyElses(left_by) => {
+            let database = &wanted.place.setup.database;
+            let heir = left_by.as_deref().filter(|uid| system_account::is_to_take_over(object, database, uid));
+            let Some(left_by) = heir else {
+                return Err(system_account::somebody_elses(object, left_by.as_deref()));
+            };
+            // With the finalizer first: from here on a deletion has to look.
+            if !resource::has_finalizer(object) {
+                resource::add_finalizer(&context.client, object).await?;
+            }
+            system_account::adopt(&context.client, object, left_by).await?;
+            return Err(Error::waiting("TakingOver", "what an earlier integration has left is being taken over"));
+        }
         Found::Malformed(what) => {
             return Err(Error::stalled(
                 "SecretMalformed",
@@ -217,6 +225,23 @@ async fn resume(
         return watch::run(context, object, wanted, account).await;
     }
     create::run(context, object, wanted, Some(account)).await
+}
+
+/// The passwords of an enabled integration were lost. A superuser can set new ones, since the registry
+/// names us.
+async fn without_secret(context: &Context, object: RedshiftIntegration, wanted: &Wanted) -> create::Finished {
+    let name = system_account::name(&object);
+    let mut finished = create::run(context, object, wanted, None).await;
+    if let Activity::Stopped(failure) = &mut finished.outcome.activity {
+        finished.outcome.phase = Phase::RecurringValidationError;
+        failure.message = format!(
+            "the Secret {name} with the system account's password is gone; restore it from a backup, or put a \
+             superuser's credentials into the Secret that spec.config.credentialsSecretRef names, with which new \
+             passwords are set. {}",
+            failure.message
+        );
+    }
+    finished
 }
 
 async fn delete(context: &Context, object: RedshiftIntegration, fingerprint: String) -> Result<Action, Error> {

@@ -12,7 +12,7 @@ use kube::{Client, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Error, bounded};
-use crate::api::{DatabaseMode, INTEGRATION_UID_LABEL, RedshiftIntegration};
+use crate::api::{DatabaseMode, INTEGRATION_UID_LABEL, RedshiftIntegration, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::{AccountId, Place, Setup};
 use crate::redshift::{Credentials, Endpoint};
 use crate::scripts::{CLAIM_USER, Password};
@@ -58,8 +58,8 @@ pub enum Found {
     Absent,
     /// Ours.
     Ours(Box<SystemAccount>),
-    /// Somebody else's: it doesn't have our label.
-    SomebodyElses,
+    /// Somebody else's: it doesn't have our label; the UID in the one that it has.
+    SomebodyElses(Option<String>),
     /// Ours by its label, but not what we wrote.
     Malformed(String),
 }
@@ -112,8 +112,9 @@ fn api(client: &Client, object: &RedshiftIntegration) -> Api<Secret> {
 pub async fn find(client: &Client, object: &RedshiftIntegration) -> Result<Found, Error> {
     let secret = bounded("read the system account's Secret", api(client, object).get_opt(&name(object))).await?;
     let Some(secret) = secret else { return Ok(Found::Absent) };
-    if secret.labels().get(INTEGRATION_UID_LABEL) != object.uid().as_ref() {
-        return Ok(Found::SomebodyElses);
+    let label = secret.labels().get(INTEGRATION_UID_LABEL);
+    if label != object.uid().as_ref() {
+        return Ok(Found::SomebodyElses(label.cloned()));
     }
     Ok(match read(&secret) {
         Ok(account) => Found::Ours(Box::new(account)),
@@ -208,7 +209,7 @@ pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place)
             ids: None,
             uid: made.uid().unwrap_or_default(),
         }),
-        Err(error) if error.is_conflict() => Err(somebody_elses(object)),
+        Err(error) if error.is_conflict() => Err(somebody_elses(object, None)),
         Err(error) => Err(error),
     }
 }
@@ -281,16 +282,60 @@ pub async fn settle(
     Ok(())
 }
 
-/// The words for a Secret of that name which isn't ours.
-pub fn somebody_elses(object: &RedshiftIntegration) -> Error {
+/// The words for a Secret of that name which isn't ours. `left_by` is the integration that it was made
+/// for.
+pub fn somebody_elses(object: &RedshiftIntegration, left_by: Option<&str>) -> Error {
+    let take_over = left_by.map_or_else(String::new, |uid| {
+        format!(
+            "; or, to take over what it belongs to: {}",
+            take_over_command(object, &object.spec.config.database, uid)
+        )
+    });
     Error::stalled(
         "SecretNotOurs",
         format!(
             "the Secret {} is there and was not made for this resource; rename or delete it, or give the resource \
-             another name",
+             another name{take_over}",
             name(object)
         ),
     )
+}
+
+/// The command that takes over what another integration has left.
+pub fn take_over_command(object: &RedshiftIntegration, database: &str, uid: &str) -> String {
+    format!(
+        "kubectl -n {} annotate rsi {} --overwrite {TAKE_OVER_ANNOTATION}={database}/{uid}",
+        object.namespace().unwrap_or_default(),
+        object.name_any()
+    )
+}
+
+/// Whether a person wants this resource to take over what an integration has left.
+pub fn is_to_take_over(object: &RedshiftIntegration, database: &str, uid: &str) -> bool {
+    object.annotations().get(TAKE_OVER_ANNOTATION).is_some_and(|value| *value == format!("{database}/{uid}"))
+}
+
+/// Makes a Secret that an earlier integration left, by `Retain`, this resource's. It must be the one that
+/// the person named, and unchanged since it was read.
+pub async fn adopt(client: &Client, object: &RedshiftIntegration, left_by: &str) -> Result<(), Error> {
+    let request_name = name(object);
+    let found = bounded("read the system account's Secret", api(client, object).get(&request_name)).await?;
+    let belongs = found.labels().get(INTEGRATION_UID_LABEL).is_some_and(|label| label == left_by);
+    let account = read(&found).map_err(|what| {
+        Error::stalled("SecretMalformed", format!("the Secret {request_name} can't be taken over: {what}"))
+    })?;
+    let (is, wants) = (&account.place, &object.spec.config);
+    if !belongs || is.setup.database != wants.database || is.endpoint.host() != Endpoint::new(&wants.host, 0).host() {
+        return Err(somebody_elses(object, None));
+    }
+    let patch = serde_json::json!({"metadata": {
+        "uid": found.uid(),
+        "resourceVersion": found.resource_version(),
+        "labels": {INTEGRATION_UID_LABEL: object.uid()},
+    }});
+    let (api, params) = (api(client, object), PatchParams::default());
+    bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&patch))).await?;
+    Ok(())
 }
 
 /// Deletes the Secret: that very one, not another of its name.

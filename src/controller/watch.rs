@@ -3,10 +3,10 @@
 use kube::ResourceExt;
 
 use super::context::Context;
-use super::create::{Finished, said};
+use super::create::{self, Finished, said};
 use super::edit;
 use super::error::Error;
-use super::system_account::SystemAccount;
+use super::system_account::{self, SystemAccount};
 use super::{dereference, look};
 use crate::api::{Phase, RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::checks::{self, Watched};
@@ -52,6 +52,7 @@ pub async fn is_complete(context: &Context, object: &RedshiftIntegration, accoun
 /// Validates an integration that was enabled before, and edits it if the spec asks for something else.
 pub async fn run(context: &Context, object: RedshiftIntegration, wanted: &Wanted, account: SystemAccount) -> Finished {
     match validate(context, &object, wanted, &account).await {
+        Ok(seen) if is_heritage(&object, &seen) => create::run(context, object, wanted, Some(account)).await,
         Ok(seen) if edit::is_due(&object, &seen, wanted, &account) => {
             edit::run(context, object, wanted, account, seen).await
         }
@@ -65,6 +66,13 @@ pub async fn run(context: &Context, object: RedshiftIntegration, wanted: &Wanted
             Finished { object, outcome }
         }
     }
+}
+
+/// The Secret is ours by a take-over, and the registry isn't yet.
+fn is_heritage(object: &RedshiftIntegration, seen: &Seen) -> bool {
+    let registry = &seen.watched.registry;
+    object.uid().as_ref() != Some(&registry.integration_uid)
+        && system_account::is_to_take_over(object, &registry.setup.database, &registry.integration_uid)
 }
 
 type Unwatched = (Error, Vec<crate::api::ValidationTest>);

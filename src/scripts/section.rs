@@ -36,6 +36,8 @@ pub enum Section {
     BeginChange,
     /// The registry says that everything is there.
     Complete,
+    /// The registry names another integration.
+    TakeOver,
     /// The registry says that the integration is being deleted.
     MarkDeleting,
     /// The registry says that it isn't, after all.
@@ -72,6 +74,8 @@ pub enum Section {
     DropRole,
     /// Lets what follows on the connection wait for a short time only.
     WaitShortly,
+    /// Sets new passwords for the claim and the system account.
+    SetPasswords,
     /// Takes back the default privileges.
     RevokeFutureFunctions,
     /// Drops the view.
@@ -128,7 +132,7 @@ pub enum Section {
 
 impl Section {
     /// All of them.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 56] = [
         Self::Claim,
         Self::SystemAccount,
         Self::CreateRole,
@@ -139,6 +143,7 @@ impl Section {
         Self::Registry,
         Self::BeginChange,
         Self::Complete,
+        Self::TakeOver,
         Self::MarkDeleting,
         Self::TakeBackDeleting,
         Self::CommitChange,
@@ -156,6 +161,7 @@ impl Section {
         Self::RenameRole,
         Self::GrantRoleToMember,
         Self::DropRole,
+        Self::SetPasswords,
         Self::WaitShortly,
         Self::RevokeFutureFunctions,
         Self::DropView,
@@ -197,6 +203,7 @@ impl Section {
             Self::Registry => (&REGISTRY, "registry"),
             Self::BeginChange => (&REGISTRY, "begin-change"),
             Self::Complete => (&REGISTRY, "complete"),
+            Self::TakeOver => (&REGISTRY, "take-over"),
             Self::MarkDeleting => (&REGISTRY, "mark-deleting"),
             Self::TakeBackDeleting => (&REGISTRY, "take-back-deleting"),
             Self::CommitChange => (&REGISTRY, "commit-change"),
@@ -214,6 +221,7 @@ impl Section {
             Self::RenameRole => (&EDIT, "rename-role"),
             Self::GrantRoleToMember => (&EDIT, "grant-role-to-member"),
             Self::DropRole => (&EDIT, "drop-role"),
+            Self::SetPasswords => (&EDIT, "set-passwords"),
             Self::WaitShortly => (&DELETE, "wait-shortly"),
             Self::RevokeFutureFunctions => (&DELETE, "revoke-future-functions"),
             Self::DropView => (&DELETE, "drop-view"),
@@ -279,6 +287,7 @@ mod tests {
             .identifier("former_name", "before")
             .identifier("new_name", "after")
             .identifier("member", "IAM:alice")
+            .text("new_integration_uid", "0c8d1f3d-9f0c-4c7e-8d2f-6b1d7b6e5a10")
             .identifier("grantor", "Taylor@example.com")
             .identifier("schema", "immuta_procedures")
             .identifier("object", "impersonate_user")

@@ -51,3 +51,13 @@ GRANT ROLE {{role}} TO ROLE {{member}};
 -- With FORCE: its members are no obstacle; they were listed before.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_ROLE.html
 DROP ROLE {{role}} FORCE;
+
+-- After the passwords were lost, or with a take-over: a superuser sets new ones.
+
+--= set-passwords
+
+--! set-password-of-claim
+ALTER USER redshift_governance_claim PASSWORD {{claim_password}};
+
+--! set-password-of-system-account
+ALTER USER {{system_account}} PASSWORD {{system_account_password}};

@@ -84,6 +84,16 @@ SET state = 'complete',
     operator_version = {{operator_version}},
     changed_at = getdate();
 
+--= take-over
+
+--! write-new-owner
+-- From now on the former owner reads another's UID, and leaves everything alone.
+UPDATE immuta_system.registry
+SET integration_uid = {{new_integration_uid}},
+    fencing_counter = fencing_counter + 1,
+    operator_version = {{operator_version}},
+    changed_at = getdate();
+
 --= mark-deleting
 
 --! write-deleting

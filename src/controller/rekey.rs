@@ -1,0 +1,133 @@
+//! What the registry says is ours, or a person says is to be, becomes ours by its passwords: after the
+//! Secret was lost, and with a take-over of what another integration has left.
+//!
+//! The order: finalizer, Secret, status, the UID in the registry behind its lock, the passwords. Ended
+//! anywhere in between, the next pass goes on from there.
+
+use kube::ResourceExt;
+use tracing::info;
+
+use super::context::Context;
+use super::error::Error;
+use super::ownership::{Access, Finding};
+use super::system_account::{self, SystemAccount};
+use super::{look, resource};
+use crate::api::RedshiftIntegration;
+use crate::lifecycle::{AccountPower, Place, Registry, Standing, Subject, WarehouseFacts, parameters};
+use crate::redshift::Session;
+use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
+
+/// The registry of what becomes ours, if anything is to.
+///
+/// It is ours already if its UID says so: then only the passwords were lost, and a superuser can set
+/// new ones. It is another's otherwise, and only the annotation that names that UID makes it ours.
+pub fn heritage(object: &RedshiftIntegration, finding: &Finding, facts: &WarehouseFacts) -> Option<Registry> {
+    let registry = finding.registered.as_ref()?;
+    let ours = object.uid().as_ref() == Some(&registry.integration_uid);
+    let wanted = system_account::is_to_take_over(object, &registry.setup.database, &registry.integration_uid);
+    let can_log_in = finding.ownership.system_account == Standing::Ours;
+    ((ours || wanted) && (facts.account.superuser || can_log_in)).then(|| registry.clone())
+}
+
+/// What it takes.
+pub struct Rekey<'a> {
+    /// What every pass shares.
+    pub context: &'a Context,
+    /// The way in.
+    pub access: &'a Access<'a>,
+    /// Where it is, and what, as the registry says.
+    pub place: Place,
+    /// The registry.
+    pub heritage: Registry,
+}
+
+impl Rekey<'_> {
+    /// Does it. `managed` is a connection to the managed database as the system account, if that logs in.
+    pub async fn run(
+        &self,
+        object: &RedshiftIntegration,
+        account: Option<SystemAccount>,
+        managed: Option<Session>,
+    ) -> Result<(RedshiftIntegration, Option<SystemAccount>), Error> {
+        let client = &self.context.client;
+        info!(former = self.heritage.integration_uid, "taking over what the registry names");
+        let mut object = object.clone();
+        if !resource::has_finalizer(&object) {
+            object = resource::add_finalizer(client, &object).await?;
+        }
+        let account = match account {
+            Some(account) => account,
+            None => system_account::create(client, &object, self.place.clone()).await?,
+        };
+        object = self.record(object).await?;
+        let uid = object.uid().unwrap_or_default();
+        let logs_in = managed.is_some();
+        let session = match managed {
+            Some(session) => session,
+            None => self.access.enter_database(&self.place.setup.database).await?,
+        };
+        if self.heritage.integration_uid != uid {
+            self.change_owner(&session, &uid).await?;
+        }
+        if !logs_in {
+            self.set_passwords(&session, &account).await?;
+        }
+        Ok((object, Some(account)))
+    }
+
+    async fn record(&self, object: RedshiftIntegration) -> Result<RedshiftIntegration, Error> {
+        let mut status = object.status.clone().unwrap_or_default();
+        if status.created.is_some() {
+            return Ok(object);
+        }
+        status.created = Some(self.place.created(None));
+        resource::write_status(&self.context.client, &object, status).await
+    }
+
+    fn parameters(&self) -> Parameters {
+        let registry = &self.heritage;
+        parameters(&self.place.setup, AccountPower::Superuser, &Subject::Pass)
+            .text("integration_uid", &registry.integration_uid)
+            .text("registry_state", registry.state.as_str())
+            .integer("fencing_counter", registry.fencing_counter)
+    }
+
+    async fn change_owner(&self, session: &Session, uid: &str) -> Result<(), Error> {
+        let parameters = self.parameters().text("new_integration_uid", uid);
+        for section in [Section::BeginChange, Section::TakeOver, Section::CommitChange] {
+            session.execute(&statements(section, &parameters)?).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_passwords(&self, session: &Session, account: &SystemAccount) -> Result<(), Error> {
+        let name = &self.place.setup.system_account;
+        let facts = look::warehouse(session, &self.place.setup).await?;
+        if !facts.users.contains_key(CLAIM_USER) || !facts.users.contains_key(name) {
+            return Err(Error::stalled(
+                "UsersGone",
+                format!(
+                    "the registry in the database {} names the user {name}, and that or {CLAIM_USER} is gone; drop the \
+                     database if it is not needed",
+                    self.place.setup.database
+                ),
+            ));
+        }
+        let password = account.accounts().find(|(known, _)| known == name).map(|(_, password)| password);
+        let password = password.ok_or_else(|| {
+            Error::stalled(
+                "RecordedElsewhere",
+                format!(
+                    "the Secret {} doesn't name the user {name} that the registry does",
+                    account.place.setup.system_account
+                ),
+            )
+        })?;
+        let parameters = self
+            .parameters()
+            .secret("claim_password", account.claim_password.md5_for(CLAIM_USER))
+            .secret("system_account_password", password.md5_for(name));
+        session.execute(&statements(Section::SetPasswords, &parameters)?).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! Deletions with others' work in the way: refused with a list, and done once a person has confirmed that
+//! very list.
+
+use serde_json::{Value, json};
+
+use crate::support::{Dump, World, admin, assert_same, condition, rows};
+
+fn with_impersonation() -> Value {
+    json!({"config": {"impersonation": {"enabled": true}}})
+}
+
+async fn confirm(world: &World, message: &str) -> String {
+    let (_, rest) = message.split_once("confirm-delete=").unwrap_or_else(|| panic!("no command in: {message}"));
+    let value = rest.split_whitespace().next().unwrap().trim_end_matches('.').to_owned();
+    world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/confirm-delete": value}}})).await;
+    value
+}
+
+async fn refused(world: &World) -> String {
+    let object = world.until_phase("deleteError").await;
+    assert_eq!(condition(&object, "Stalled").status, "True", "{object:?}");
+    condition(&object, "Stalled").message.clone()
+}
+
+#[tokio::test]
+async fn others_objects_are_listed_and_go_with_the_database_once_confirmed() {
+    let world = World::new().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    world.enabled().await;
+    let dba = admin(&world.stand_in, "immuta").await;
+    for statement in [
+        "CREATE TABLE public.orders (id INTEGER)",
+        "CREATE VIEW public.mine AS SELECT immuta__groups FROM immuta_system.user_profile",
+        "CREATE SCHEMA marketing",
+        "CREATE PROCEDURE public.tidy() AS $$ BEGIN DELETE FROM public.orders; END; $$ LANGUAGE plpgsql",
+    ] {
+        dba.batch_execute(statement).await.unwrap();
+    }
+    let before = Dump::of(&world.stand_in).await;
+    world.delete().await;
+    let message = refused(&world).await;
+    for what in ["relation public.orders", "relation public.mine", "schema marketing", "procedure public.tidy"] {
+        assert!(message.contains(what), "{message}");
+    }
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    // One that no longer fits arms nothing.
+    dba.batch_execute("CREATE TABLE public.more (id INTEGER)").await.unwrap();
+    let first = confirm(&world, &message).await;
+    let object =
+        world.until("the new list is there", |object| condition(object, "Stalled").message.contains("public.more"));
+    let message = condition(&object.await, "Stalled").message.clone();
+    drop(dba);
+    assert_ne!(confirm(&world, &message).await, first);
+    world.until_gone().await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn a_confirmation_kept_in_git_arms_nothing() {
+    let world = World::new().await;
+    world.enabled().await;
+    let dba = admin(&world.stand_in, "immuta").await;
+    dba.batch_execute("CREATE TABLE public.orders (id INTEGER)").await.unwrap();
+    world
+        .patch(
+            json!({"metadata": {"annotations": {"redshift-governance.dev/confirm-delete": "immuta/0123456789abcdef"}}}),
+        )
+        .await;
+    world.delete().await;
+    assert!(refused(&world).await.contains("public.orders"));
+    assert_eq!(rows(&dba, "SELECT count(*) FROM public.orders").await, ["0"]);
+    dba.batch_execute("DROP TABLE public.orders").await.unwrap();
+    drop(dba);
+    world.until_gone().await;
+}
+
+#[tokio::test]
+async fn privileges_that_others_gave_are_revoked_as_each_grantor_once_confirmed() {
+    let world = World::new().await;
+    world.create(with_impersonation()).await;
+    world.until_phase("enabled").await;
+    let dba = admin(&world.stand_in, "dev").await;
+    for statement in [
+        "CREATE USER owner_one PASSWORD 'Abcd1234'",
+        "CREATE USER grantor_two PASSWORD 'Abcd1234'",
+        "CREATE DATABASE shop",
+    ] {
+        dba.batch_execute(statement).await.unwrap();
+    }
+    let shop = admin(&world.stand_in, "shop").await;
+    for statement in [
+        "CREATE SCHEMA sales AUTHORIZATION owner_one",
+        "SET SESSION AUTHORIZATION owner_one",
+        "CREATE TABLE sales.orders (id INTEGER)",
+        "GRANT USAGE ON SCHEMA sales TO grantor_two",
+        "GRANT SELECT ON sales.orders TO grantor_two WITH GRANT OPTION",
+        "GRANT INSERT ON sales.orders TO immuta_system_account",
+        "GRANT USAGE ON SCHEMA sales TO ROLE immuta_impersonation",
+        "SET SESSION AUTHORIZATION DEFAULT",
+    ] {
+        shop.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+    let before = Dump::of(&world.stand_in).await;
+    for statement in [
+        "SET SESSION AUTHORIZATION grantor_two",
+        "GRANT SELECT ON sales.orders TO immuta_system_account",
+        "GRANT SELECT ON sales.orders TO ROLE immuta_impersonation",
+        "SET SESSION AUTHORIZATION DEFAULT",
+        "GRANT TEMP ON DATABASE shop TO immuta_system_account",
+    ] {
+        shop.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+    drop(shop);
+    assert_ne!(before, Dump::of(&world.stand_in).await);
+    world.delete().await;
+    let message = refused(&world).await;
+    for what in [
+        "shop: immuta_system_account has privileges on relation sales.orders",
+        "shop: the role immuta_impersonation has SELECT on sales.orders",
+        "shop: the role immuta_impersonation has USAGE on the schema sales",
+        "immuta_system_account has privileges on the database shop",
+    ] {
+        assert!(message.contains(what), "{what} is not in: {message}");
+    }
+    confirm(&world, &message).await;
+    world.until_gone().await;
+    let truth = world.stand_in.superuser("shop").await.unwrap();
+    let acl = rows(&truth, "SELECT relacl FROM pg_class WHERE relname = 'orders'").await.remove(0);
+    assert_eq!(acl, "{owner_one=arwdDxt/owner_one,grantor_two=r*/owner_one}");
+    assert_eq!(rows(&truth, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'immuta%'").await, ["0"]);
+}
+
+#[tokio::test]
+async fn a_lesser_admin_is_given_the_statements_before_anything_is_dropped() {
+    let world = World::new().await;
+    let dba = admin(&world.stand_in, "dev").await;
+    for statement in [
+        "CREATE USER lesser PASSWORD 'Abcd1234' CREATEDB",
+        "CREATE ROLE makers",
+        "GRANT CREATE USER, DROP USER, ACCESS SYSTEM TABLE TO ROLE makers",
+        "GRANT ROLE makers TO lesser",
+        "CREATE TABLE public.ledger (id INTEGER)",
+    ] {
+        dba.batch_execute(statement).await.unwrap();
+    }
+    world.put_secret("redshift-admin", "lesser", "Abcd1234").await;
+    world.enabled().await;
+    dba.batch_execute("GRANT SELECT ON public.ledger TO immuta_system_account").await.unwrap();
+    let before = Dump::of(&world.stand_in).await;
+    world.delete().await;
+    let message = refused(&world).await;
+    confirm(&world, &message).await;
+    let object =
+        world.until("the statements are there", |object| condition(object, "Stalled").reason == "RevokeFirst").await;
+    let message = &condition(&object, "Stalled").message;
+    let statement = "in dev, as awsuser: REVOKE ALL PRIVILEGES ON \"public\".\"ledger\" FROM \"immuta_system_account\"";
+    assert!(message.contains(statement), "{message}");
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    dba.batch_execute("REVOKE ALL PRIVILEGES ON public.ledger FROM immuta_system_account").await.unwrap();
+    world.until_gone().await;
+}
+
+#[tokio::test]
+async fn what_our_account_owns_elsewhere_is_never_overridden() {
+    let world = World::new().await;
+    world.enabled().await;
+    let dba = admin(&world.stand_in, "redshift_sample_data").await;
+    dba.batch_execute("CREATE TABLE kept (id INTEGER)").await.unwrap();
+    dba.batch_execute("ALTER TABLE kept OWNER TO immuta_system_account").await.unwrap();
+    let before = Dump::of(&world.stand_in).await;
+    world.delete().await;
+    let message = refused(&world).await;
+    assert!(message.contains("redshift_sample_data: immuta_system_account owns relation public.kept"), "{message}");
+    assert!(message.contains("by hand in any case") && !message.contains("confirm-delete"), "{message}");
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    dba.batch_execute("ALTER TABLE kept OWNER TO awsuser").await.unwrap();
+    world.until_gone().await;
+}
+
+#[tokio::test]
+async fn members_of_the_role_are_no_obstacle_and_are_named() {
+    let world = World::new().await;
+    world.create(with_impersonation()).await;
+    world.until_phase("enabled").await;
+    let dba = admin(&world.stand_in, "dev").await;
+    dba.batch_execute("CREATE USER ann PASSWORD 'Abcd1234'").await.unwrap();
+    dba.batch_execute("GRANT ROLE immuta_impersonation TO ann").await.unwrap();
+    world.delete().await;
+    world.until_gone().await;
+    let notes: Vec<_> = world.events("analytics").await.into_iter().filter(|event| event.1 == "RoleDropped").collect();
+    assert!(notes[0].2.contains("its members lose it: ann"), "{notes:?}");
+    assert!(rows(&dba, "SELECT role_name FROM svv_roles WHERE role_name LIKE 'immuta%'").await.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_comes_in_at_the_last_moment_is_seen() {
+    use redshift_stand_in::faults::{Action, Fault};
+    let world = World::new().await;
+    world.enabled().await;
+    let dba = admin(&world.stand_in, "immuta").await;
+    world.stand_in.faults().set(Fault::new(Action::HoldAfter).at("SET state = 'deleting'"));
+    world.delete().await;
+    world.stand_in.faults().held().await;
+    dba.batch_execute("CREATE TABLE public.late (id INTEGER)").await.unwrap();
+    world.stand_in.faults().clear();
+    let object = world.until("it is seen", |object| condition(object, "Ready").message.contains("public.late")).await;
+    assert!(object.status.unwrap().deletion.is_none());
+    assert_eq!(rows(&dba, "SELECT state FROM immuta_system.registry").await, ["complete"]);
+    dba.batch_execute("DROP TABLE public.late").await.unwrap();
+    drop(dba);
+    world.until_gone().await;
+}
+
+#[tokio::test]
+async fn a_warehouse_that_is_gone_for_good_can_be_let_go_of() {
+    let world = World::new().await;
+    world.enabled().await;
+    world.stand_in.go_away();
+    world.delete().await;
+    let object = world.until_phase("deleteError").await;
+    assert_eq!(condition(&object, "Reconciling").status, "True");
+    assert!(
+        condition(&object, "Ready").message.contains("deletionPolicy\":\"Retain"),
+        "{:?}",
+        condition(&object, "Ready")
+    );
+    world.patch(json!({"spec": {"deletionPolicy": "Retain"}})).await;
+    world.until_gone().await;
+}

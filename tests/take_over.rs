@@ -1,0 +1,226 @@
+//! Lost passwords, lost status, and taking over what another integration has left.
+
+use kube::ResourceExt;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use redshift_integration_operator::api::RedshiftIntegration;
+use serde_json::json;
+
+use crate::support::{Dump, World, admin, assert_same, condition, conditions, login, rows};
+
+const SECRET: &str = "analytics-system-account";
+
+async fn lose_the_secret(world: &World) {
+    world.secrets().delete(SECRET, &DeleteParams::default()).await.unwrap();
+}
+
+async fn look_now(world: &World, value: &str) {
+    world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": value}}})).await;
+}
+
+async fn password(world: &World) -> String {
+    let secret = world.secrets().get(SECRET).await.unwrap();
+    String::from_utf8(secret.data.unwrap()["password"].0.clone()).unwrap()
+}
+
+fn ready_reason(object: &RedshiftIntegration) -> &str {
+    let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    conditions.iter().find(|condition| condition.type_ == "Ready").map_or("", |condition| condition.reason.as_str())
+}
+
+/// The command that a message gives.
+fn annotation(message: &str, name: &str) -> String {
+    let (_, rest) = message.split_once(&format!("{name}=")).unwrap_or_else(|| panic!("no {name} in: {message}"));
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+async fn annotate(world: &World, key: &str, value: &str) -> RedshiftIntegration {
+    world.patch(json!({"metadata": {"annotations": {format!("redshift-governance.dev/{key}"): value}}})).await
+}
+
+#[tokio::test]
+async fn a_superuser_sets_new_passwords_when_the_secret_was_lost() {
+    let world = World::new().await;
+    world.create(json!({"config": {"impersonation": {"enabled": true}}})).await;
+    world.until_phase("enabled").await;
+    let before = Dump::of(&world.stand_in).await;
+    let old = password(&world).await;
+    lose_the_secret(&world).await;
+    for _ in 0..2_000 {
+        if world.secrets().get_opt(SECRET).await.unwrap().is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    look_now(&world, "1").await;
+    let object = world.until("it validates again", |object| {
+        object.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("1"))
+            && conditions(object) == ["True", "False", "False"]
+    });
+    let object = object.await;
+    assert_ne!(password(&world).await, old);
+    login(&world.stand_in, "immuta_system_account", &password(&world).await, "immuta").await.unwrap();
+    assert!(login(&world.stand_in, "immuta_system_account", &old, "immuta").await.is_err());
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    assert_eq!(object.status.unwrap().created, world.get().await.status.unwrap().created);
+    world.delete().await;
+    world.until_gone().await;
+}
+
+#[tokio::test]
+async fn without_a_superuser_a_lost_secret_is_explained() {
+    let world = World::new().await;
+    world.enabled().await;
+    world.secrets().delete("redshift-admin", &DeleteParams::default()).await.unwrap();
+    let before = Dump::of(&world.stand_in).await;
+    lose_the_secret(&world).await;
+    let object = world.until_phase("recurringValidationError").await;
+    assert_eq!(conditions(&object), ["False", "False", "True"]);
+    let message = &condition(&object, "Stalled").message;
+    assert!(message.contains(SECRET) && message.contains("superuser's credentials"), "{message}");
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    world.put_secret("redshift-admin", "awsuser", world.stand_in.admin_password()).await;
+    world.until_phase("enabled").await;
+}
+
+#[tokio::test]
+async fn a_deletion_after_the_secret_was_lost_removes_everything() {
+    let mut world = World::new().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    world.create(json!({"config": {"impersonation": {"enabled": true}}})).await;
+    world.until_phase("enabled").await;
+    world.kill_operator();
+    lose_the_secret(&world).await;
+    world.delete().await;
+    world.start_operator();
+    world.until_gone().await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+    assert!(world.secrets().get_opt(SECRET).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn status_and_secret_lost_together_are_found_again() {
+    let mut world = World::new().await;
+    world.enabled().await;
+    world.kill_operator();
+    let before = Dump::of(&world.stand_in).await;
+    lose_the_secret(&world).await;
+    let nothing = json!({"status": {"phase": null, "conditions": [], "created": null, "validationResults": null, "observedGeneration": -1}});
+    world.api().patch_status("analytics", &PatchParams::default(), &Patch::Merge(nothing)).await.unwrap();
+    world.start_operator();
+    world.until_phase("enabled").await;
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn what_retain_left_is_taken_over_with_the_annotation_that_the_message_gives() {
+    let world = World::new().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    world.create(json!({"deletionPolicy": "Retain"})).await;
+    let former = world.until_phase("enabled").await;
+    world.delete().await;
+    world.until_gone().await;
+    let left = Dump::of(&world.stand_in).await;
+
+    world.create(json!({})).await;
+    let object = world.until_phase("createError").await;
+    let message = condition(&object, "Stalled").message.clone();
+    let value = annotation(&message, "take-over");
+    assert_eq!(value, format!("immuta/{}", former.uid().unwrap()));
+    annotate(&world, "take-over", "immuta/somebody-else").await;
+    look_now(&world, "1").await;
+    world
+        .until("the wrong one was seen", |object| {
+            object.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("1"))
+        })
+        .await;
+    assert_same(&left, &Dump::of(&world.stand_in).await);
+    annotate(&world, "take-over", &value).await;
+    let object = world.until_phase("enabled").await;
+    assert_same(&left, &Dump::of(&world.stand_in).await);
+    let truth = world.stand_in.superuser("immuta").await.unwrap();
+    assert_eq!(rows(&truth, "SELECT integration_uid FROM immuta_system.registry").await, [object.uid().unwrap()]);
+    drop(truth);
+    world.delete().await;
+    world.until_gone().await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn another_cluster_takes_over_and_the_former_owner_touches_nothing() {
+    let here = World::new().await;
+    let nothing = Dump::of(&here.stand_in).await;
+    let former = here.enabled().await;
+    let there = here.elsewhere().await;
+    there.create(json!({})).await;
+    let object = there.until("it is told so", |object| ready_reason(object) == "AlreadyExists").await;
+    let message = condition(&object, "Stalled").message.clone();
+    let value = annotation(&message, "take-over");
+    assert_eq!(value, format!("immuta/{}", former.uid().unwrap()));
+    annotate(&there, "take-over", &value).await;
+    there.until_phase("enabled").await;
+    let taken = Dump::of(&here.stand_in).await;
+    // The former owner is refused the login, and told of both causes.
+    look_now(&here, "1").await;
+    let object = here.until_phase("recurringValidationError").await;
+    let message = &condition(&object, "Stalled").message;
+    assert!(message.contains("password changed, or another integration may have taken over"), "{message}");
+    here.delete().await;
+    here.until_gone().await;
+    assert_same(&taken, &Dump::of(&here.stand_in).await);
+    there.until_phase("enabled").await;
+    there.delete().await;
+    there.until_gone().await;
+    assert_same(&nothing, &Dump::of(&here.stand_in).await);
+}
+
+#[tokio::test]
+async fn an_account_whose_password_was_changed_is_not_taken_for_a_dropped_one() {
+    let world = World::new().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    world.enabled().await;
+    let dba = admin(&world.stand_in, "dev").await;
+    dba.batch_execute("CREATE USER keeper PASSWORD 'Abcd1234' CREATEDB").await.unwrap();
+    dba.batch_execute("CREATE ROLE makers").await.unwrap();
+    dba.batch_execute("GRANT CREATE USER, DROP USER TO ROLE makers").await.unwrap();
+    dba.batch_execute("GRANT ROLE makers TO keeper").await.unwrap();
+    dba.batch_execute("ALTER USER immuta_system_account PASSWORD 'Changed1234'").await.unwrap();
+    world.put_secret("redshift-admin", "keeper", "Abcd1234").await;
+    world.delete().await;
+    let object = world.until_phase("deleteError").await;
+    assert_eq!(condition(&object, "Stalled").reason, "ProofLost", "{}", condition(&object, "Stalled").message);
+    // A superuser can tell, and sets the password that the Secret holds.
+    world.put_secret("redshift-admin", "awsuser", world.stand_in.admin_password()).await;
+    world.until_gone().await;
+    dba.batch_execute("DROP USER keeper").await.unwrap();
+    dba.batch_execute("DROP ROLE makers").await.unwrap();
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn a_backup_restored_under_another_uid_owns_nothing_until_a_person_says_so() {
+    let mut world = World::new().await;
+    world.enabled().await;
+    world.kill_operator();
+    let before = Dump::of(&world.stand_in).await;
+    // The object comes back as it was, finalizer and status included, but as another one.
+    let mut object = serde_json::to_value(world.get().await).unwrap();
+    let status = object["status"].take();
+    world.patch(json!({"metadata": {"finalizers": []}})).await;
+    world.delete().await;
+    world.until_gone().await;
+    for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"] {
+        object["metadata"].as_object_mut().unwrap().remove(field);
+    }
+    object.as_object_mut().unwrap().remove("status");
+    let object: RedshiftIntegration = serde_json::from_value(object).unwrap();
+    world.api().create(&kube::api::PostParams::default(), &object).await.unwrap();
+    let patch = json!({"status": status});
+    world.api().patch_status("analytics", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    world.start_operator();
+    let object = world.until("it is told so", |object| ready_reason(object) == "SecretNotOurs").await;
+    let value = annotation(&condition(&object, "Ready").message, "take-over");
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    annotate(&world, "take-over", &value).await;
+    world.until_phase("enabled").await;
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+}
