@@ -73,7 +73,14 @@ pub fn next_status(
         Some(ready) => set(types::READY, if ready { "True" } else { "False" }, reason, &message),
         None => before.conditions.iter().find(|condition| condition.type_ == types::READY).map_or_else(
             || set(types::READY, "False", reason, &message),
-            |old| set(types::READY, &old.status, &old.reason, &old.message),
+            |old| match &outcome.activity {
+                // Whoever lists resources sees this message, and would otherwise not learn of the failure.
+                Activity::Stopped(failure) if old.status == "True" => {
+                    let message = format!("what was set up works on; the edit has stopped: {}", failure.message);
+                    set(types::READY, "True", &old.reason, &message)
+                }
+                _ => set(types::READY, &old.status, &old.reason, &old.message),
+            },
         ),
     };
     let stalled = matches!(&outcome.activity, Activity::Stopped(failure) if failure.category == Category::Permanent);
