@@ -288,3 +288,176 @@ fn renaming_of_account(ownership: &Ownership, wanted: &Setup) -> Option<Subject>
         new: wanted.system_account.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::lifecycle::Registry;
+
+    fn setup(account: &str, role: Option<&str>) -> Setup {
+        Setup {
+            database: "immuta".to_owned(),
+            database_mode: DatabaseMode::Create,
+            system_account: account.to_owned(),
+            impersonation_role: role.map(str::to_owned),
+        }
+    }
+
+    /// All that there is of an integration that was set up so.
+    fn complete(applied: &Setup) -> Ownership {
+        Ownership {
+            claim: Standing::Ours,
+            system_account: Standing::Ours,
+            system_account_name: applied.system_account.clone(),
+            wanted_account: Standing::Absent,
+            roles: applied.impersonation_role.iter().map(|role| (role.clone(), Standing::Ours)).collect(),
+            database: ManagedDatabase::Registered(Registry {
+                integration_uid: "uid".to_owned(),
+                state: RegistryState::Complete,
+                fencing_counter: 2,
+                schema_version: 1,
+                applied_hash: applied.hash(),
+                setup: applied.clone(),
+            }),
+        }
+    }
+
+    fn plan_with(ownership: &Ownership, power: AccountPower, contents: &Contents, wanted: &Setup) -> Plan {
+        let recorded =
+            Recorded { finalizer: true, secret: true, names: true, settled: true, plan: true, ..Recorded::default() };
+        let members = Seen::Yes(vec![Member::User("ann".to_owned(), false)]);
+        let observed = Observed { recorded, ownership, power, members: &members, contents };
+        set_up(&observed, wanted).unwrap()
+    }
+
+    fn sections(plan: &Plan) -> Vec<(Connection, Section)> {
+        plan.operations
+            .iter()
+            .filter_map(|operation| match operation {
+                Operation::Run(connection, section, _) => Some((*connection, *section)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nothing_is_run_where_all_is_as_wanted() {
+        for role in [None, Some("acting")] {
+            let wanted = setup("account", role);
+            for power in [AccountPower::Superuser, AccountPower::Lesser] {
+                let plan = plan_with(&complete(&wanted), power, &Contents::of(&wanted), &wanted);
+                assert_eq!(plan, Plan::default());
+            }
+        }
+    }
+
+    #[test]
+    fn a_superusers_edit_is_one_transaction() {
+        let (applied, wanted) = (setup("account", Some("one")), setup("governor", Some("other")));
+        let plan = plan_with(&complete(&applied), AccountPower::Superuser, &Contents::of(&applied), &wanted);
+        let sections = sections(&plan);
+        assert!(
+            sections.iter().all(|(connection, _)| *connection == Connection::ManagedDatabaseAsAdmin),
+            "{sections:?}"
+        );
+        assert_eq!(sections.first().unwrap().1, Section::BeginChange);
+        assert_eq!(sections.last().unwrap().1, Section::CommitChange);
+        assert_eq!(sections.iter().filter(|(_, section)| *section == Section::CommitChange).count(), 1);
+        // The members are the role's own: it is renamed and not replaced.
+        assert!(sections.iter().any(|(_, section)| *section == Section::RenameRole));
+        assert!(!sections.iter().any(|(_, section)| matches!(section, Section::DropRole | Section::CreateRole)));
+    }
+
+    #[test]
+    fn a_lesser_admin_brings_the_new_first_and_takes_the_old_away_last() {
+        let (applied, wanted) = (setup("account", Some("one")), setup("account", Some("other")));
+        let plan = plan_with(&complete(&applied), AccountPower::Lesser, &Contents::of(&applied), &wanted);
+        let sections: Vec<_> = sections(&plan).into_iter().map(|(_, section)| section).collect();
+        let at = |wanted: Section| sections.iter().position(|section| *section == wanted).unwrap();
+        assert!(at(Section::CreateRole) < at(Section::GrantRoleToMember));
+        assert!(at(Section::GrantRoleToMember) < at(Section::BeginChange));
+        assert!(at(Section::CommitChange) < at(Section::DropRole));
+        assert_eq!(at(Section::DropRole), sections.len() - 1);
+    }
+
+    #[test]
+    fn what_an_edit_left_that_was_taken_back_goes_and_nothing_else() {
+        let wanted = setup("account", Some("one"));
+        let mut ownership = complete(&wanted);
+        ownership.roles.insert("leftover".to_owned(), Standing::Ours);
+        ownership.roles.insert("taken".to_owned(), Standing::Foreign("somebody's".to_owned()));
+        let plan = plan_with(&ownership, AccountPower::Lesser, &Contents::of(&wanted), &wanted);
+        let drop = Subject::Role("leftover".to_owned());
+        assert_eq!(plan.operations, [Operation::Run(Connection::InitialDatabase, Section::DropRole, drop)]);
+    }
+
+    #[test]
+    fn what_is_foreign_or_cannot_be_told_stops_everything() {
+        let wanted = setup("account", Some("one"));
+        let nothing = Ownership::nothing("account");
+        let foreign = || Standing::Foreign("somebody's".to_owned());
+        let unproven = || Standing::Unproven("not now".to_owned());
+        let role = |standing| BTreeMap::from([("one".to_owned(), standing)]);
+        for ownership in [
+            Ownership { claim: foreign(), ..nothing.clone() },
+            Ownership { claim: unproven(), ..nothing.clone() },
+            Ownership { system_account: foreign(), ..nothing.clone() },
+            Ownership { wanted_account: foreign(), ..nothing.clone() },
+            Ownership { roles: role(foreign()), ..nothing.clone() },
+            Ownership { roles: role(unproven()), ..nothing.clone() },
+            Ownership { database: ManagedDatabase::Foreign("somebody's".to_owned()), ..nothing.clone() },
+            Ownership { database: ManagedDatabase::Unproven("not now".to_owned()), ..nothing },
+        ] {
+            let observed = Observed {
+                recorded: Recorded::default(),
+                ownership: &ownership,
+                power: AccountPower::Superuser,
+                members: &Seen::Yes(Vec::new()),
+                contents: &Contents::default(),
+            };
+            assert!(set_up(&observed, &wanted).is_err(), "{ownership:?}");
+        }
+    }
+
+    #[test]
+    fn the_claim_comes_first_and_goes_last_and_no_drop_is_without_its_record() {
+        let wanted = setup("account", Some("one"));
+        let ownership = Ownership::nothing("account");
+        let mut observed = Observed {
+            recorded: Recorded::default(),
+            ownership: &ownership,
+            power: AccountPower::Superuser,
+            members: &Seen::Yes(Vec::new()),
+            contents: &Contents::default(),
+        };
+        let plan = set_up(&observed, &wanted).unwrap();
+        assert_eq!(
+            plan.operations[..4],
+            [
+                Operation::AddFinalizer,
+                Operation::CreateSystemAccountSecret,
+                Operation::RecordPlan,
+                Operation::Run(Connection::InitialDatabase, Section::Claim, Subject::Pass),
+            ]
+        );
+        let (ownership, contents) = (complete(&wanted), Contents::of(&wanted));
+        (observed.ownership, observed.contents) = (&ownership, &contents);
+        for mode in [DatabaseMode::Create, DatabaseMode::Existing] {
+            let plan = removal(&observed, mode, &[]).unwrap();
+            let (before, from_there_on) = plan.at_point_of_no_return();
+            let destroys = |operation: &Operation| {
+                let sections =
+                    [Section::DropDatabase, Section::DropView, Section::DropTable, Section::DropSystemAccount];
+                matches!(operation, Operation::Run(_, section, _) if sections.contains(section))
+            };
+            assert!(!before.iter().any(destroys), "{before:?}");
+            assert!(from_there_on.iter().any(destroys));
+            let last = from_there_on.iter().rfind(|operation| matches!(operation, Operation::Run(..)));
+            assert!(matches!(last, Some(Operation::Run(_, Section::DropClaim, _))));
+        }
+    }
+}
