@@ -107,7 +107,7 @@ impl Edit<'_> {
             let message = format!("Unable to edit integration. {}: {}", test.name, said(test));
             return Err(Error::stalled("EditRefused", message));
         }
-        let members = self.members(&session, applied).await?;
+        let members = facts.all_grants(self.members(&session, applied).await?);
         let observed = Observed {
             recorded: recorded(&self.object, &account, &wanted.place),
             ownership: &finding.ownership,

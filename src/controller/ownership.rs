@@ -237,17 +237,7 @@ impl Search<'_> {
                 None => found(ManagedDatabase::Empty, session, contents),
             });
         }
-        let belongs_to_account = facts.users.get(&account.name) == Some(owner_id);
-        // A lesser admin can't give the database away: then the claim and the Secret, which names the
-        // database, are the proof.
-        let belongs_to_admin = facts.users.get(&facts.account.name) == Some(owner_id) && *claim == Standing::Ours;
-        if !contents.is_empty() {
-            return Ok(Database::foreign(format!("it has no registry, and holds {}", contents.foreign().join(", "))));
-        }
-        if belongs_to_account || (belongs_to_admin && !facts.account.superuser) {
-            Ok(found(ManagedDatabase::Empty, session, contents))
-        } else {
-            Ok(Database::foreign(format!("it belongs to {owner}")))
-        }
+        let standing = ManagedDatabase::without_registry(name, &contents, facts, claim, &account.name);
+        Ok(if standing == ManagedDatabase::Empty { found(standing, session, contents) } else { Database::of(standing) })
     }
 }
