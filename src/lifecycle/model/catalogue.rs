@@ -48,7 +48,7 @@ impl Warehouse {
         }
     }
 
-    fn acl(&self, object: &Object) -> Acl {
+    fn acl(object: &Object) -> Acl {
         let public = if object.public { "=rUX/x" } else { "" };
         let granted: String = object.grantees.iter().map(|name| format!("|{name}=r/x")).collect();
         Acl::parse(&format!("{public}{granted}"))
@@ -60,7 +60,7 @@ impl Warehouse {
         let mut contents = Contents::default();
         for ((schema, name), object) in &there.objects {
             let (schema, name, owner) = (schema.clone(), name.clone(), object.owner.to_string());
-            let acl = self.acl(object);
+            let acl = Self::acl(object);
             match object.kind {
                 Kind::Schema => contents.schemas.push(Schema { name: schema, owner, acl }),
                 Kind::Relation | Kind::Reader => contents.relations.push(Relation { schema, name, owner, acl }),

@@ -63,6 +63,9 @@ impl Run {
         // As the message asks for: the account that made them is not in the Secret any more.
         let lesser = [Power::Seeing, Power::Blind].map(|power| world.warehouse.users[power.name()].id);
         world.warehouse.databases.retain(|_, it| !lesser.contains(&it.owner) || !it.objects.is_empty());
+        if !world.warehouse.users_roll_back {
+            world.warehouse.roles.retain(|_, role| role.members.values().any(|admin| *admin));
+        }
         for cluster in &mut world.clusters {
             cluster.without_credentials = false;
             for resource in cluster.resources.values_mut() {
@@ -139,6 +142,7 @@ proptest! {
     fn an_integration_alone_gets_what_its_user_wants_in_the_end(
         mode in modes(),
         admin in power(),
+        users_roll_back in any::<bool>(),
         history in vec(
             prop_oneof![
                 6 => passes(Just(0)),
@@ -149,7 +153,7 @@ proptest! {
             1..14,
         ),
     ) {
-        let mut run = Run::new(admin, true);
+        let mut run = Run::new(admin, users_roll_back);
         run.play(&begun(mode));
         run.play(&history);
         run.lift_obstacles();

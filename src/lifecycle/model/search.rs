@@ -172,8 +172,7 @@ impl Search<'_> {
                     Ok((ManagedDatabase::Registered(registry), managed, contents, collation))
                 }
                 Ok(Ok(registry)) => foreign(format!("its registry names {}", registry.integration_uid)),
-                Ok(Err(why)) => of(ManagedDatabase::Unproven(why)),
-                Err(Stop::Statement { refused: true, why, .. }) => of(ManagedDatabase::Unproven(why)),
+                Ok(Err(why)) | Err(Stop::Statement { refused: true, why, .. }) => of(ManagedDatabase::Unproven(why)),
                 Err(stop) => Err(stop),
             };
         }

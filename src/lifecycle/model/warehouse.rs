@@ -223,7 +223,11 @@ impl Warehouse {
     /// Everything that an integration made and that is still here.
     pub fn of(&self, uid: &str) -> Vec<String> {
         let users = self.users.iter().filter(|(_, user)| user.maker.is(uid)).map(|(name, _)| format!("user {name}"));
-        let roles = self.roles.iter().filter(|(_, role)| role.maker.is(uid)).map(|(name, _)| format!("role {name}"));
+        // Where roles don't roll back, nothing ties one to us whose creation was stopped before its grant:
+        // it is taken for others', and a message says so.
+        let tied = |role: &Role| self.users_roll_back || role.members.values().any(|admin| *admin);
+        let roles = self.roles.iter().filter(|(_, role)| role.maker.is(uid) && tied(role));
+        let roles = roles.map(|(name, _)| format!("role {name}"));
         let databases = self.databases.iter().flat_map(|(name, database)| {
             let own = database.maker.is(uid).then(|| format!("database {name}"));
             let objects = database.objects.iter().filter(|(_, object)| object.maker.is(uid));
