@@ -9,7 +9,7 @@ use super::look;
 use super::system_account::SystemAccount;
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::Contents;
-use crate::lifecycle::{ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
+use crate::lifecycle::{AccountId, ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
 use crate::redshift::{ConnectError, Connector, Credentials, Session, Target};
 use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
 
@@ -93,7 +93,6 @@ impl Database {
 }
 
 const NO_PASSWORD: &str = "no Secret of this resource holds its password";
-const WRONG_PASSWORD: &str = "the password in the resource's Secret is refused";
 
 impl Search<'_> {
     /// Finds out.
@@ -101,7 +100,10 @@ impl Search<'_> {
         let claim = match self.account {
             _ if !facts.users.contains_key(CLAIM_USER) => Standing::Absent,
             None => Standing::Foreign(NO_PASSWORD.to_owned()),
-            Some(account) => self.log_in(&account.claim_credentials()).await?.0,
+            Some(account) => {
+                let made = account.ids.as_ref().map(|(claim, _)| claim);
+                self.log_in(&account.claim_credentials(), facts, made).await?.0
+            }
         };
         let account = self.system_account(facts).await?;
         let wanted_account =
@@ -129,13 +131,21 @@ impl Search<'_> {
     }
 
     /// Whether a password is the user's.
-    async fn log_in(&self, credentials: &Credentials) -> Result<(Standing, Option<Session>), Error> {
+    async fn log_in(
+        &self,
+        credentials: &Credentials,
+        facts: &WarehouseFacts,
+        made: Option<&AccountId>,
+    ) -> Result<(Standing, Option<Session>), Error> {
         match self.access.log_in(credentials, &self.access.initial_database).await {
             Ok(session) => {
                 session.execute(&statements(Section::ProveLogin, &Parameters::new())?).await?;
                 Ok((Standing::Ours, Some(session)))
             }
-            Err(error) if error.is_refused_login() => Ok((Standing::Foreign(WRONG_PASSWORD.to_owned()), None)),
+            Err(error) if error.is_refused_login() => {
+                let user = &credentials.user;
+                Ok((Standing::of_refused_login(user, facts.users.get(user), made), None))
+            }
             Err(error) => Ok((Standing::Unproven(error.to_string()), None)),
         }
     }
@@ -148,7 +158,8 @@ impl Search<'_> {
         for (name, _) in known.filter(|(name, _)| facts.users.contains_key(*name)) {
             let credentials = self.account.and_then(|account| account.credentials(name));
             let Some(credentials) = credentials else { continue };
-            let (standing, session) = self.log_in(&credentials).await?;
+            let made = self.account.and_then(|account| account.ids.as_ref()).map(|(_, id)| id);
+            let (standing, session) = self.log_in(&credentials, facts, made).await?;
             if let Some(session) = session {
                 let own_roles = look::own_roles(&session, name).await?;
                 return Ok(Account { name: name.to_owned(), standing, own_roles });

@@ -119,6 +119,24 @@ pub enum Standing {
     Unproven(String),
 }
 
+impl Standing {
+    /// Whose a user is, by its id, whom the password in our Secret doesn't log in; `made` is the id that the
+    /// Secret remembers.
+    ///
+    /// The very user that was made and has another password now is not taken for somebody else's: a deletion
+    /// would leave it behind, and all that it owns.
+    #[must_use]
+    pub fn of_refused_login(user: &str, found: Option<&AccountId>, made: Option<&AccountId>) -> Self {
+        match made {
+            Some(made) if found == Some(made) => Self::Unproven(format!(
+                "the user {user} is the one that was made for this integration (usesysid {made}), but the password in \
+                 the resource's Secret is refused; let a superuser set it again: ALTER USER \"{user}\" PASSWORD '…'"
+            )),
+            _ => Self::Foreign("the password in the resource's Secret is refused".to_owned()),
+        }
+    }
+}
+
 /// Whose the managed database is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ManagedDatabase {
