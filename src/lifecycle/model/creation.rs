@@ -1,9 +1,10 @@
 //! Creations; mirrors `controller::create`.
 
 use super::apply::{Expected, Pass, Sessions, under_way};
+use super::edit;
 use super::kubernetes::{Resource, SystemAccount};
 use super::operator::Finished;
-use super::search::{self, Search};
+use super::search::{self, Search, Sweep};
 use super::warehouse::INITIAL;
 use super::world::{Io, Stop};
 use crate::api::conditions::reasons;
@@ -72,6 +73,8 @@ impl Creation<'_> {
             contents: &finding.contents,
         };
         let plan = set_up(&observed, setup).map_err(refused)?;
+        let sweep = Sweep { io, facts: &facts, setup, ownership: &finding.ownership };
+        edit::refuse_to_drop(&sweep, &plan.operations).await?;
         let ownership = finding.ownership.clone();
         let mut pass = Pass {
             io,

@@ -90,7 +90,7 @@ impl Edit<'_> {
         let preflight = Preflight { wanted, facts: &facts, ownership: &finding.ownership, holder: None };
         self.tests = preflight.of_edit(&Needs::of_edit(applied, setup));
         self.tests.extend(checks::watch(wanted, &look.watched, &uid));
-        if let Some(test) = checks::first_failure(&self.tests) {
+        if let Some(test) = checks::first_failure_before_edit(&self.tests) {
             let message = format!("{}: {}", test.name, test.message.as_deref().unwrap_or_default());
             return Err(Stop::stalled("EditRefused", message));
         }
@@ -190,7 +190,7 @@ fn recorded(object: &Resource, account: &SystemAccount, place: &Place) -> Record
 }
 
 /// Mirrors `edit::refuse_to_drop`.
-async fn refuse_to_drop(sweep: &Sweep<'_>, operations: &[Operation]) -> Result<(), Stop> {
+pub async fn refuse_to_drop(sweep: &Sweep<'_>, operations: &[Operation]) -> Result<(), Stop> {
     let roles: Vec<_> = operations
         .iter()
         .filter_map(|operation| match operation {

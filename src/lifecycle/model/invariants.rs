@@ -1,5 +1,7 @@
 //! What must hold at every step, whatever happens.
 
+use std::collections::BTreeSet;
+
 use super::kubernetes::{Cluster, Resource};
 use super::statements::identifier;
 use super::warehouse::{Maker, Warehouse};
@@ -30,7 +32,8 @@ pub fn of_statement(
 fn nothing_foreign_is_dropped_altered_or_revoked(before: &Warehouse, after: &Warehouse, uid: &str) -> Option<String> {
     let (before, after) = (before.of_others_than(uid), after.of_others_than(uid));
     (before != after).then(|| {
-        format!("foreign: {:?} became {:?}", before.difference(&after).collect::<Vec<_>>(), after.difference(&before))
+        let change = |from: &BTreeSet<String>, to: &BTreeSet<String>| from.difference(to).cloned().collect::<Vec<_>>();
+        format!("foreign: {:?} became {:?}", change(&before, &after), change(&after, &before))
     })
 }
 
@@ -52,10 +55,13 @@ fn no_member_is_lost_by_an_edit(
     if registry.integration_uid != uid || registry.state != RegistryState::Complete {
         return None;
     }
-    let role = after.roles.get(registry.setup.impersonation_role.as_deref()?)?;
+    let registered = registry.setup.impersonation_role.as_deref()?;
+    // Renamed and not registered yet: whoever was a member still is one.
+    let role = after.roles.get(registered).or_else(|| after.roles.values().find(|role| role.maker.is(uid)));
+    let members = role.map(|role| role.members.clone()).unwrap_or_default();
     let gone = before.roles.iter().filter(|(name, _)| !after.roles.contains_key(*name));
     let lost = gone.flat_map(|(_, role)| role.members.keys()).find(|member| {
-        !role.members.contains_key(*member) && before.users.get(*member).is_some_and(|user| !user.maker.is(uid))
+        !members.contains_key(*member) && before.users.get(*member).is_some_and(|user| !user.maker.is(uid))
     })?;
     Some(format!("{lost} is no member any more, after {}", statement.name()))
 }

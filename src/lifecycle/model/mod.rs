@@ -5,6 +5,7 @@
 //! pass reaches it, a step at a time. `operator`, `creation`, `edit`, `deletion`, `search`, `apply`: the
 //! passes, as in `controller`, whose functions they name; every decision that is pure is the real one.
 //! `histories`, `others`: what happens. `invariants`: what must hold. `properties`: that it does.
+//! `regressions`: histories in which it once didn't.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(missing_docs, reason = "the fields of a model say what they model")]
@@ -20,6 +21,7 @@ mod kubernetes;
 mod operator;
 mod others;
 mod properties;
+mod regressions;
 mod search;
 mod statements;
 mod warehouse;

@@ -34,6 +34,8 @@ pub enum Deed {
     Connect(bool),
     /// PUBLIC is let into what is private.
     Expose,
+    /// One of our accounts gets another password; the claim for the last.
+    ChangePassword(usize),
     /// One of our roles is dropped.
     DropRole(usize),
 }
@@ -123,6 +125,20 @@ impl Deed {
                     if let Some(profile) = database.objects.get_mut(&key("immuta_system", "profile")) {
                         profile.public = true;
                     }
+                }
+            }
+            Self::ChangePassword(n) => {
+                let name = ACCOUNTS.get(n).copied().unwrap_or(CLAIM_USER);
+                // Before its id is recorded, nothing but the password proves an account.
+                let is_recorded = |id: u32| {
+                    let mut secrets = world.clusters.iter().flat_map(|cluster| cluster.secrets.values());
+                    secrets.any(|secret| {
+                        let id = id.to_string();
+                        secret.ids.as_ref().is_some_and(|(claim, account)| *claim == id || *account == id)
+                    })
+                };
+                if let Some(user) = warehouse.users.get_mut(name).filter(|user| is_recorded(user.id)) {
+                    user.password = None;
                 }
             }
             Self::DropRole(n) => {

@@ -8,7 +8,7 @@ use super::warehouse::{INITIAL, LoginError};
 use super::world::{Connection, Io, Stop};
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::{Contents, SCHEMAS};
-use crate::lifecycle::{ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
+use crate::lifecycle::{AccountId, ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
 use crate::scripts::CLAIM_USER;
 
 /// Mirrors `ownership::Search`.
@@ -34,7 +34,6 @@ struct Account {
 }
 
 const NO_PASSWORD: &str = "no Secret of this resource holds its password";
-const WRONG_PASSWORD: &str = "the password in the resource's Secret is refused";
 
 /// The admin's way in.
 pub async fn enter(io: &Io, database: &str) -> Result<Connection, LoginError> {
@@ -57,7 +56,10 @@ impl Search<'_> {
         let claim = match self.account {
             _ if !facts.users.contains_key(CLAIM_USER) => Standing::Absent,
             None => Standing::Foreign(NO_PASSWORD.to_owned()),
-            Some(account) => self.prove(CLAIM_USER, &account.claim_password).await,
+            Some(account) => {
+                let made = account.ids.as_ref().map(|(claim, _)| claim);
+                self.prove(CLAIM_USER, &account.claim_password, facts, made).await
+            }
         };
         let account = self.system_account(facts).await?;
         let wanted_account =
@@ -84,10 +86,10 @@ impl Search<'_> {
     }
 
     /// Mirrors `Search::log_in`.
-    async fn prove(&self, user: &str, password: &str) -> Standing {
+    async fn prove(&self, user: &str, password: &str, facts: &WarehouseFacts, made: Option<&AccountId>) -> Standing {
         match self.io.log_in(user, password, INITIAL).await {
             Ok(_) => Standing::Ours,
-            Err(LoginError::Refused) => Standing::Foreign(WRONG_PASSWORD.to_owned()),
+            Err(LoginError::Refused) => Standing::of_refused_login(user, facts.users.get(user), made),
             Err(error) => Standing::Unproven(format!("{error:?}")),
         }
     }
@@ -98,7 +100,8 @@ impl Search<'_> {
         let mut found = Account { name: wanted.clone(), standing: Standing::Absent, own_roles: BTreeMap::new() };
         let known = self.account.into_iter().flat_map(SystemAccount::accounts);
         for (name, password) in known.filter(|(name, _)| facts.users.contains_key(*name)) {
-            let standing = self.prove(name, password).await;
+            let made = self.account.and_then(|account| account.ids.as_ref()).map(|(_, id)| id);
+            let standing = self.prove(name, password, facts, made).await;
             if standing == Standing::Ours {
                 let own_roles = self.io.look("read-own-roles", |warehouse| warehouse.own_roles(name)).await?;
                 return Ok(Account { name: name.to_owned(), standing, own_roles });

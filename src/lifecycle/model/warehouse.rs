@@ -222,6 +222,11 @@ impl Warehouse {
 
     /// Everything that an integration made and that is still here.
     pub fn of(&self, uid: &str) -> Vec<String> {
+        // Where users don't roll back, nothing proves an account that was renamed and has no password yet.
+        let unprovable = |user: &User| user.maker.is(uid) && user.password.is_none();
+        if !self.users_roll_back && self.users.values().any(unprovable) {
+            return Vec::new();
+        }
         let users = self.users.iter().filter(|(_, user)| user.maker.is(uid)).map(|(name, _)| format!("user {name}"));
         // Where roles don't roll back, nothing ties one to us whose creation was stopped before its grant:
         // it is taken for others', and a message says so.
