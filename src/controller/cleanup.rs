@@ -132,7 +132,7 @@ impl Cleanup<'_> {
             Some(_) => return Err(self.proof_refused()),
             None if account.is_none() => self.refuse_without_proof(&facts, &place)?,
             None => {
-                let refused = matches!(ownership.system_account, Standing::Foreign(_));
+                let refused = finding.locked_out || matches!(ownership.system_account, Standing::Foreign(_));
                 if refused && self.outcome.created.is_some() && facts.databases.contains_key(&place.setup.database) {
                     return Err(self.proof_refused());
                 }

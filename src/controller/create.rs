@@ -6,10 +6,11 @@ use tracing::warn;
 use super::apply::{Expected, Found, Pass, under_way};
 use super::context::Context;
 use super::error::Error;
+use super::obstacles::Sweep;
 use super::ownership::{Access, Search};
 use super::rekey::{Rekey, heritage};
 use super::system_account::{self, SystemAccount};
-use super::{dereference, look, resource};
+use super::{dereference, edit, look, resource};
 use crate::api::conditions::reasons;
 use crate::api::{Phase, RedshiftIntegration, ValidationStatus, ValidationTest};
 use crate::lifecycle::checks::{self, Preflight, complete};
@@ -116,6 +117,9 @@ impl Creation<'_> {
         };
         let plan = set_up(&observed, &wanted.place.setup).map_err(refused)?;
         let observed_plan = observed.recorded.plan;
+        // A role that is not wanted any more, since the spec was edited half-way.
+        let sweep = Sweep { access: &access, facts: &facts, setup: &wanted.place.setup, ownership: &finding.ownership };
+        edit::refuse_to_drop("create", &sweep, &session, &plan.operations).await?;
         let ownership = finding.ownership.clone();
         let found =
             Found { expected: Expected::of(&ownership.database), facts, initial: session, managed: finding.managed };

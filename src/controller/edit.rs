@@ -103,11 +103,11 @@ impl Edit<'_> {
         let preflight = Preflight { wanted, facts: &facts, ownership: &finding.ownership, holder: None };
         self.tests = preflight.of_edit(&Needs::of_edit(applied, setup));
         self.tests.extend(checks::watch(wanted, &look.watched, &uid));
-        if let Some(test) = checks::first_failure(&self.tests) {
+        if let Some(test) = checks::first_failure_before_edit(&self.tests) {
             let message = format!("Unable to edit integration. {}: {}", test.name, said(test));
             return Err(Error::stalled("EditRefused", message));
         }
-        let members = facts.if_it_sees_all_grants(self.members(&session, applied).await?);
+        let members = facts.all_grants(self.members(&session, applied).await?);
         let observed = Observed {
             recorded: recorded(&self.object, &account, &wanted.place),
             ownership: &finding.ownership,
@@ -117,7 +117,7 @@ impl Edit<'_> {
         };
         let plan = set_up(&observed, setup).map_err(refused)?;
         let sweep = Sweep { access: &access, facts: &facts, setup: applied, ownership: &finding.ownership };
-        refuse_to_drop(&sweep, &session, &plan.operations).await?;
+        refuse_to_drop("edit", &sweep, &session, &plan.operations).await?;
         let said = describe(applied, setup, &members);
         context.events.publish(&self.object, false, "Editing", "Edit", &said).await;
         let found = Found {
@@ -248,7 +248,12 @@ fn recorded(object: &RedshiftIntegration, account: &SystemAccount, place: &Place
 }
 
 /// A role that others have granted something is not dropped.
-async fn refuse_to_drop(sweep: &Sweep<'_>, initial: &Session, operations: &[Operation]) -> Result<(), Error> {
+pub async fn refuse_to_drop(
+    intent: &str,
+    sweep: &Sweep<'_>,
+    initial: &Session,
+    operations: &[Operation],
+) -> Result<(), Error> {
     let roles: Vec<_> = operations
         .iter()
         .filter_map(|operation| match operation {
@@ -263,7 +268,7 @@ async fn refuse_to_drop(sweep: &Sweep<'_>, initial: &Session, operations: &[Oper
     Err(Error::stalled(
         "RoleInUse",
         format!(
-            "Unable to edit integration: it would drop the role {}, which others have granted privileges: {}; revoke \
+            "Unable to {intent} integration: it would drop the role {}, which others have granted privileges: {}; revoke \
              them, or set spec.config.impersonation back",
             roles.join(", "),
             obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ")

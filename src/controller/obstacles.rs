@@ -144,7 +144,7 @@ impl Sweep<'_> {
     ) -> Result<Vec<Obstacle>, Error> {
         let mut found = Vec::new();
         for role in roles {
-            match self.facts.if_it_sees_all_grants(look::grants_to_role(session, role).await?) {
+            match self.facts.all_grants(look::grants_to_role(session, role).await?) {
                 Seen::No(why) => {
                     let text = format!("{database}: what the role {role} was granted can't be seen ({why})");
                     found.push(Obstacle::new(text, Fate::Ignored));
@@ -172,7 +172,7 @@ impl Sweep<'_> {
     ) -> Result<Vec<Obstacle>, Error> {
         let mut found = Vec::new();
         for role in roles {
-            match self.facts.if_it_sees_all_grants(look::database_grants_to_role(initial, role).await?) {
+            match self.facts.all_grants(look::database_grants_to_role(initial, role).await?) {
                 Seen::No(why) => {
                     let text = format!("on which databases the role {role} was granted anything can't be seen ({why})");
                     found.push(Obstacle::new(text, Fate::Ignored));

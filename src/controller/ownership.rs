@@ -9,7 +9,7 @@ use super::look;
 use super::system_account::SystemAccount;
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::Contents;
-use crate::lifecycle::{ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
+use crate::lifecycle::{AccountId, ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
 use crate::redshift::{ConnectError, Connector, Credentials, Session, Target};
 use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
 
@@ -68,6 +68,8 @@ pub struct Finding {
     /// The registry in the managed database, where that isn't ours by its users: another integration's, or
     /// ours, if the passwords were lost.
     pub registered: Option<Registry>,
+    /// The system account is the very one that was made, and its password isn't ours any more.
+    pub locked_out: bool,
 }
 
 /// The system account, as far as it was found.
@@ -75,6 +77,7 @@ struct Account {
     name: String,
     standing: Standing,
     own_roles: BTreeMap<String, bool>,
+    locked_out: bool,
 }
 
 /// The managed database, as far as it was found.
@@ -102,7 +105,6 @@ impl Database {
 }
 
 const NO_PASSWORD: &str = "no Secret of this resource holds its password";
-const WRONG_PASSWORD: &str = "the password in the resource's Secret is refused";
 
 impl Search<'_> {
     /// Finds out.
@@ -110,7 +112,10 @@ impl Search<'_> {
         let claim = match self.account {
             _ if !facts.users.contains_key(CLAIM_USER) => Standing::Absent,
             None => Standing::Foreign(NO_PASSWORD.to_owned()),
-            Some(account) => self.log_in(&account.claim_credentials()).await?.0,
+            Some(account) => {
+                let made = account.ids.as_ref().map(|(claim, _)| claim);
+                self.log_in(&account.claim_credentials(), facts, made).await?.0
+            }
         };
         let account = self.system_account(facts).await?;
         let wanted_account =
@@ -120,6 +125,7 @@ impl Search<'_> {
                 Standing::Foreign("it is not the account that the resource's Secret names".to_owned())
             };
         let database = self.database(facts, &claim, &account).await?;
+        let locked_out = account.locked_out;
         let registry = match &database.standing {
             ManagedDatabase::Registered(registry) => Some(registry),
             _ => None,
@@ -134,17 +140,25 @@ impl Search<'_> {
             database: database.standing,
         };
         let Database { managed, contents, collation, registered, .. } = database;
-        Ok(Finding { ownership, managed, contents, collation, registered })
+        Ok(Finding { ownership, managed, contents, collation, registered, locked_out })
     }
 
     /// Whether a password is the user's.
-    async fn log_in(&self, credentials: &Credentials) -> Result<(Standing, Option<Session>), Error> {
+    async fn log_in(
+        &self,
+        credentials: &Credentials,
+        facts: &WarehouseFacts,
+        made: Option<&AccountId>,
+    ) -> Result<(Standing, Option<Session>), Error> {
         match self.access.log_in(credentials, &self.access.initial_database).await {
             Ok(session) => {
                 session.execute(&statements(Section::ProveLogin, &Parameters::new())?).await?;
                 Ok((Standing::Ours, Some(session)))
             }
-            Err(error) if error.is_refused_login() => Ok((Standing::Foreign(WRONG_PASSWORD.to_owned()), None)),
+            Err(error) if error.is_refused_login() => {
+                let user = &credentials.user;
+                Ok((Standing::of_refused_login(user, facts.users.get(user), made), None))
+            }
             Err(error) => Ok((Standing::Unproven(error.to_string()), None)),
         }
     }
@@ -152,18 +166,22 @@ impl Search<'_> {
     /// Looks for it under each name that it can have.
     async fn system_account(&self, facts: &WarehouseFacts) -> Result<Account, Error> {
         let wanted = &self.wanted.system_account;
-        let mut found = Account { name: wanted.clone(), standing: Standing::Absent, own_roles: BTreeMap::new() };
+        let mut found =
+            Account { name: wanted.clone(), standing: Standing::Absent, own_roles: BTreeMap::new(), locked_out: false };
         let known = self.account.into_iter().flat_map(SystemAccount::accounts);
         for (name, _) in known.filter(|(name, _)| facts.users.contains_key(*name)) {
             let credentials = self.account.and_then(|account| account.credentials(name));
             let Some(credentials) = credentials else { continue };
-            let (standing, session) = self.log_in(&credentials).await?;
+            let made = self.account.and_then(|account| account.ids.as_ref()).map(|(_, id)| id);
+            let (standing, session) = self.log_in(&credentials, facts, made).await?;
             if let Some(session) = session {
                 let own_roles = look::own_roles(&session, name).await?;
-                return Ok(Account { name: name.to_owned(), standing, own_roles });
+                return Ok(Account { name: name.to_owned(), standing, own_roles, locked_out: false });
             }
             // Of two names one is the former, which somebody else may have taken.
             if found.standing == Standing::Absent || matches!(standing, Standing::Unproven(_)) {
+                found.locked_out = standing == Standing::of_refused_login(name, facts.users.get(name), made)
+                    && matches!(standing, Standing::Unproven(_));
                 (found.name, found.standing) = (name.to_owned(), standing);
             }
         }
@@ -208,8 +226,10 @@ impl Search<'_> {
         let existing = self.wanted.database_mode == DatabaseMode::Existing;
         let credentials = match (&account.standing, self.account) {
             (Standing::Ours, Some(known)) => known.credentials(&account.name),
+            // A superuser sees what the registry says, whatever became of the account.
+            _ if facts.account.superuser => None,
             (Standing::Unproven(why), _) => return Ok(Database::of(ManagedDatabase::Unproven(why.clone()))),
-            _ if existing || facts.account.superuser => None,
+            _ if existing => None,
             _ => return Ok(Database::foreign(format!("it belongs to {owner}"))),
         };
         let is_account = credentials.is_some();
@@ -248,19 +268,12 @@ impl Search<'_> {
             });
         }
         if !is_account {
-            return Ok(Database::foreign(format!("it belongs to {owner}")));
+            return Ok(match &account.standing {
+                Standing::Unproven(why) => Database::of(ManagedDatabase::Unproven(why.clone())),
+                _ => Database::foreign(format!("it belongs to {owner}")),
+            });
         }
-        let belongs_to_account = facts.users.get(&account.name) == Some(owner_id);
-        // A lesser admin can't give the database away: then the claim and the Secret, which names the
-        // database, are the proof.
-        let belongs_to_admin = facts.users.get(&facts.account.name) == Some(owner_id) && *claim == Standing::Ours;
-        if !contents.is_empty() {
-            return Ok(Database::foreign(format!("it has no registry, and holds {}", contents.foreign().join(", "))));
-        }
-        if belongs_to_account || (belongs_to_admin && !facts.account.superuser) {
-            Ok(found(ManagedDatabase::Empty, session, contents))
-        } else {
-            Ok(Database::foreign(format!("it belongs to {owner}")))
-        }
+        let standing = ManagedDatabase::without_registry(name, &contents, facts, claim, &account.name);
+        Ok(if standing == ManagedDatabase::Empty { found(standing, session, contents) } else { Database::of(standing) })
     }
 }

@@ -158,6 +158,13 @@ pub fn first_failure(tests: &[ValidationTest]) -> Option<&ValidationTest> {
     tests.iter().find(|test| test.status == ValidationStatus::Failed)
 }
 
+/// The first test whose failure stops an edit. Impersonation that isn't in place does not: an edit is what
+/// mends it.
+#[must_use]
+pub fn first_failure_before_edit(tests: &[ValidationTest]) -> Option<&ValidationTest> {
+    tests.iter().find(|test| test.status == ValidationStatus::Failed && test.name != IMPERSONATION)
+}
+
 /// A certain test, if it failed.
 #[must_use]
 pub fn failure_of<'a>(tests: &'a [ValidationTest], name: &str) -> Option<&'a ValidationTest> {

@@ -6,6 +6,8 @@
 pub mod backoff;
 pub mod checks;
 pub mod contents;
+#[cfg(test)]
+mod model;
 pub mod obstacle;
 mod parameters;
 mod plan;

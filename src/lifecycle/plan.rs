@@ -4,7 +4,7 @@
 mod change;
 mod removal;
 
-use super::contents::{Contents, PROCEDURES_SCHEMA};
+use super::contents::{Contents, IMPERSONATION_KEY, PROCEDURES_SCHEMA};
 use super::obstacle::Grant;
 use super::{AccountPower, ManagedDatabase, Member, Ownership, RegistryState, Seen, Setup, Standing};
 use crate::api::DatabaseMode;
@@ -164,7 +164,10 @@ impl Plan {
         for name in contents.procedures() {
             self.run_for(on, Section::DropProcedure, Subject::Object(PROCEDURES_SCHEMA, name));
         }
-        self.run(on, Section::ForgetKey);
+        // A creation that was never finished may not have come as far as this table.
+        if contents.has_relation(IMPERSONATION_KEY) {
+            self.run(on, Section::ForgetKey);
+        }
     }
 
     /// What is done before the point of no return is recorded, and what from there on.

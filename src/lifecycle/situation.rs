@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Setup;
+use super::contents::Contents;
 
 /// Id of a user in the warehouse (`usesysid`), as text: an integer on Redshift.
 pub type AccountId = String;
@@ -71,13 +72,13 @@ pub struct WarehouseFacts {
 }
 
 impl WarehouseFacts {
-    /// Whether the account sees what others were granted. An ordinary user sees grants to identities of
-    /// its own: nothing found is then no proof.
+    /// An ordinary user sees grants to identities of its own: what it finds is then not all there is.
     /// <https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_SCHEMA_PRIVILEGES.html>
-    pub fn if_it_sees_all_grants<T>(&self, found: Seen<T>) -> Seen<T> {
+    #[must_use]
+    pub fn all_grants<T>(&self, grants: Seen<T>) -> Seen<T> {
         let sees_all =
             self.account.superuser || matches!(&self.held, Seen::Yes(held) if held.contains("ACCESS SYSTEM TABLE"));
-        match found {
+        match grants {
             Seen::Yes(_) if !sees_all => {
                 Seen::No(format!("{} is no superuser and has no role with ACCESS SYSTEM TABLE", self.account.name))
             }
@@ -118,6 +119,25 @@ pub enum Standing {
     Unproven(String),
 }
 
+impl Standing {
+    /// Whose a user is, by its id, whom the password in our Secret doesn't log in; `made` is the id that the
+    /// Secret remembers.
+    ///
+    /// The very user that was made and has another password now is not taken for somebody else's: a deletion
+    /// would leave it behind, and all that it owns.
+    #[must_use]
+    pub fn of_refused_login(user: &str, found: Option<&AccountId>, made: Option<&AccountId>) -> Self {
+        match made {
+            Some(made) if found == Some(made) => Self::Unproven(format!(
+                "the user {user} is the one that was made for this integration (usesysid {made}), but the password in \
+                 the resource's Secret is refused; with a superuser's credentials in the Secret that \
+                 spec.config.credentialsSecretRef names it is set again"
+            )),
+            _ => Self::Foreign("the password in the resource's Secret is refused".to_owned()),
+        }
+    }
+}
+
 /// Whose the managed database is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ManagedDatabase {
@@ -131,6 +151,43 @@ pub enum ManagedDatabase {
     Foreign(String),
     /// Whose it is can't be told right now.
     Unproven(String),
+}
+
+impl ManagedDatabase {
+    /// Whose a database of the mode `Create` is that the system account can enter and that has no registry.
+    #[must_use]
+    pub fn without_registry(
+        database: &str,
+        contents: &Contents,
+        facts: &WarehouseFacts,
+        claim: &Standing,
+        account: &str,
+    ) -> Self {
+        let owner_id = facts.databases.get(database);
+        let belongs_to = |user: &str| owner_id.is_some() && facts.users.get(user) == owner_id;
+        let owner = facts.users.keys().find(|user| belongs_to(user)).map_or("somebody unknown", String::as_str);
+        // Only with the claim do we create one: without it, it is somebody else's.
+        if *claim != Standing::Ours && !belongs_to(account) {
+            return Self::Foreign(format!("it belongs to {owner}"));
+        }
+        // What can't be told is never taken for others': a deletion would leave it behind.
+        if !contents.is_empty() {
+            return Self::Unproven(format!(
+                "the database {database} belongs to {owner}, has no registry, and holds {}; move or drop that",
+                contents.foreign().join(", ")
+            ));
+        }
+        // A lesser admin can't give the database away: then the claim and the Secret, which names the
+        // database, are the proof.
+        let was_kept_by_admin = !facts.account.superuser && belongs_to(&facts.account.name);
+        if belongs_to(account) || was_kept_by_admin {
+            return Self::Empty;
+        }
+        Self::Unproven(format!(
+            "the database {database} is empty and belongs to {owner}; if this integration made it, put {owner} into the \
+             Secret again, else drop it or choose another name"
+        ))
+    }
 }
 
 /// The row of the registry.

@@ -27,20 +27,51 @@ pub(super) fn change(
     wanted: &Setup,
 ) -> Result<(), Refusal> {
     let applied = &registry.setup;
-    let role = role_change(observed, applied, wanted)?;
     let registered = registry.applied_hash == wanted.hash() && applied == wanted;
-    let leftovers: Vec<_> = observed
+    let mut leftovers: Vec<_> = observed
         .ownership
         .own_roles()
         .filter(|role| {
             ![&applied.impersonation_role, &wanted.impersonation_role].iter().any(|r| r.as_deref() == Some(role))
         })
         .collect();
+    let role = match renamed_too_early(observed, applied, wanted, &leftovers)? {
+        Some((former, new)) => {
+            leftovers.retain(|role| *role != former);
+            RoleChange::Renamed { former, new }
+        }
+        None => role_change(observed, applied, wanted)?,
+    };
     match observed.power {
         AccountPower::Superuser => as_superuser(plan, observed, wanted, &role, registered, &leftovers),
         AccountPower::Lesser => as_lesser_admin(plan, observed, wanted, &role, registered, &leftovers),
     }
     Ok(())
+}
+
+/// The role that has the members, and the name that it must get, where an edit renamed it and went no further.
+/// AWS doesn't document that roles roll back; taken for a leftover, it would be dropped, members and all.
+fn renamed_too_early<'a>(
+    observed: &Observed<'_>,
+    applied: &Setup,
+    wanted: &'a Setup,
+    leftovers: &[&'a str],
+) -> Result<Option<(&'a str, &'a str)>, Refusal> {
+    let (Some(registered), Some(new), [former, ..]) =
+        (&applied.impersonation_role, &wanted.impersonation_role, leftovers)
+    else {
+        return Ok(None);
+    };
+    if !is_missing(observed, registered) || !is_missing(observed, new) {
+        return Ok(None);
+    }
+    match observed.power {
+        AccountPower::Superuser => Ok(Some((*former, new))),
+        AccountPower::Lesser => Err(Refusal::State(format!(
+            "an edit that was interrupted has renamed the role {registered} to {former}; let a superuser's credentials \
+             stand in the Secret for the edit"
+        ))),
+    }
 }
 
 fn role_change<'a>(
@@ -81,7 +112,7 @@ fn as_superuser(
     leftovers: &[&str],
 ) {
     let renaming = renaming_of_account(observed.ownership, wanted);
-    if registered && renaming.is_none() && leftovers.is_empty() {
+    if registered && renaming.is_none() && leftovers.is_empty() && matches!(role, RoleChange::Stays) {
         return;
     }
     let on = Connection::ManagedDatabaseAsAdmin;

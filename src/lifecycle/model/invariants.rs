@@ -1,0 +1,166 @@
+//! What must hold at every step, whatever happens.
+
+use std::collections::BTreeSet;
+
+use super::kubernetes::{Cluster, Resource};
+use super::statements::identifier;
+use super::warehouse::{Maker, Warehouse};
+use super::world::World;
+use crate::api::{DeletionPolicy, Phase};
+use crate::lifecycle::RegistryState;
+use crate::scripts::{CLAIM_USER, Statement};
+
+/// What a statement broke.
+pub fn of_statement(
+    before: &Warehouse,
+    after: &Warehouse,
+    cluster: &Cluster,
+    resource: &Resource,
+    statement: &Statement,
+) -> Vec<String> {
+    let uid = &resource.uid;
+    let mut broken = Vec::new();
+    if before != after {
+        broken.extend(nothing_foreign_is_dropped_altered_or_revoked(before, after, uid));
+        broken.extend(two_operators_never_both_write(before, uid));
+        broken.extend(no_member_is_lost_by_an_edit(before, after, uid, statement));
+    }
+    broken.extend(no_irreversible_step_is_taken_without_its_record(before, after, cluster, resource, statement));
+    broken.into_iter().map(|what| format!("{uid}: {}: {what}", statement.name())).collect()
+}
+
+fn nothing_foreign_is_dropped_altered_or_revoked(before: &Warehouse, after: &Warehouse, uid: &str) -> Option<String> {
+    let (before, after) = (before.of_others_than(uid), after.of_others_than(uid));
+    (before != after).then(|| {
+        let change = |from: &BTreeSet<String>, to: &BTreeSet<String>| from.difference(to).cloned().collect::<Vec<_>>();
+        format!("foreign: {:?} became {:?}", change(&before, &after), change(&after, &before))
+    })
+}
+
+fn two_operators_never_both_write(before: &Warehouse, uid: &str) -> Option<String> {
+    match before.users.get(CLAIM_USER).map(|claim| &claim.maker) {
+        Some(Maker::Integration(holder)) if holder != uid => Some(format!("{holder} holds the warehouse")),
+        _ => None,
+    }
+}
+
+/// When a role takes another's place, whoever was a member stays one.
+fn no_member_is_lost_by_an_edit(
+    before: &Warehouse,
+    after: &Warehouse,
+    uid: &str,
+    statement: &Statement,
+) -> Option<String> {
+    let registry = after.databases.values().find_map(|database| database.registry.as_ref())?;
+    if registry.integration_uid != uid || registry.state != RegistryState::Complete {
+        return None;
+    }
+    let registered = registry.setup.impersonation_role.as_deref()?;
+    // Renamed and not registered yet: whoever was a member still is one.
+    let role = after.roles.get(registered).or_else(|| after.roles.values().find(|role| role.maker.is(uid)));
+    let members = role.map(|role| role.members.clone()).unwrap_or_default();
+    let gone = before.roles.iter().filter(|(name, _)| !after.roles.contains_key(*name));
+    let lost = gone.flat_map(|(_, role)| role.members.keys()).find(|member| {
+        !members.contains_key(*member) && before.users.get(*member).is_some_and(|user| !user.maker.is(uid))
+    })?;
+    Some(format!("{lost} is no member any more, after {}", statement.name()))
+}
+
+fn no_irreversible_step_is_taken_without_its_record(
+    before: &Warehouse,
+    after: &Warehouse,
+    cluster: &Cluster,
+    resource: &Resource,
+    statement: &Statement,
+) -> Option<String> {
+    let recorded = cluster.resources.get(&resource.name).filter(|found| found.uid == resource.uid);
+    let Some(recorded) = recorded else { return Some("the resource is gone".to_owned()) };
+    let status = recorded.status.clone().unwrap_or_default();
+    let secret = cluster.secrets.get(&resource.name).filter(|secret| secret.integration_uid == resource.uid);
+    let name = |n| identifier(statement.text(), n);
+    let of_secret = |holds: &dyn Fn(&super::kubernetes::SystemAccount) -> bool| secret.is_some_and(holds);
+    let holds = match statement.name() {
+        "create-claim" => {
+            recorded.finalizer
+                && status.created.is_some()
+                && of_secret(&|secret| after.users[CLAIM_USER].password.as_ref() == Some(&secret.claim_password))
+        }
+        "create-system-account" => {
+            recorded.finalizer
+                && status.created.is_some()
+                && of_secret(&|secret| secret.password_of(&name(0)) == after.users[&name(0)].password.as_deref())
+        }
+        "create-database" | "create-database-as-its-owner" => {
+            status.created.is_some_and(|created| created.database == name(0))
+                && of_secret(&|secret| secret.place.setup.database == name(0))
+        }
+        "create-role" => of_secret(&|secret| secret.roles().any(|role| role == name(0))),
+        "rename-system-account" => of_secret(&|secret| secret.password_of(&name(1)).is_some()),
+        "drop-database" => {
+            let registry = before.databases[&name(0)].registry.as_ref();
+            status.deletion.is_some_and(|deletion| deletion.point_of_no_return)
+                && registry.is_none_or(|registry| registry.state == RegistryState::Deleting)
+        }
+        "drop-table" | "drop-schema" | "drop-user-profile" => {
+            status.deletion.is_some_and(|deletion| deletion.point_of_no_return)
+        }
+        "drop-claim" => after.of(&resource.uid).is_empty(),
+        _ => true,
+    };
+    (!holds).then(|| format!("without its record, or too early; left: {:?}", after.of(&resource.uid)))
+}
+
+/// What a write to Kubernetes broke.
+pub fn of_write(before: &Cluster, world: &World, cluster: usize) -> Vec<String> {
+    let after = &world.clusters[cluster];
+    let mut broken = Vec::new();
+    for (name, resource) in &before.resources {
+        let left = world.warehouse.of(&resource.uid);
+        let proof_goes = before.secrets.contains_key(name) && !after.secrets.contains_key(name);
+        let is_gone = !after.resources.contains_key(name);
+        let retained = resource.spec.deletion_policy == DeletionPolicy::Retain;
+        if (proof_goes || is_gone && !retained) && !left.is_empty() && !world.excused.contains(&resource.uid) {
+            broken.push(format!("{}: nothing of ours is left after a deletion: {left:?}", resource.uid));
+        }
+    }
+    for resource in after.resources.values().filter(|resource| before.resources.get(&resource.name) != Some(resource)) {
+        broken.extend(status_claims_only_what_is_so(&world.warehouse, resource));
+    }
+    broken
+}
+
+/// What an operator that watches over an integration says of it.
+pub fn is_enabled(resource: &Resource) -> bool {
+    let Some(status) = &resource.status else { return false };
+    status.phase == Some(Phase::Enabled)
+        && status.conditions.iter().any(|it| it.type_ == "Ready" && it.status == "True")
+        && status.conditions.iter().all(|it| it.type_ == "Ready" || it.status == "False")
+}
+
+fn status_claims_only_what_is_so(warehouse: &Warehouse, resource: &Resource) -> Option<String> {
+    if !is_enabled(resource) || resource.spec.suspend {
+        return None;
+    }
+    let wrong = |what: &str| Some(format!("{}: status never claims what isn't so: {what}", resource.uid));
+    let Some(created) = resource.status.as_ref().and_then(|status| status.created.as_ref()) else {
+        return wrong("enabled, and nothing created");
+    };
+    let Some(database) = warehouse.databases.get(&created.database) else { return wrong("no database") };
+    let Some(registry) = &database.registry else { return wrong("no registry") };
+    let setup = &registry.setup;
+    if registry.integration_uid != resource.uid || registry.state != RegistryState::Complete {
+        return wrong("the registry isn't complete, or another's");
+    }
+    if setup.system_account != created.system_account || setup.impersonation_role != created.impersonation_role {
+        return wrong("the registry says something else");
+    }
+    let missing = warehouse.contents(&created.database).missing(setup.impersonation_role.is_some());
+    if !missing.is_empty() || database.keys != u64::from(setup.impersonation_role.is_some()) {
+        return wrong(&format!("missing: {missing:?}"));
+    }
+    let may_grant = |role: &String| warehouse.own_roles(&setup.system_account).get(role) == Some(&true);
+    if !warehouse.users.contains_key(&setup.system_account) || !setup.impersonation_role.iter().all(may_grant) {
+        return wrong("the account or the role is missing");
+    }
+    None
+}

@@ -1,0 +1,154 @@
+//! Kubernetes in memory: resources, the Secrets of system accounts, and an API that may refuse a write, or
+//! do it and lose the answer.
+
+use std::collections::BTreeMap;
+
+use crate::api::{RedshiftIntegrationSpec, RedshiftIntegrationStatus};
+use crate::lifecycle::{Place, Setup};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    pub name: String,
+    pub uid: String,
+    /// When it was created: the number of the resource.
+    pub created: u32,
+    pub generation: i64,
+    /// Changes with every write but status's.
+    pub version: u64,
+    pub spec: RedshiftIntegrationSpec,
+    pub finalizer: bool,
+    pub deleting: bool,
+    pub status: Option<RedshiftIntegrationStatus>,
+}
+
+/// The Secret of a system account; mirrors `controller::system_account::SystemAccount`, methods included.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SystemAccount {
+    pub integration_uid: String,
+    pub uid: u32,
+    pub place: Place,
+    pub password: String,
+    pub claim_password: String,
+    pub next_account: Option<(String, String)>,
+    pub next_role: Option<String>,
+    pub ids: Option<(String, String)>,
+}
+
+impl SystemAccount {
+    pub fn accounts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let next = self.next_account.iter().map(|(name, password)| (name.as_str(), password.as_str()));
+        next.chain([(self.place.setup.system_account.as_str(), self.password.as_str())])
+    }
+
+    pub fn password_of(&self, name: &str) -> Option<&str> {
+        self.accounts().find(|(account, _)| *account == name).map(|(_, password)| password)
+    }
+
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.place.setup.impersonation_role.iter().chain(&self.next_role).map(String::as_str)
+    }
+
+    pub fn names(&self, wanted: &Setup) -> bool {
+        self.accounts().any(|(name, _)| name == wanted.system_account)
+            && wanted.impersonation_role.as_ref().is_none_or(|role| self.roles().any(|name| name == role))
+    }
+
+    pub fn is_settled(&self, wanted: &Place) -> bool {
+        self.place == *wanted && self.next_account.is_none() && self.next_role.is_none() && self.ids.is_some()
+    }
+
+    /// Mirrors `system_account::record_next`.
+    pub fn record_next(&mut self, wanted: &Setup, password: String) {
+        if !self.accounts().any(|(name, _)| name == wanted.system_account) {
+            self.next_account = Some((wanted.system_account.clone(), password));
+        }
+        self.next_role =
+            wanted.impersonation_role.clone().filter(|role| self.place.setup.impersonation_role.as_ref() != Some(role));
+    }
+
+    /// Mirrors `system_account::settle`.
+    pub fn settle(&mut self, place: &Place, ids: (String, String)) {
+        if let Some(password) = self.password_of(&place.setup.system_account) {
+            self.password = password.to_owned();
+        }
+        self.place = place.clone();
+        (self.next_account, self.next_role, self.ids) = (None, None, Some(ids));
+    }
+}
+
+/// A cluster, with one operator in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cluster {
+    /// Resources by name.
+    pub resources: BTreeMap<String, Resource>,
+    /// The Secret with the credentials that set things up is missing.
+    pub without_credentials: bool,
+    /// The Secrets of system accounts, by the name of the resource.
+    pub secrets: BTreeMap<String, SystemAccount>,
+}
+
+/// The API server refused: the object has changed, or is there, or is gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Conflict;
+
+impl Cluster {
+    fn own(&mut self, resource: &Resource) -> Result<&mut Resource, Conflict> {
+        self.resources.get_mut(&resource.name).filter(|found| found.uid == resource.uid).ok_or(Conflict)
+    }
+
+    /// Mirrors `resource::patch_finalizers`: with the version that was read.
+    pub fn set_finalizer(&mut self, resource: &Resource, there: bool) -> Result<Resource, Conflict> {
+        let found = match self.own(resource) {
+            Ok(found) => found,
+            // Gone already.
+            Err(_) if !there => return Ok(resource.clone()),
+            Err(conflict) => return Err(conflict),
+        };
+        if found.version != resource.version {
+            return Err(Conflict);
+        }
+        found.finalizer = there;
+        found.version += 1;
+        let found = found.clone();
+        if found.deleting && !there {
+            self.resources.remove(&resource.name);
+        }
+        Ok(found)
+    }
+
+    /// Mirrors `resource::write_status`: others' writes to the rest don't matter.
+    pub fn write_status(
+        &mut self,
+        resource: &Resource,
+        status: RedshiftIntegrationStatus,
+    ) -> Result<Resource, Conflict> {
+        let found = self.own(resource)?;
+        found.status = Some(status);
+        Ok(found.clone())
+    }
+
+    pub fn create_secret(&mut self, resource: &Resource, account: SystemAccount) -> Result<(), Conflict> {
+        if self.secrets.contains_key(&resource.name) {
+            return Err(Conflict);
+        }
+        self.secrets.insert(resource.name.clone(), account);
+        Ok(())
+    }
+
+    pub fn patch_secret(&mut self, resource: &Resource, account: &SystemAccount) -> Result<(), Conflict> {
+        let found = self.secrets.get_mut(&resource.name).filter(|found| found.uid == account.uid).ok_or(Conflict)?;
+        *found = account.clone();
+        Ok(())
+    }
+
+    pub fn delete_secret(&mut self, resource: &Resource, account: &SystemAccount) -> Result<(), Conflict> {
+        match self.secrets.get(&resource.name) {
+            None => Ok(()),
+            Some(found) if found.uid != account.uid => Err(Conflict),
+            Some(_) => {
+                self.secrets.remove(&resource.name);
+                Ok(())
+            }
+        }
+    }
+}

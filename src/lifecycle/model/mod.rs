@@ -1,0 +1,28 @@
+//! The operator as a model: the real planner, in a simulated warehouse and a simulated Kubernetes, and
+//! random histories of what users, others and accidents do to it.
+//!
+//! `warehouse`, `statements`, `catalogue`, `kubernetes`: what there is, and how it answers. `world`: how a
+//! pass reaches it, a step at a time. `operator`, `creation`, `edit`, `deletion`, `search`, `apply`: the
+//! passes, as in `controller`, whose functions they name; every decision that is pure is the real one.
+//! `histories`, `others`: what happens. `invariants`: what must hold. `properties`: that it does.
+//! `regressions`: histories in which it once didn't.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(missing_docs, reason = "the fields of a model say what they model")]
+
+mod apply;
+mod catalogue;
+mod creation;
+mod deletion;
+mod edit;
+mod histories;
+mod invariants;
+mod kubernetes;
+mod operator;
+mod others;
+mod properties;
+mod regressions;
+mod search;
+mod statements;
+mod warehouse;
+mod world;

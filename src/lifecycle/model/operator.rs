@@ -1,0 +1,230 @@
+//! The passes of an operator; mirrors `controller::reconcile` and `controller::watch`.
+
+use jiff::Timestamp;
+
+use super::kubernetes::{Resource, SystemAccount};
+use super::world::{Connection, Io, Stop};
+use super::{creation, deletion, edit};
+use crate::api::Phase;
+use crate::lifecycle::checks::{self, Watched};
+use crate::lifecycle::{Activity, Failure, Outcome, Place, RegistryState, Wanted, next_status, validate};
+use crate::redshift::Category;
+
+/// Mirrors `create::Finished`.
+pub struct Finished {
+    pub object: Resource,
+    pub outcome: Outcome,
+}
+
+/// One pass; mirrors `reconcile::pass`. Time doesn't count here: the next pass may come at once.
+pub async fn pass(io: Io, name: String) {
+    // What the API server refuses shows in no status; the next pass begins anew.
+    let _ = try_pass(&io, &name).await;
+}
+
+async fn try_pass(io: &Io, name: &str) -> Result<(), Stop> {
+    let Some(object) = io.read(|cluster| cluster.resources.get(name).cloned()).await? else { return Ok(()) };
+    if object.deleting {
+        if !object.finalizer {
+            return Ok(());
+        }
+        return match deletion::run(io, object).await {
+            None => Ok(()),
+            Some(Finished { object, outcome }) => report(io, object, outcome).await,
+        };
+    }
+    if waits_for_an_older_one(io, &object) {
+        return Ok(());
+    }
+    let generation = object.generation;
+    let Finished { mut object, outcome } = work(io, object).await;
+    object.generation = generation;
+    report(io, object, outcome).await
+}
+
+/// Mirrors `reconcile::waits_for_an_older_one`.
+fn waits_for_an_older_one(io: &Io, object: &Resource) -> bool {
+    let not_looked_at = |object: &Resource| {
+        !object.deleting && object.status.as_ref().is_none_or(|status| status.observed_generation < 0)
+    };
+    not_looked_at(object)
+        && io.world.borrow().clusters[io.cluster].resources.values().any(|other| {
+            other.uid != object.uid
+                && other.spec.config.host == object.spec.config.host
+                && not_looked_at(other)
+                && other.created < object.created
+        })
+}
+
+/// Mirrors `reconcile::work`.
+async fn work(io: &Io, object: Resource) -> Finished {
+    let status = object.status.clone().unwrap_or_default();
+    if object.spec.suspend {
+        let outcome = Outcome {
+            phase: status.phase.unwrap_or(Phase::Creating),
+            ready: None,
+            activity: Activity::Suspended,
+            tests: Vec::new(),
+            created: status.created,
+            deletion: status.deletion,
+        };
+        return Finished { object, outcome };
+    }
+    let was_enabled = status.created.as_ref().is_some_and(|created| created.applied_hash.is_some());
+    match prepare(io, &object, was_enabled).await {
+        Ok((wanted, Some(account))) if was_enabled => watch(io, object, &wanted, account).await,
+        Ok((wanted, Some(account))) => resume(io, object, &wanted, account).await,
+        Ok((wanted, None)) => creation::run(io, object, &wanted, None).await,
+        Err(stop) => {
+            let mut outcome = failed(&object, stop.failure());
+            if !was_enabled {
+                (outcome.phase, outcome.ready) = (Phase::CreateError, Some(false));
+            }
+            Finished { object, outcome }
+        }
+    }
+}
+
+/// Mirrors `reconcile::prepare`.
+async fn prepare(io: &Io, object: &Resource, was_enabled: bool) -> Result<(Wanted, Option<SystemAccount>), Stop> {
+    let wanted = validate(&object.spec).map_err(|invalid| Stop::stalled("InvalidSpec", invalid.to_string()))?;
+    let account = match io.read(|cluster| cluster.secrets.get(&object.name).cloned()).await? {
+        None if was_enabled => return Err(Stop::stalled("SecretMissing", "the Secret is gone")),
+        None => return Ok((wanted, None)),
+        Some(account) if account.integration_uid != object.uid => {
+            return Err(Stop::stalled("SecretNotOurs", "the Secret was not made for this resource"));
+        }
+        Some(account) => account,
+    };
+    let same = |place: &Place| {
+        let setup = &place.setup;
+        (place.endpoint.host().to_owned(), setup.database.clone(), setup.database_mode)
+    };
+    if same(&account.place) != same(&wanted.place) {
+        return Err(Stop::stalled("RecordedElsewhere", "the Secret names another place"));
+    }
+    Ok((wanted, Some(account)))
+}
+
+/// Mirrors `reconcile::resume`.
+async fn resume(io: &Io, object: Resource, wanted: &Wanted, account: SystemAccount) -> Finished {
+    if account.ids.is_some() && is_complete(io, &object, &account).await {
+        return watch(io, object, wanted, account).await;
+    }
+    creation::run(io, object, wanted, Some(account)).await
+}
+
+/// Mirrors `reconcile::report`; as in `resource::write_status`, what is there already isn't written.
+async fn report(io: &Io, object: Resource, outcome: Outcome) -> Result<(), Stop> {
+    let old = object.status.clone().unwrap_or_default();
+    let status = next_status(&old, object.generation, &outcome, None, Timestamp::UNIX_EPOCH);
+    if object.status.as_ref() != Some(&status) {
+        io.write(|cluster| cluster.write_status(&object, status)).await?;
+    }
+    Ok(())
+}
+
+/// Mirrors `watch::Seen`.
+pub struct Look {
+    pub watched: Watched,
+    pub account_name: String,
+}
+
+/// Mirrors `watch::log_in`.
+async fn log_in(io: &Io, account: &SystemAccount) -> Result<(Connection, String), Stop> {
+    use super::warehouse::LoginError;
+    let mut refused = LoginError::Refused;
+    for (name, password) in account.accounts() {
+        match io.log_in(name, password, &account.place.setup.database).await {
+            Ok(session) => return Ok((session, name.to_owned())),
+            Err(LoginError::Refused) => refused = LoginError::Refused,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(refused.into())
+}
+
+/// Mirrors `watch::is_complete`.
+async fn is_complete(io: &Io, object: &Resource, account: &SystemAccount) -> bool {
+    let Ok((_session, _)) = log_in(io, account).await else { return false };
+    let database = &account.place.setup.database;
+    let Ok(Ok(registry)) = io.look("read-registry", |warehouse| warehouse.registry(database)).await else {
+        return false;
+    };
+    object.uid == registry.integration_uid && registry.state == RegistryState::Complete
+}
+
+/// Mirrors `watch::run`.
+async fn watch(io: &Io, object: Resource, wanted: &Wanted, account: SystemAccount) -> Finished {
+    match look(io, wanted, &account).await {
+        Ok(look) if edit::is_due(&object, &look, wanted, &account) => {
+            edit::run(io, object, wanted, account, look).await
+        }
+        Ok(look) => {
+            let outcome = watch_report(&object, wanted, &look.watched);
+            Finished { object, outcome }
+        }
+        Err((stop, tests)) => {
+            let mut outcome = failed(&object, stop.failure());
+            outcome.tests = tests;
+            Finished { object, outcome }
+        }
+    }
+}
+
+/// Mirrors `watch::validate`.
+async fn look(
+    io: &Io,
+    wanted: &Wanted,
+    account: &SystemAccount,
+) -> Result<Look, (Stop, Vec<crate::api::ValidationTest>)> {
+    let (_session, account_name) = log_in(io, account).await.map_err(|stop| {
+        let tests = checks::unwatched(wanted, checks::CONNECTION, &stop.failure().message);
+        (stop, tests)
+    })?;
+    let database = &account.place.setup.database;
+    let no_tests = |stop| (stop, Vec::new());
+    let registry = io.look("read-registry", |warehouse| warehouse.registry(database)).await.map_err(no_tests)?;
+    let registry = registry.map_err(|why| {
+        (Stop::stalled("RegistryUnreadable", why.as_str()), checks::unwatched(wanted, checks::REGISTRY, &why))
+    })?;
+    let watched = io.look("read-watched", |warehouse| warehouse.watched(registry, &account_name)).await;
+    Ok(Look { watched: watched.map_err(no_tests)?, account_name })
+}
+
+/// Mirrors `watch::report`.
+pub fn watch_report(object: &Resource, wanted: &Wanted, watched: &Watched) -> Outcome {
+    let tests = checks::watch(wanted, watched, &object.uid);
+    if let Some(test) = checks::first_failure(&tests) {
+        let message = format!("{}: {}", test.name, test.message.as_deref().unwrap_or_default());
+        let failure = Failure { reason: "ValidationFailed", message, category: Category::Permanent };
+        return Outcome { tests, ..failed(object, failure) };
+    }
+    Outcome {
+        phase: Phase::Enabled,
+        ready: Some(true),
+        activity: Activity::Settled,
+        tests,
+        created: Some(wanted.place.created(Some(watched.registry.applied_hash.clone()))),
+        deletion: None,
+    }
+}
+
+/// Mirrors `watch::failed`.
+pub fn failed(object: &Resource, failure: Failure) -> Outcome {
+    let status = object.status.clone().unwrap_or_default();
+    let edited = object.generation != status.observed_generation;
+    let (phase, ready) = if edited || status.phase == Some(Phase::EditError) {
+        (Phase::EditError, None)
+    } else {
+        (Phase::RecurringValidationError, Some(false))
+    };
+    Outcome {
+        phase,
+        ready,
+        activity: Activity::Stopped(failure),
+        tests: Vec::new(),
+        created: status.created,
+        deletion: status.deletion,
+    }
+}

@@ -1,0 +1,240 @@
+//! The properties. A failing history is shrunk, and printed with its seed.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::histories::{Action, Event, Run, SLOTS, edits, lives, losses, passes, power};
+use super::invariants::is_enabled;
+use super::kubernetes::Resource;
+use super::others::{Deed, clear_up};
+use super::warehouse::Power;
+use super::world::World;
+use crate::lifecycle::validate;
+use crate::scripts::CLAIM_USER;
+
+/// Cases per property.
+const CASES: u32 = 2_000;
+
+/// So many rounds of passes must be enough, whatever happened before.
+const ROUNDS: usize = 12;
+
+impl Run {
+    fn all_pass_once(&mut self) {
+        for slot in 0..SLOTS.len() {
+            self.play(&[Event::Pass(slot, u8::MAX, None)]);
+        }
+    }
+
+    /// Counters of tries aside, nothing changes any more.
+    fn still(&self) -> World {
+        let mut world = self.world.borrow().clone();
+        world.next = 0;
+        world.sessions.clear();
+        for database in world.warehouse.databases.values_mut() {
+            if let Some(registry) = &mut database.registry {
+                registry.fencing_counter = 0;
+            }
+        }
+        world
+    }
+
+    /// No more faults: passes, until nothing changes any more.
+    pub fn settle(&mut self) -> Result<(), String> {
+        self.interrupt();
+        for _ in 0..ROUNDS {
+            let before = self.still();
+            self.all_pass_once();
+            if self.still() == before {
+                return self.unbroken();
+            }
+        }
+        Err("it settles when faults stop: it doesn't".to_owned())
+    }
+
+    fn unbroken(&self) -> Result<(), String> {
+        self.world.borrow().broken.first().map_or(Ok(()), |broken| Err(broken.clone()))
+    }
+
+    /// With every right, and nothing in the way.
+    pub fn lift_obstacles(&mut self) {
+        self.interrupt();
+        let world = &mut *self.world.borrow_mut();
+        clear_up(world);
+        world.warehouse.admin = Power::Superuser;
+        // As the message asks for: the account that made them is not in the Secret any more.
+        let lesser = [Power::Seeing, Power::Blind].map(|power| world.warehouse.users[power.name()].id);
+        world.warehouse.databases.retain(|_, it| !lesser.contains(&it.owner) || !it.objects.is_empty());
+        // As the messages ask for: passwords are set to the Secret's again, and a role without a tie dropped.
+        for secret in world.clusters.iter().flat_map(|cluster| cluster.secrets.values()) {
+            for (name, password) in secret.accounts().chain([(CLAIM_USER, secret.claim_password.as_str())]) {
+                if let Some(user) = world.warehouse.users.get_mut(name) {
+                    user.password.get_or_insert_with(|| password.to_owned());
+                }
+            }
+        }
+        if !world.warehouse.users_roll_back {
+            world.warehouse.roles.retain(|_, role| role.members.values().any(|admin| *admin));
+        }
+        for cluster in &mut world.clusters {
+            cluster.without_credentials = false;
+            for resource in cluster.resources.values_mut() {
+                resource.spec.suspend = false;
+                if let Some(secret) = cluster.secrets.get(&resource.name) {
+                    // Where the Secret says that it is: what the status asks for.
+                    let setup = &secret.place.setup;
+                    resource.spec.config.database.clone_from(&setup.database);
+                    resource.spec.config.database_mode = setup.database_mode;
+                }
+                resource.generation += 1;
+                resource.version += 1;
+            }
+        }
+    }
+
+    /// Whether every resource is gone, or set up as wanted.
+    pub fn all_are_done(&self) -> Result<(), String> {
+        let world = self.world.borrow();
+        for resource in world.clusters.iter().flat_map(|cluster| cluster.resources.values()) {
+            let created = resource.status.as_ref().and_then(|status| status.created.clone());
+            let wanted = validate(&resource.spec).map_err(|invalid| invalid.to_string())?.place;
+            let as_wanted = created.is_some_and(|created| crate::lifecycle::Place::from(&created) == wanted);
+            if resource.deleting || !is_enabled(resource) || !as_wanted {
+                return Err(format!("{} doesn't get done: {:?}", resource.uid, brief(resource)));
+            }
+        }
+        Ok(())
+    }
+
+    /// All resources are deleted, and all that is ours goes with them.
+    pub fn delete_all(&mut self) -> Result<(), String> {
+        for slot in 0..SLOTS.len() {
+            self.play(&[Event::User(slot, Action::Retain(false)), Event::User(slot, Action::Delete)]);
+        }
+        self.settle()?;
+        let world = self.world.borrow();
+        let left = world.clusters.iter().flat_map(|cluster| cluster.resources.values());
+        left.filter(|resource| !world.excused.contains(&resource.uid))
+            .map(|resource| format!("a deletion ends: {} is still there: {:?}", resource.uid, brief(resource)))
+            .next()
+            .map_or(Ok(()), Err)
+    }
+}
+
+/// Its phase, and what its conditions say.
+fn brief(resource: &Resource) -> String {
+    let status = resource.status.clone().unwrap_or_default();
+    let said = status.conditions.iter().filter(|it| !it.message.is_empty());
+    let said: Vec<_> = said.map(|it| format!("{}={}: {}", it.type_, it.status, it.message)).collect();
+    format!("{:?}; {}", status.phase, said.join("; "))
+}
+
+fn begun(database: Option<usize>) -> Vec<Event> {
+    vec![Event::User(0, Action::Create(database))]
+}
+
+fn check(result: Result<(), String>) -> Result<(), TestCaseError> {
+    result.map_err(TestCaseError::fail)
+}
+
+fn modes() -> impl Strategy<Value = Option<usize>> {
+    prop_oneof![Just(Some(0)), Just(None)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+
+    /// Faults, crashes, edits and lost status, with accounts of every kind.
+    #[test]
+    fn an_integration_alone_gets_what_its_user_wants_in_the_end(
+        mode in modes(),
+        admin in power(),
+        users_roll_back in any::<bool>(),
+        history in vec(
+            prop_oneof![
+                6 => passes(Just(0)),
+                3 => edits(Just(0)),
+                1 => lives(Just(0)),
+                1 => power().prop_map(Event::Admin),
+            ],
+            1..14,
+        ),
+    ) {
+        let mut run = Run::new(admin, users_roll_back);
+        run.play(&begun(mode));
+        run.play(&history);
+        run.lift_obstacles();
+        check(run.settle())?;
+        check(run.all_are_done())?;
+        check(run.delete_all())?;
+    }
+
+    /// The same, and others do what they like in the warehouse, Secrets get lost, resources are replaced.
+    #[test]
+    fn among_others_nothing_of_theirs_is_harmed_and_nothing_of_ours_is_left(
+        mode in modes(),
+        admin in power(),
+        users_roll_back in any::<bool>(),
+        history in vec(
+            prop_oneof![
+                8 => passes(Just(0)),
+                3 => edits(Just(0)),
+                1 => lives(Just(0)),
+                1 => losses(Just(0)),
+                5 => deeds().prop_map(Event::Others),
+                1 => power().prop_map(Event::Admin),
+            ],
+            1..18,
+        ),
+    ) {
+        let mut run = Run::new(admin, users_roll_back);
+        run.play(&begun(mode));
+        run.play(&history);
+        check(run.settle())?;
+        run.lift_obstacles();
+        check(run.settle())?;
+        check(run.delete_all())?;
+    }
+
+    /// Resources of two clusters, of one cluster under two host names, and of one under the same.
+    #[test]
+    fn of_several_integrations_one_holds_the_warehouse(
+        history in vec(
+            prop_oneof![
+                8 => passes(0..SLOTS.len()),
+                2 => edits(0..SLOTS.len()),
+                3 => lives(0..SLOTS.len()),
+            ],
+            1..24,
+        ),
+    ) {
+        let mut run = Run::new(Power::Superuser, true);
+        run.play(&history);
+        run.lift_obstacles();
+        check(run.settle())?;
+        let enabled = |run: &Run| {
+            let world = run.world.borrow();
+            world.clusters.iter().flat_map(|it| it.resources.values()).filter(|it| is_enabled(it)).count()
+        };
+        prop_assert!(enabled(&run) <= 1);
+        let wanted = run.world.borrow().clusters.iter().any(|it| it.resources.values().any(|it| !it.deleting));
+        prop_assert!(enabled(&run) == 1 || !wanted, "one of them gets the warehouse: {:#?}", run.world.borrow());
+        check(run.delete_all())?;
+    }
+}
+
+fn deeds() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        (0..4_usize).prop_map(Deed::TakeUser),
+        (0..3_usize).prop_map(Deed::TakeRole),
+        (0..2_usize).prop_map(Deed::TakeDatabase),
+        (0..4_usize, any::<bool>()).prop_map(|(database, inside)| Deed::Table { database, inside }),
+        (0..3_usize).prop_map(Deed::Reader),
+        (0..3_usize, any::<bool>()).prop_map(|(account, owns)| Deed::Tie { account, owns }),
+        (0..3_usize).prop_map(Deed::GrantToRole),
+        (0..3_usize).prop_map(Deed::Join),
+        any::<bool>().prop_map(Deed::Connect),
+        Just(Deed::Expose),
+        (0..4_usize).prop_map(Deed::ChangePassword),
+        (0..3_usize).prop_map(Deed::DropRole),
+    ]
+}

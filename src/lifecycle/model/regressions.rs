@@ -1,0 +1,131 @@
+//! Histories that once broke an invariant, shrunk.
+
+use super::histories::{Action, Event, Run};
+use super::others::Deed;
+use super::warehouse::Power;
+use super::world::Fault;
+use crate::api::Phase;
+
+const WHOLE: Event = Event::Pass(0, u8::MAX, None);
+
+fn run(admin: Power, database: Option<usize>, history: &[Event]) -> Run {
+    let mut run = Run::new(admin, true);
+    run.play(&[Event::User(0, Action::Create(database))]);
+    run.play(history);
+    run
+}
+
+/// A whole pass in which a step fails.
+fn refused_at(step: u8) -> Event {
+    Event::Pass(0, u8::MAX, Some((step, Fault::Refused)))
+}
+
+#[test]
+fn a_creation_stopped_at_any_step_in_an_existing_database_can_be_deleted() {
+    for step in 0..80 {
+        let mut run = run(Power::Superuser, None, &[refused_at(step)]);
+        run.delete_all().unwrap();
+    }
+}
+
+#[test]
+fn a_database_that_an_earlier_account_kept_is_not_left_behind_by_a_deletion() {
+    for step in 0..40 {
+        let mut run = run(
+            Power::Seeing,
+            Some(0),
+            &[refused_at(step), Event::Admin(Power::Superuser), Event::User(0, Action::Delete)],
+        );
+        run.settle().unwrap();
+        run.play(&[Event::Admin(Power::Seeing)]);
+        run.settle().unwrap();
+        assert!(run.world.borrow().clusters[0].resources.is_empty(), "step {step}");
+    }
+}
+
+#[test]
+fn members_that_the_account_does_not_see_keep_their_role() {
+    let mut run = run(
+        Power::Blind,
+        Some(0),
+        &[
+            Event::User(0, Action::Impersonate(Some(0))),
+            WHOLE,
+            Event::Others(Deed::Join(0)),
+            Event::User(0, Action::Impersonate(Some(1))),
+        ],
+    );
+    run.settle().unwrap();
+    assert!(run.world.borrow().warehouse.roles["impersonators"].members.contains_key("analyst"));
+    run.play(&[Event::Admin(Power::Superuser)]);
+    run.settle().unwrap();
+    assert!(run.world.borrow().warehouse.roles["others_may"].members.contains_key("analyst"));
+}
+
+#[test]
+fn a_role_that_others_granted_something_is_not_dropped_when_a_creation_goes_on_with_another() {
+    for step in 0..60 {
+        let mut run = run(
+            Power::Superuser,
+            Some(0),
+            &[
+                Event::User(0, Action::Impersonate(Some(0))),
+                refused_at(step),
+                Event::Others(Deed::GrantToRole(0)),
+                Event::User(0, Action::Impersonate(Some(1))),
+            ],
+        );
+        run.settle().unwrap();
+    }
+}
+
+#[test]
+fn an_account_whose_password_was_changed_is_not_left_behind_by_a_deletion() {
+    let mut run = run(
+        Power::Superuser,
+        Some(0),
+        &[WHOLE, Event::Others(Deed::ChangePassword(0)), Event::User(0, Action::Delete)],
+    );
+    run.settle().unwrap();
+    let phase = run.world.borrow().clusters[0].resources["a"].status.as_ref().and_then(|status| status.phase);
+    assert_eq!(phase, Some(Phase::DeleteError));
+    run.lift_obstacles();
+    run.settle().unwrap();
+    assert!(run.world.borrow().clusters[0].resources.is_empty());
+}
+
+#[test]
+fn an_edit_mends_impersonation_whose_role_others_have_dropped() {
+    let mut run = run(
+        Power::Superuser,
+        Some(0),
+        &[
+            Event::User(0, Action::Impersonate(Some(0))),
+            WHOLE,
+            Event::Others(Deed::DropRole(0)),
+            WHOLE,
+            Event::User(0, Action::Impersonate(Some(1))),
+        ],
+    );
+    run.settle().unwrap();
+    run.all_are_done().unwrap();
+}
+
+#[test]
+fn a_role_renamed_by_an_edit_that_did_not_roll_back_keeps_its_members() {
+    for step in 0..60 {
+        let mut run = Run::new(Power::Superuser, false);
+        run.play(&[
+            Event::User(0, Action::Create(Some(0))),
+            Event::User(0, Action::Impersonate(Some(0))),
+            WHOLE,
+            Event::Others(Deed::Join(0)),
+            Event::User(0, Action::Impersonate(Some(1))),
+            Event::Pass(0, u8::MAX, Some((step, Fault::AnswerLost))),
+            Event::User(0, Action::Impersonate(Some(0))),
+        ]);
+        run.settle().unwrap();
+        run.all_are_done().unwrap();
+        assert!(run.world.borrow().warehouse.roles["impersonators"].members.contains_key("analyst"), "step {step}");
+    }
+}

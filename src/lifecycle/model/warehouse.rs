@@ -1,0 +1,321 @@
+//! A warehouse in memory, and the sessions that change it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::lifecycle::Registry;
+use crate::scripts::Statement;
+
+/// The database that is connected to first.
+pub const INITIAL: &str = "dev";
+/// A database of others that an integration can be put into.
+pub const EXISTING: &str = "lake";
+
+/// Who made something: what no operator knows, and every invariant goes by.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Maker {
+    /// The integration with that UID.
+    Integration(String),
+    /// Somebody else.
+    Others,
+}
+
+impl Maker {
+    pub fn is(&self, uid: &str) -> bool {
+        matches!(self, Self::Integration(own) if own == uid)
+    }
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct User {
+    pub id: u32,
+    /// Without one nobody logs in: a new name makes the old one worthless.
+    pub password: Option<String>,
+    pub maker: Maker,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Role {
+    pub owner: u32,
+    pub maker: Maker,
+    /// Its members, and whether they may make others members.
+    pub members: BTreeMap<String, bool>,
+}
+
+/// A schema, or something in one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Object {
+    pub kind: Kind,
+    pub owner: u32,
+    pub maker: Maker,
+    /// Whether PUBLIC holds something on it.
+    pub public: bool,
+    /// Users and roles that hold something on it.
+    pub grantees: BTreeSet<String>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    Schema,
+    Relation,
+    /// A view that reads ours.
+    Reader,
+    Routine,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Database {
+    pub owner: u32,
+    pub maker: Maker,
+    pub public: bool,
+    /// Ids of users that hold all privileges on it.
+    pub granted: BTreeSet<u32>,
+    /// Objects by schema and name; a schema's own name is empty.
+    pub objects: BTreeMap<(String, String), Object>,
+    pub registry: Option<Registry>,
+    pub keys: u64,
+    /// Whether default privileges for future functions are set.
+    pub defaults: bool,
+    /// Somebody is connected.
+    pub in_use: bool,
+    /// What others granted to our roles here.
+    pub granted_by_others: BTreeSet<String>,
+}
+
+impl Database {
+    pub fn new(owner: u32, maker: Maker) -> Self {
+        Self {
+            owner,
+            maker,
+            public: true,
+            granted: BTreeSet::new(),
+            objects: BTreeMap::new(),
+            registry: None,
+            keys: 0,
+            defaults: false,
+            in_use: false,
+            granted_by_others: BTreeSet::new(),
+        }
+    }
+}
+
+/// What the account from the user's Secret may do and see.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Power {
+    Superuser,
+    /// With `sys:secadmin`, CREATEDB and ACCESS SYSTEM TABLE.
+    Seeing,
+    /// Without the last.
+    Blind,
+}
+
+impl Power {
+    /// The account that has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Superuser => "superuser",
+            Self::Seeing => "seeing",
+            Self::Blind => "blind",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Warehouse {
+    pub users: BTreeMap<String, User>,
+    pub roles: BTreeMap<String, Role>,
+    pub databases: BTreeMap<String, Database>,
+    pub admin: Power,
+    /// Whether users and roles roll back: AWS doesn't document that they do.
+    pub users_roll_back: bool,
+    pub next_id: u32,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LoginError {
+    Refused,
+    DatabaseMissing,
+    Unreachable,
+}
+
+impl Warehouse {
+    pub fn new(admin: Power, users_roll_back: bool) -> Self {
+        let user = |id| User { id, password: Some(format!("password of {id}")), maker: Maker::Others };
+        Self {
+            users: ["superuser", "analyst", "seeing", "blind"]
+                .into_iter()
+                .zip(1..)
+                .map(|(name, id)| (name.to_owned(), user(id)))
+                .collect(),
+            roles: BTreeMap::new(),
+            databases: [INITIAL, EXISTING]
+                .into_iter()
+                .map(|name| (name.to_owned(), Database::new(1, Maker::Others)))
+                .collect(),
+            admin,
+            users_roll_back,
+            next_id: 100,
+        }
+    }
+
+    pub fn log_in(&self, user: &str, password: &str, database: &str) -> Result<Session, LoginError> {
+        let known = self.users.get(user).ok_or(LoginError::Refused)?;
+        if known.password.as_deref() != Some(password) {
+            return Err(LoginError::Refused);
+        }
+        if !self.databases.contains_key(database) {
+            return Err(LoginError::DatabaseMissing);
+        }
+        Ok(Session { user: known.id, acting: known.id, database: database.to_owned(), transaction: None })
+    }
+
+    pub fn name_of(&self, id: u32) -> Option<&str> {
+        self.users.iter().find(|(_, user)| user.id == id).map(|(name, _)| name.as_str())
+    }
+
+    pub fn is_admin(&self, id: u32) -> bool {
+        [Power::Superuser, Power::Seeing, Power::Blind].iter().any(|power| self.users[power.name()].id == id)
+    }
+
+    pub fn is_superuser(&self, id: u32) -> bool {
+        self.users[Power::Superuser.name()].id == id
+    }
+
+    pub fn take_id(&mut self) -> u32 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Everything in here that an integration didn't make, each in a line that changes with whatever is
+    /// done to it.
+    pub fn of_others_than(&self, uid: &str) -> BTreeSet<String> {
+        let mut lines = BTreeSet::new();
+        let owner = |id: u32| match self.users.values().find(|user| user.id == id) {
+            None => "nobody".to_owned(),
+            // What others gave our account is theirs, whatever the account is called.
+            Some(_) => id.to_string(),
+        };
+        for (name, user) in self.users.iter().filter(|(_, user)| !user.maker.is(uid)) {
+            lines.insert(format!("user {name} {user:?}"));
+        }
+        for (name, role) in self.roles.iter().filter(|(_, role)| !role.maker.is(uid)) {
+            lines.insert(format!("role {name} {role:?}"));
+        }
+        for (name, database) in &self.databases {
+            if !database.maker.is(uid) {
+                let foreign = |id: &&u32| self.users.values().all(|user| user.id != **id || !user.maker.is(uid));
+                let granted: Vec<_> = database.granted.iter().filter(foreign).collect();
+                lines.insert(format!("database {name} {} {} {granted:?}", owner(database.owner), database.public));
+            }
+            for ((schema, object), what) in database.objects.iter().filter(|(_, what)| !what.maker.is(uid)) {
+                let granted = what.grantees.len();
+                lines.insert(format!("{:?} {name}.{schema}.{object} {} {granted}", what.kind, owner(what.owner)));
+            }
+            if !database.maker.is(uid) {
+                lines.extend(
+                    database.granted_by_others.iter().map(|role| format!("{role} granted something in {name}")),
+                );
+            }
+        }
+        lines
+    }
+
+    /// Everything that an integration made and that is still here.
+    pub fn of(&self, uid: &str) -> Vec<String> {
+        // Where users don't roll back, nothing proves an account that was renamed and has no password yet.
+        let unprovable = |user: &User| user.maker.is(uid) && user.password.is_none();
+        if !self.users_roll_back && self.users.values().any(unprovable) {
+            return Vec::new();
+        }
+        let users = self.users.iter().filter(|(_, user)| user.maker.is(uid)).map(|(name, _)| format!("user {name}"));
+        // Where roles don't roll back, nothing ties one to us whose creation was stopped before its grant:
+        // it is taken for others', and a message says so.
+        let tied = |role: &Role| self.users_roll_back || role.members.values().any(|admin| *admin);
+        let roles = self.roles.iter().filter(|(_, role)| role.maker.is(uid) && tied(role));
+        let roles = roles.map(|(name, _)| format!("role {name}"));
+        let databases = self.databases.iter().flat_map(|(name, database)| {
+            let own = database.maker.is(uid).then(|| format!("database {name}"));
+            let objects = database.objects.iter().filter(|(_, object)| object.maker.is(uid));
+            let grants = database.granted.iter().filter(|id| self.name_of(**id).is_none());
+            own.into_iter()
+                .chain(objects.map(move |((schema, object), _)| format!("{name}.{schema}.{object}")))
+                .chain(grants.map(move |id| format!("a grant on {name} to {id}, who is gone")))
+        });
+        users.chain(roles).chain(databases).collect()
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct Session {
+    pub user: u32,
+    /// Who it acts as: a superuser can become somebody else.
+    pub acting: u32,
+    pub database: String,
+    pub transaction: Option<Transaction>,
+}
+
+/// What was done in a transaction: seen by its session alone, and done again, behind whatever others did
+/// meanwhile, when it commits. So two changes behind the lock exclude each other, as they do there: the
+/// check of the registry is a part of the transaction.
+#[derive(Debug)]
+pub struct Transaction {
+    own: Box<Warehouse>,
+    log: Vec<(u32, Statement)>,
+}
+
+impl Session {
+    /// Executes a statement for an integration.
+    pub fn execute(&mut self, shared: &mut Warehouse, uid: &str, statement: &Statement) -> Result<(), String> {
+        match statement.name() {
+            "begin" | "begin-change" => {
+                self.transaction = Some(Transaction { own: Box::new(shared.clone()), log: Vec::new() });
+            }
+            "commit" | "commit-change" => {
+                let transaction = self.transaction.take().ok_or("no transaction")?;
+                let mut next = shared.clone();
+                for (acting, statement) in &transaction.log {
+                    next.change(*acting, &self.database, uid, statement)?;
+                }
+                *shared = next;
+            }
+            "become-system-account" => {
+                let seen = self.transaction.as_ref().map_or(&*shared, |transaction| &transaction.own);
+                if !seen.is_superuser(self.user) {
+                    return Err("only a superuser may".to_owned());
+                }
+                let name = super::statements::identifier(statement.text(), 0);
+                self.acting = seen.users.get(&name).ok_or("no such user")?.id;
+            }
+            "become-admin" => self.acting = self.user,
+            _ => match &mut self.transaction {
+                None => shared.change(self.acting, &self.database, uid, statement)?,
+                Some(transaction) => {
+                    transaction.own.change(self.acting, &self.database, uid, statement)?;
+                    if !shared.users_roll_back && is_of_users_and_roles(statement.name()) {
+                        shared.change(self.acting, &self.database, uid, statement)?;
+                    } else {
+                        transaction.log.push((self.acting, statement.clone()));
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+pub fn is_of_users_and_roles(name: &str) -> bool {
+    matches!(
+        name,
+        "create-role"
+            | "grant-role-to-system-account"
+            | "give-role-to-system-account"
+            | "rename-system-account"
+            | "set-password-of-renamed-account"
+            | "rename-role"
+            | "grant-role-to-user"
+            | "grant-role-to-administrator"
+            | "grant-role-to-role"
+            | "drop-role"
+    )
+}
