@@ -246,6 +246,14 @@ pub fn edits(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrat
     (slot, action).prop_map(|(slot, action)| Event::User(slot, action)).boxed()
 }
 
+/// Edits of names alone: a role is always wanted.
+pub fn renamings() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => (0..ROLES.len()).prop_map(|role| Event::User(0, Action::Impersonate(Some(role)))),
+        1 => (0..ACCOUNTS.len()).prop_map(|account| Event::User(0, Action::Rename(account))),
+    ]
+}
+
 /// Beginnings and ends.
 pub fn lives(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<Event> {
     let action = prop_oneof![3 => database().prop_map(Action::Create), 2 => Just(Action::Delete)];

@@ -59,7 +59,7 @@ fn no_member_is_lost_by_an_edit(
     // Renamed and not registered yet: whoever was a member still is one.
     let role = after.roles.get(registered).or_else(|| after.roles.values().find(|role| role.maker.is(uid)));
     let members = role.map(|role| role.members.clone()).unwrap_or_default();
-    let gone = before.roles.iter().filter(|(name, _)| !after.roles.contains_key(*name));
+    let gone = before.roles.iter().filter(|(name, role)| role.in_service && !after.roles.contains_key(*name));
     let lost = gone.flat_map(|(_, role)| role.members.keys()).find(|member| {
         !members.contains_key(*member) && before.users.get(*member).is_some_and(|user| !user.maker.is(uid))
     })?;

@@ -29,8 +29,8 @@ pub enum Deed {
     },
     /// Our role is granted something in another database.
     GrantToRole(usize),
-    /// Somebody is made a member of our role.
-    Join(usize),
+    /// Somebody is made a member of each of our roles.
+    Join,
     Connect(bool),
     /// PUBLIC is let into what is private.
     Expose,
@@ -69,7 +69,7 @@ impl Deed {
                 }
             }
             Self::TakeRole(n) => {
-                let role = Role { owner: SOMEBODY, maker: Maker::Others, members: BTreeMap::new() };
+                let role = Role { owner: SOMEBODY, maker: Maker::Others, members: BTreeMap::new(), in_service: false };
                 warehouse.roles.entry(ROLES[n].to_owned()).or_insert(role);
             }
             Self::TakeDatabase(n) => {
@@ -108,8 +108,8 @@ impl Deed {
                     database.granted_by_others.insert(ROLES[n].to_owned());
                 }
             }
-            Self::Join(n) => {
-                if let Some(role) = warehouse.roles.get_mut(ROLES[n]) {
+            Self::Join => {
+                for role in warehouse.roles.values_mut().filter(|role| role.maker != Maker::Others) {
                     role.members.insert("analyst".to_owned(), false);
                 }
             }

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::histories::{Action, Event, Run, SLOTS, edits, lives, losses, passes, power};
+use super::histories::{Action, Event, Run, SLOTS, edits, lives, losses, passes, power, renamings};
 use super::invariants::is_enabled;
 use super::kubernetes::Resource;
 use super::others::{Deed, clear_up};
@@ -168,7 +168,30 @@ proptest! {
         check(run.delete_all())?;
     }
 
-    /// The same, and others do what they like in the warehouse, Secrets get lost, resources are replaced.
+    /// Whatever stops an edit of names: members of the role stay members.
+    #[test]
+    fn members_keep_their_role_through_edits_of_its_name(
+        mode in modes(),
+        admin in power(),
+        users_roll_back in any::<bool>(),
+        history in vec(prop_oneof![6 => passes(Just(0)), 4 => renamings(), 1 => power().prop_map(Event::Admin)], 1..10),
+    ) {
+        let mut run = Run::new(admin, users_roll_back);
+        run.play(&begun(mode));
+        run.play(&[Event::User(0, Action::Impersonate(Some(0)))]);
+        check(run.settle())?;
+        run.play(&[Event::Others(Deed::Join)]);
+        run.play(&history);
+        check(run.settle())?;
+        run.lift_obstacles();
+        check(run.settle())?;
+        check(run.all_are_done())?;
+        let world = run.world.borrow();
+        let ours = world.warehouse.roles.values().map(|role| role.members.contains_key("analyst"));
+        prop_assert_eq!(ours.collect::<Vec<_>>(), [true]);
+    }
+
+    /// Faults and edits, and others do what they like in the warehouse, Secrets get lost, resources are replaced.
     #[test]
     fn among_others_nothing_of_theirs_is_harmed_and_nothing_of_ours_is_left(
         mode in modes(),
@@ -231,7 +254,7 @@ fn deeds() -> impl Strategy<Value = Deed> {
         (0..3_usize).prop_map(Deed::Reader),
         (0..3_usize, any::<bool>()).prop_map(|(account, owns)| Deed::Tie { account, owns }),
         (0..3_usize).prop_map(Deed::GrantToRole),
-        (0..3_usize).prop_map(Deed::Join),
+        Just(Deed::Join),
         any::<bool>().prop_map(Deed::Connect),
         Just(Deed::Expose),
         (0..4_usize).prop_map(Deed::ChangePassword),

@@ -51,7 +51,7 @@ fn members_that_the_account_does_not_see_keep_their_role() {
         &[
             Event::User(0, Action::Impersonate(Some(0))),
             WHOLE,
-            Event::Others(Deed::Join(0)),
+            Event::Others(Deed::Join),
             Event::User(0, Action::Impersonate(Some(1))),
         ],
     );
@@ -119,7 +119,7 @@ fn a_role_renamed_by_an_edit_that_did_not_roll_back_keeps_its_members() {
             Event::User(0, Action::Create(Some(0))),
             Event::User(0, Action::Impersonate(Some(0))),
             WHOLE,
-            Event::Others(Deed::Join(0)),
+            Event::Others(Deed::Join),
             Event::User(0, Action::Impersonate(Some(1))),
             Event::Pass(0, u8::MAX, Some((step, Fault::AnswerLost))),
             Event::User(0, Action::Impersonate(Some(0))),
@@ -127,5 +127,22 @@ fn a_role_renamed_by_an_edit_that_did_not_roll_back_keeps_its_members() {
         run.settle().unwrap();
         run.all_are_done().unwrap();
         assert!(run.world.borrow().warehouse.roles["impersonators"].members.contains_key("analyst"), "step {step}");
+    }
+}
+
+#[test]
+fn a_role_is_not_dropped_before_the_registry_has_let_go_of_it() {
+    for step in 0..80 {
+        let mut run = Run::new(Power::Superuser, false);
+        run.play(&[
+            Event::User(0, Action::Create(Some(0))),
+            Event::User(0, Action::Impersonate(Some(0))),
+            WHOLE,
+            Event::Others(Deed::Join),
+            Event::User(0, Action::Impersonate(None)),
+            refused_at(step),
+        ]);
+        run.settle().unwrap();
+        run.all_are_done().unwrap();
     }
 }

@@ -54,7 +54,15 @@ impl Warehouse {
             _ if name.contains("role") && super::warehouse::is_of_users_and_roles(name) => {
                 self.change_role(acting, name, text, uid)
             }
-            _ => self.change_contents(acting, database, uid, name, text),
+            _ => {
+                self.change_contents(acting, database, uid, name, text)?;
+                if name == "complete-registry"
+                    && let Some(role) = self.roles.get_mut(&literal(text, 2))
+                {
+                    role.in_service = true;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -153,7 +161,7 @@ impl Warehouse {
         if name == "create-role" {
             refuse(!self.is_taken(&role), "the name is taken")?;
             let maker = Maker::Integration(uid.to_owned());
-            self.roles.insert(role, Role { owner: acting, maker, members: BTreeMap::new() });
+            self.roles.insert(role, Role { owner: acting, maker, members: BTreeMap::new(), in_service: false });
             return Ok(());
         }
         refuse(self.roles.contains_key(&role), "no such role")?;

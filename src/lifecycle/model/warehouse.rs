@@ -39,6 +39,8 @@ pub struct Role {
     pub maker: Maker,
     /// Its members, and whether they may make others members.
     pub members: BTreeMap<String, bool>,
+    /// Whether a registry has ever named it in a complete integration.
+    pub in_service: bool,
 }
 
 /// A schema, or something in one.

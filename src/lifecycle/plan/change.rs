@@ -102,7 +102,7 @@ fn role_change<'a>(
     })
 }
 
-/// One transaction for everything.
+/// One transaction for everything but what goes.
 fn as_superuser(
     plan: &mut Plan,
     observed: &Observed<'_>,
@@ -129,8 +129,10 @@ fn as_superuser(
         change_objects(plan, on, observed, role);
         plan.run(on, Section::Complete);
         plan.run(on, Section::BecomeAdmin);
-        drop_roles(plan, on, observed, role, leftovers);
     });
+    // Once the registry doesn't name it any more: nobody says that a dropped role comes back when its transaction
+    // is rolled back.
+    drop_roles(plan, on, observed, role, leftovers);
 }
 
 /// New users and roles first, as the admin; then one transaction as the system account; then what goes.

@@ -1,7 +1,8 @@
 -- edit: what an edit changes among users and roles, as the account that sets things up.
 --
--- A superuser does all of an edit in one transaction in {{database}}; a lesser account does this part
--- in {{initial_database}}, in transactions of its own, and the rest is done as the system account.
+-- A superuser does an edit in one transaction in {{database}}, and drops after it what goes; a lesser
+-- account does this part in {{initial_database}}, in transactions of its own, and the rest is done as
+-- the system account.
 
 --= become-system-account
 
