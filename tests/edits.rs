@@ -5,7 +5,9 @@ use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
 use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
-use crate::support::{Dump, World, admin, assert_same, condition, conditions, login, rows, tests_with};
+use crate::support::{
+    Dump, World, admin, assert_same, condition, conditions, login, makes_a_lesser_admin, rows, tests_with,
+};
 
 async fn config(world: &World, edit: Value) -> RedshiftIntegration {
     world.patch(json!({"spec": {"config": edit}})).await
@@ -21,19 +23,6 @@ async fn fresh(changes: Value) -> Dump {
     world.create(json!({"config": changes})).await;
     world.until_phase("enabled").await;
     Dump::of(&world.stand_in).await
-}
-
-async fn makes_a_lesser_admin(world: &World) {
-    let dba = admin(&world.stand_in, "dev").await;
-    for statement in [
-        "CREATE USER lesser PASSWORD 'Abcd1234' CREATEDB",
-        "CREATE ROLE makers",
-        "GRANT CREATE USER, DROP USER, ALTER USER, CREATE ROLE, ACCESS SYSTEM TABLE TO ROLE makers",
-        "GRANT ROLE makers TO lesser",
-    ] {
-        dba.batch_execute(statement).await.unwrap();
-    }
-    world.put_secret("redshift-admin", "lesser", "Abcd1234").await;
 }
 
 async fn notes(world: &World, reason: &str) -> Vec<String> {

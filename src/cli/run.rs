@@ -57,6 +57,9 @@ pub struct Arguments {
     /// How long a statement may take, in seconds
     #[arg(long, env = "STATEMENT_TIMEOUT_SECONDS", default_value_t = 120, value_name = "SECONDS")]
     statement_timeout_seconds: u64,
+    /// How long an answer of the API server may take, in seconds
+    #[arg(long, env = "API_TIMEOUT_SECONDS", default_value_t = 30, value_name = "SECONDS")]
+    api_timeout_seconds: u64,
     /// How log lines look
     #[arg(long, env = "LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -111,6 +114,7 @@ async fn work(arguments: Arguments) -> Result<(), RunError> {
         leadership = Some(Leadership::acquire(client.clone(), namespace, &arguments.lease_name, &identity).await?);
         info!(lease = arguments.lease_name, "leading");
     }
+    controller::set_api_deadline(Duration::from_secs(arguments.api_timeout_seconds));
     let deadlines = Deadlines {
         connect: Duration::from_secs(arguments.connect_timeout_seconds),
         statement: Duration::from_secs(arguments.statement_timeout_seconds),

@@ -31,7 +31,18 @@ pub struct Settings {
 
 /// Longest wait for one answer of the API server. The client repeats refused requests by itself, so
 /// that a request without a bound could go on for minutes.
-pub const API_DEADLINE: Duration = Duration::from_secs(30);
+static API_DEADLINE: OnceLock<Duration> = OnceLock::new();
+
+/// Bounds the wait for answers of the API server; once, before the first pass.
+pub fn set_api_deadline(deadline: Duration) {
+    // A second call would be a mistake in the program and changes nothing.
+    let _ = API_DEADLINE.set(deadline);
+}
+
+/// The bound.
+pub fn api_deadline() -> Duration {
+    *API_DEADLINE.get_or_init(|| Duration::from_secs(30))
+}
 
 /// What every pass shares.
 pub struct Context {

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use thiserror::Error;
 
-use super::context::API_DEADLINE;
+use super::context::api_deadline;
 use crate::lifecycle::{Failure, Invalid};
 use crate::redshift::{Category, ConnectError, StatementError};
 use crate::scripts::RenderError;
@@ -21,7 +21,7 @@ pub enum Error {
         source: Box<kube::Error>,
     },
     /// The API server didn't answer in time.
-    #[error("the API server didn't answer within {} s when asked to {action}", API_DEADLINE.as_secs())]
+    #[error("the API server didn't answer within {} s when asked to {action}", api_deadline().as_secs())]
     ApiDeadline {
         /// What was asked for.
         action: &'static str,
@@ -81,7 +81,7 @@ pub async fn bounded<T>(
     action: &'static str,
     request: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<T, Error> {
-    match tokio::time::timeout(API_DEADLINE, request).await {
+    match tokio::time::timeout(api_deadline(), request).await {
         Ok(result) => result.map_err(|source| Error::Api { action, source: Box::new(source) }),
         Err(_) => Err(Error::ApiDeadline { action }),
     }

@@ -31,7 +31,7 @@ use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
 use tracing::debug;
 
-pub use context::{Context, Settings};
+pub use context::{Context, Settings, set_api_deadline};
 
 use crate::api::{CaBundleKind, RedshiftIntegration};
 use crate::telemetry::http::Readiness;

@@ -1,6 +1,7 @@
 //! A world of one's own for each test: a namespace on the shared control plane, a warehouse, and an
 //! operator that works for this namespace alone.
 
+mod api_proxy;
 mod operator;
 mod warehouse;
 
@@ -8,30 +9,29 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::runtime::wait::await_condition;
 use kube::{Client, ResourceExt};
 use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
 use redshift_stand_in::{Options, StandIn};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub use api_proxy::{ApiAction, ApiProxy};
 pub use operator::Operator;
-pub use warehouse::{Dump, admin, assert_same, login, rows};
+pub use warehouse::{Dump, admin, assert_same, login, makes_a_lesser_admin, rows};
 
 /// Longest wait for anything. It only ends tests that would fail anyway, so it is long; whoever is
 /// looking for the cause of a failure can shorten it.
-fn patience() -> Duration {
+pub fn patience() -> Duration {
     let seconds = std::env::var("TEST_PATIENCE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(120))
 }
-
-/// How often something that is waited for is looked at.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The service account that the chart makes for a release named `operator`.
 const SERVICE_ACCOUNT: &str = "operator-redshift-integration-operator";
@@ -132,6 +132,15 @@ impl World {
         world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
         world.put_ca("redshift-ca", world.stand_in.ca_pem()).await;
         world
+    }
+
+    /// Puts a proxy between the API server and the operators that are started from now on.
+    pub async fn behind_a_proxy(&self) -> ApiProxy {
+        let proxy = ApiProxy::start().await;
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&self.kubeconfig).unwrap()).unwrap();
+        config["clusters"][0]["cluster"] = json!({"server": proxy.url()});
+        std::fs::write(&self.kubeconfig, config.to_string()).unwrap();
+        proxy
     }
 
     /// Starts the operator, or another one after the last was killed.
@@ -243,19 +252,7 @@ impl World {
 
     /// Waits until `analytics` is something.
     pub async fn until(&self, what: &str, is: impl Fn(&RedshiftIntegration) -> bool) -> RedshiftIntegration {
-        let started = Instant::now();
-        loop {
-            let object = self.api().get_opt("analytics").await.unwrap();
-            if let Some(object) = &object
-                && is(object)
-            {
-                return object.clone();
-            }
-            if started.elapsed() > patience() {
-                self.give_up(what, object.as_ref());
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        self.until_named("analytics", what, |object| object.is_some_and(&is)).await.expect("it is there")
     }
 
     /// Waits until `analytics` is gone.
@@ -265,12 +262,21 @@ impl World {
 
     /// Waits until a resource is gone.
     pub async fn until_gone_named(&self, name: &str) {
-        let started = Instant::now();
-        while let Some(object) = self.api().get_opt(name).await.unwrap() {
-            if started.elapsed() > patience() {
-                self.give_up(&format!("{name} is gone"), Some(&object));
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
+        self.until_named(name, &format!("{name} is gone"), |object| object.is_none()).await;
+    }
+
+    /// Watches, instead of asking again and again: the API server has others to answer.
+    async fn until_named(
+        &self,
+        name: &str,
+        what: &str,
+        is: impl Fn(Option<&RedshiftIntegration>) -> bool,
+    ) -> Option<RedshiftIntegration> {
+        let watched = tokio::time::timeout(patience(), await_condition(self.api(), name, is)).await;
+        match watched {
+            Ok(Ok(object)) => object,
+            Ok(Err(error)) => panic!("{what}: {error}"),
+            Err(_) => self.give_up(what, self.api().get_opt(name).await.unwrap().as_ref()),
         }
     }
 

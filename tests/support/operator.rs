@@ -41,7 +41,12 @@ impl Operator {
         let file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let log_start = file.metadata().unwrap().len();
         let errors: File = file.try_clone().unwrap();
-        let usual = ["--allowed-hosts=localhost,127.0.0.1", "--log-level=trace"];
+        let usual = [
+            "--allowed-hosts=localhost,127.0.0.1",
+            "--log-level=trace",
+            "--retry-delay-milliseconds=200",
+            "--retry-delay-max-milliseconds=1000",
+        ];
         let is_set = |usual: &&str| {
             let (name, _) = usual.split_once('=').unwrap();
             arguments.iter().any(|argument| argument.starts_with(name))
@@ -50,7 +55,6 @@ impl Operator {
             // It ends with the test, whatever way that ends.
             .args(["--pdeathsig=KILL", "--", env!("CARGO_BIN_EXE_redshift-integration-operator"), "run"])
             .args(["--http-address=127.0.0.1:0"])
-            .args(["--retry-delay-milliseconds=200", "--retry-delay-max-milliseconds=1000"])
             .arg(format!("--watch-namespaces={namespace}"))
             .args(usual.iter().filter(|usual| !is_set(usual)))
             .args(arguments)

@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 use redshift_stand_in::StandIn;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
+use super::World;
+
 /// Everything users, databases, objects, owners and grants, without ids and times: equal for equal
 /// warehouses.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Dump(pub BTreeMap<String, Vec<String>>);
 
-const USERS: &str = "SELECT rolname, rolsuper, rolcreatedb, rolcanlogin, rolcreaterole, shobj_description(oid, 'pg_authid') \
-     FROM pg_roles ORDER BY 1";
+/// The stand-in notes what is a role, and whose, in a comment, by the owner's id.
+const USERS: &str = "SELECT r.rolname, r.rolsuper, r.rolcreatedb, r.rolcanlogin, r.rolcreaterole, \
+     CASE WHEN c.note LIKE 'role:%' THEN 'role of ' || o.rolname ELSE c.note END \
+     FROM pg_roles r CROSS JOIN LATERAL (SELECT shobj_description(r.oid, 'pg_authid') AS note) c \
+     LEFT JOIN pg_roles o ON 'role:' || o.oid = c.note ORDER BY 1";
 const MEMBERS: &str = "SELECT r.rolname, m.rolname, a.admin_option FROM pg_auth_members a \
      JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member ORDER BY 1, 2";
 const DATABASES: &str =
@@ -112,4 +117,18 @@ pub async fn login(
 /// Logs in as the first user.
 pub async fn admin(stand_in: &StandIn, database: &str) -> Client {
     login(stand_in, stand_in.admin_user(), stand_in.admin_password(), database).await.unwrap()
+}
+
+/// Puts an account without more privileges than are needed into the Secret of the credentials.
+pub async fn makes_a_lesser_admin(world: &World) {
+    let dba = admin(&world.stand_in, "dev").await;
+    for statement in [
+        "CREATE USER lesser PASSWORD 'Abcd1234' CREATEDB",
+        "CREATE ROLE makers",
+        "GRANT CREATE USER, DROP USER, ALTER USER, CREATE ROLE, ACCESS SYSTEM TABLE TO ROLE makers",
+        "GRANT ROLE makers TO lesser",
+    ] {
+        dba.batch_execute(statement).await.unwrap();
+    }
+    world.put_secret("redshift-admin", "lesser", "Abcd1234").await;
 }

@@ -5,6 +5,13 @@ CREATE FUNCTION pg_catalog.rdsdb_accesses(id oid) RETURNS boolean STABLE LANGUAG
 SELECT EXISTS (SELECT FROM pg_roles WHERE oid = $1)
     AND (pg_has_role(current_user, $1, 'member') OR coalesce(pg_catalog.rdsdb_role_owner($1) = to_regrole(quote_ident(current_user)), false)) $$;
 
+-- The definitions of the system's own views are left out: putting them together takes most of the time of whoever looks
+-- for a word in all definitions.
+CREATE OR REPLACE VIEW pg_catalog.pg_views AS
+SELECT n.nspname AS schemaname, c.relname AS viewname, pg_get_userbyid(c.relowner) AS viewowner,
+    CASE WHEN n.nspname IN ('pg_catalog', 'information_schema') THEN '' ELSE pg_get_viewdef(c.oid) END AS definition
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v';
+
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_DATABASES.html
 CREATE VIEW pg_catalog.svv_redshift_databases AS
 SELECT datname::varchar(128) AS database_name, datdba::integer AS database_owner, 'local'::varchar(32) AS database_type,

@@ -1,0 +1,93 @@
+//! Which cases there are: see the policy at the top of this folder's `mod.rs`.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::disturbances::{Disturbance, OF_STATEMENTS, OF_WRITES};
+use super::exclusions;
+use super::flows::{Begin, Circle, Coverage};
+use super::statements::Sighting;
+
+/// A disturbance of one statement or write.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What is disturbed.
+    pub sighting: Sighting,
+    /// How.
+    pub disturbance: Disturbance,
+}
+
+/// The look-ups that every pass begins with: there are so many of them that one flow of a circle is enough.
+const IN_EVERY_PASS: [&str; 13] = [
+    "prove-login",
+    "read-case-sensitivity",
+    "read-databases",
+    "read-default-privileges",
+    "read-own-account",
+    "read-registry",
+    "read-relations",
+    "read-roles",
+    "read-roles-of-system-account",
+    "read-routines",
+    "read-schemas",
+    "read-users",
+    "read-version",
+];
+
+/// The cases of a flow, from what an undisturbed run did.
+pub fn cases(circle: &Circle, index: usize, statements: &[Sighting], writes: &[Sighting]) -> Vec<Case> {
+    let flow = &circle.flows[index];
+    let mut cases = Vec::new();
+    let (look_ups, changes): (Vec<_>, Vec<_>) =
+        statements.iter().chain(writes).partition(|sighting| sighting.is_look_up);
+    let first_write = changes.len() - writes.len();
+    for (at, sighting) in changes.into_iter().enumerate() {
+        // Of one that is killed before any other change, nothing is left but what `KilledAfter` leaves of
+        // the change before it.
+        let is_first = at == 0 || at == first_write;
+        let faults: Vec<_> =
+            faults(sighting).iter().filter(|fault| is_first || !fault.is_killed_before()).copied().collect();
+        let is_due = |fault: usize| match flow.coverage {
+            Coverage::Every => true,
+            Coverage::EveryOther(first) => (at + fault) % 2 == first,
+            Coverage::Rotating => fault == (turn(sighting, circle, index) + at) % faults.len(),
+        };
+        let due = (0..faults.len()).filter(|fault| is_due(*fault));
+        cases.extend(due.map(|fault| Case { sighting: sighting.clone(), disturbance: faults[fault] }));
+    }
+    let mut by_name: BTreeMap<&str, Vec<&Sighting>> = BTreeMap::new();
+    for sighting in look_ups {
+        by_name.entry(&sighting.name).or_default().push(sighting);
+    }
+    for (name, sightings) in by_name {
+        let is_common = IN_EVERY_PASS.contains(&name);
+        if is_common && index > 0 {
+            continue;
+        }
+        let number = circle.number + index * OF_STATEMENTS.len() / 2;
+        // What only deletions look up comes in few flows.
+        let times = if matches!(flow.begin, Begin::Delete) && !is_common { 2 } else { 1 };
+        for turn in (number..).step_by(OF_STATEMENTS.len() / 2).take(times) {
+            let disturbance = OF_STATEMENTS[(start_of(name) + turn) % OF_STATEMENTS.len()];
+            cases.push(Case { sighting: sightings[turn % sightings.len()].clone(), disturbance });
+        }
+    }
+    cases.retain(|case| exclusions::reason(flow, case).is_none());
+    cases
+}
+
+fn faults(sighting: &Sighting) -> &'static [Disturbance] {
+    if sighting.is_write { &OF_WRITES } else { &OF_STATEMENTS }
+}
+
+fn turn(sighting: &Sighting, circle: &Circle, index: usize) -> usize {
+    start_of(&sighting.name) + circle.number * circle.flows.len() + index
+}
+
+/// Where the rotation of a name begins: elsewhere for each, so that none of the faults falls on a flow's
+/// first statements alone.
+fn start_of(name: &str) -> usize {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    usize::try_from(hasher.finish() % 1_000).unwrap()
+}

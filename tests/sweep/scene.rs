@@ -1,0 +1,173 @@
+//! A world in which the flows of a circle follow each other, and what each comes to when nothing
+//! disturbs it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
+use redshift_stand_in::Options;
+use serde_json::{Value, json};
+
+use super::cases::{Case, cases};
+use super::disturbances::DEADLINE;
+use super::flows::{Begin, Circle, Flow};
+use super::statements::{statements, writes};
+use crate::support::{ApiProxy, Dump, World, assert_same, login, tests_with};
+
+/// What a flow comes to.
+#[derive(Debug)]
+struct End {
+    warehouse: Dump,
+    /// `None` where the resource is gone.
+    resources: Option<Value>,
+}
+
+/// A flow as it goes undisturbed.
+pub struct Undisturbed {
+    /// What it comes to.
+    end: End,
+    /// What is to be disturbed of it.
+    pub cases: Vec<Case>,
+    /// How many statements and writes it has.
+    pub counts: (usize, usize),
+}
+
+/// A world, and what is expected of it.
+pub struct Scene {
+    /// The world.
+    pub world: World,
+    /// Between the operator and the API server.
+    pub proxy: ApiProxy,
+    /// Of each flow of the circle.
+    pub undisturbed: Vec<Undisturbed>,
+    arguments: Vec<String>,
+}
+
+impl Scene {
+    /// A world at the start of a circle, after one undisturbed round.
+    pub async fn new(circle: &Circle, slow: bool) -> Self {
+        let world = World::without_operator(Options::default()).await;
+        let proxy = world.behind_a_proxy().await;
+        // Retries come soon: a sweep is long.
+        let arguments = ["--log-level=info", "--retry-delay-milliseconds=50", "--retry-delay-max-milliseconds=500"];
+        let arguments = arguments.map(str::to_owned).to_vec();
+        let mut scene = Self { world, proxy, undisturbed: Vec::new(), arguments };
+        circle.prepare(&scene.world).await;
+        scene.start_operator();
+        circle.start(&scene.world).await;
+        let before = scene.warehouse().await;
+        for flow in circle.flows {
+            scene.settle().await;
+            let written = scene.proxy.writes().len();
+            scene.world.stand_in.journal().clear();
+            circle.begin(&scene.world, flow).await;
+            let end = scene.end(flow).await;
+            let statements = statements(&scene.world.stand_in.journal().since(0));
+            let writes = writes(&scene.proxy.writes()[written..]);
+            let counts = (statements.len(), writes.len());
+            let cases = cases(circle, scene.undisturbed.len(), &statements, &writes);
+            let is_last = scene.undisturbed.len() + 1 == circle.flows.len();
+            if is_last {
+                // A circle closes.
+                assert_same(&before, &end.warehouse);
+            }
+            scene.undisturbed.push(Undisturbed { end, cases, counts });
+        }
+        if slow {
+            // Only now: on a busy machine the undisturbed round could meet a short deadline too.
+            scene.arguments.push(format!("--statement-timeout-seconds={DEADLINE}"));
+            scene.arguments.push(format!("--api-timeout-seconds={DEADLINE}"));
+            scene.world.kill_operator();
+            scene.start_operator();
+        }
+        scene
+    }
+
+    /// Starts the operator, or another one.
+    pub fn start_operator(&mut self) {
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        self.world.start_operator_with(&arguments);
+    }
+
+    /// Runs a flow, disturbed or not, to its end, which must be the one that is expected.
+    pub async fn run(&mut self, circle: &Circle, index: usize, case: Option<&Case>) {
+        let flow = &circle.flows[index];
+        self.settle().await;
+        self.world.stand_in.journal().clear();
+        let ordered = case.map(|case| self.order(case));
+        circle.begin(&self.world, flow).await;
+        if let Some(case) = case {
+            self.kill_if_ordered(case).await;
+        }
+        let end = self.end(flow).await;
+        let expected = &self.undisturbed[index].end;
+        assert_same(&expected.warehouse, &end.warehouse);
+        assert_eq!(expected.resources, end.resources, "the resource, or its Secret");
+        assert!(ordered.is_none_or(|ordered| self.has_come(&ordered)), "the disturbance never came");
+        self.world.stand_in.faults().clear();
+        self.proxy.clear();
+    }
+
+    /// Waits until nothing is under way in the warehouse, late statements included.
+    async fn settle(&self) {
+        while self.world.stand_in.connections().0 > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn end(&self, flow: &Flow) -> End {
+        let resources = if matches!(flow.begin, Begin::Delete) {
+            self.world.until_gone().await;
+            let secret = self.world.secrets().get_opt("analytics-system-account").await.unwrap();
+            assert!(secret.is_none(), "the Secret is still there");
+            None
+        } else {
+            let object = self.world.until_phase("enabled").await;
+            Some(json!({"status": essence(&object), "secret": self.secret().await}))
+        };
+        self.settle().await;
+        End { warehouse: self.warehouse().await, resources }
+    }
+
+    /// A list of privileges that was never touched means what a default list says.
+    async fn warehouse(&self) -> Dump {
+        let dump = Dump::of(&self.world.stand_in).await;
+        let admin = self.world.stand_in.admin_user();
+        let untouched = format!("{{=Tc/{admin},{admin}=CTc/{admin}}}");
+        let explicit = |row: &String| row.replace(&untouched, "");
+        Dump(dump.0.into_iter().map(|(key, rows)| (key, rows.iter().map(explicit).collect())).collect())
+    }
+
+    /// What the Secret says; its passwords must be the ones that log in.
+    async fn secret(&self) -> Value {
+        let secret = self.world.secrets().get("analytics-system-account").await.unwrap();
+        let data: BTreeMap<_, _> =
+            secret.data.unwrap().into_iter().map(|(key, value)| (key, String::from_utf8(value.0).unwrap())).collect();
+        for (user, password) in [("username", "password"), ("claimUsername", "claimPassword")] {
+            let session = login(&self.world.stand_in, &data[user], &data[password], "dev").await;
+            assert!(session.is_ok(), "the Secret's {password} doesn't log in");
+        }
+        // Generated, and new each time.
+        let changing = ["password", "claimPassword", "userId", "claimUserId"];
+        let value = |(key, value): (String, String)| {
+            let value = if changing.contains(&key.as_str()) { "there".to_owned() } else { value };
+            (key, json!(value))
+        };
+        Value::Object(data.into_iter().map(value).collect())
+    }
+}
+
+/// What of the status must be the same however it came about: all but times and generations, and the
+/// results of the preflight, which finds its own work after a crash.
+fn essence(object: &RedshiftIntegration) -> Value {
+    let mut status = serde_json::to_value(object.status.as_ref().unwrap()).unwrap();
+    status.as_object_mut().unwrap().remove("observedGeneration");
+    for condition in status["conditions"].as_array_mut().unwrap() {
+        let condition = condition.as_object_mut().unwrap();
+        condition.remove("lastTransitionTime");
+        assert_eq!(condition.remove("observedGeneration"), Some(json!(object.metadata.generation)));
+    }
+    status["validationResults"] = json!(tests_with(object, ValidationStatus::Failed));
+    status["finalizers"] = json!(object.metadata.finalizers);
+    status
+}
