@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::events::v1::Event;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, DeleteParams, ListParams};
 use md5::{Digest, Md5};
 use redshift_stand_in::Options;
 use redshift_stand_in::faults::{Action, Fault};
 use serde_json::json;
 
-use crate::support::{World, condition};
+use crate::support::{World, condition, rows};
 
 /// The forms in which a password could show.
 fn forms(user: &str, password: &str) -> Vec<String> {
@@ -40,12 +40,16 @@ async fn no_secret_shows_anywhere_in_a_whole_life_with_failures() {
 
     canaries.extend(forms("awsuser", "CanaryThatIsWrong1"));
     world.put_secret("redshift-admin", "awsuser", "CanaryThatIsWrong1").await;
-    world.create(json!({})).await;
+    world.create(json!({"config": {"impersonation": {"enabled": true}}})).await;
     seen.push(serde_json::to_string(&world.until_phase("createError").await).unwrap());
 
     // A server that quotes the statement which it refuses, with the password's digest in it.
     let quoting = || Action::Refuse { sqlstate: "XX000".into(), message: "can't do: {statement}".into() };
-    for statement in ["CREATE USER redshift_governance_claim", "CREATE USER \"immuta_system_account\""] {
+    for statement in [
+        "CREATE USER redshift_governance_claim",
+        "CREATE USER \"immuta_system_account\"",
+        "INSERT INTO immuta_system.impersonation_key",
+    ] {
         world.stand_in.faults().set(Fault::new(Action::HoldBefore).at(statement));
         world.put_secret("redshift-admin", "awsuser", world.stand_in.admin_password()).await;
         world.stand_in.faults().held().await;
@@ -70,12 +74,30 @@ async fn no_secret_shows_anywhere_in_a_whole_life_with_failures() {
     world.until_phase("enabled").await;
     canaries.extend(generated(&world).await);
     canaries.extend(forms("awsuser", world.stand_in.admin_password()));
+    let truth = world.stand_in.superuser("immuta").await.unwrap();
+    canaries.extend(rows(&truth, "SELECT secret FROM immuta_system.impersonation_key").await);
+    drop(truth);
+
+    // An edit with a new password, and a Secret that is lost.
+    world.patch(json!({"spec": {"config": {"systemAccount": {"name": "governor"}}}})).await;
+    seen.push(serde_json::to_string(&world.until_phase("enabled").await).unwrap());
+    canaries.extend(generated(&world).await);
+    world.secrets().delete("analytics-system-account", &DeleteParams::default()).await.unwrap();
+    while world.secrets().get_opt("analytics-system-account").await.unwrap().is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": "0"}}})).await;
+    let found_again = world.until("it validates again", |object| {
+        let status = object.status.as_ref();
+        status.is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("0"))
+            && condition(object, "Ready").status == "True"
+    });
+    seen.push(serde_json::to_string(&found_again.await).unwrap());
+    canaries.extend(generated(&world).await);
 
     // The system account's login fails, and works again.
     world.stand_in.faults().set(
-        Fault::new(Action::RefuseLogin { sqlstate: "28P01".into(), message: "no".into() })
-            .of("immuta_system_account")
-            .times(2),
+        Fault::new(Action::RefuseLogin { sqlstate: "28P01".into(), message: "no".into() }).of("governor").times(2),
     );
     world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": "1"}}})).await;
     seen.push(serde_json::to_string(&world.until_phase("recurringValidationError").await).unwrap());
@@ -100,7 +122,7 @@ async fn no_secret_shows_anywhere_in_a_whole_life_with_failures() {
     // The search itself finds what is there.
     assert!(seen.iter().any(|text| text.contains("immuta_system_account")));
     assert!(world.log().contains("TRACE"));
-    assert!(canaries.len() >= 8, "{canaries:?}");
+    assert!(canaries.len() >= 14, "{canaries:?}");
     let journal = world.stand_in.journal().statements().join("\n");
     assert!(canaries.iter().any(|canary| journal.contains(canary.as_str())));
     for canary in &canaries {
