@@ -227,3 +227,64 @@ async fn a_warehouse_that_is_gone_for_good_can_be_let_go_of() {
     world.patch(json!({"spec": {"deletionPolicy": "Retain"}})).await;
     world.until_gone().await;
 }
+
+#[tokio::test]
+async fn however_kubernetes_deletes_the_proof_is_there_until_the_end() {
+    use kube::api::{DeleteParams, PropagationPolicy};
+    for policy in [PropagationPolicy::Foreground, PropagationPolicy::Background, PropagationPolicy::Orphan] {
+        let world = World::new().await;
+        let nothing = Dump::of(&world.stand_in).await;
+        world.create(with_impersonation()).await;
+        world.until_phase("enabled").await;
+        let params = DeleteParams { propagation_policy: Some(policy), ..DeleteParams::default() };
+        world.api().delete("analytics", &params).await.unwrap();
+        world.until_gone().await;
+        assert_same(&nothing, &Dump::of(&world.stand_in).await);
+        assert!(world.secrets().get_opt("analytics-system-account").await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_spec_that_cannot_be_carried_out_blocks_no_deletion() {
+    let world = World::new().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    world.enabled().await;
+    world
+        .patch(json!({"spec": {"config": {"authenticationType": "accessKey", "systemAccount": {"name": "other"}}}}))
+        .await;
+    let object = world.until_phase("editError").await;
+    assert_eq!(condition(&object, "Stalled").reason, "NotSupported");
+    world.delete().await;
+    world.until_gone().await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn deleted_in_the_middle_of_a_creation_or_an_edit_everything_goes() {
+    use redshift_stand_in::faults::{Action, Fault};
+    for (start, edit, at) in [
+        (json!({}), None, "CREATE DATABASE"),
+        (with_impersonation(), None, "CREATE VIEW immuta_system.user_profile"),
+        (json!({}), Some(json!({"spec": with_impersonation()})), "CREATE ROLE"),
+        (json!({}), Some(json!({"spec": {"config": {"systemAccount": {"name": "governor"}}}})), "ALTER USER"),
+    ] {
+        let world = World::new().await;
+        let nothing = Dump::of(&world.stand_in).await;
+        let hold = || world.stand_in.faults().set(Fault::new(Action::HoldBefore).at(at));
+        if let Some(edit) = edit {
+            world.create(start).await;
+            world.until_phase("enabled").await;
+            hold();
+            world.patch(edit).await;
+        } else {
+            hold();
+            world.create(start).await;
+        }
+        world.stand_in.faults().held().await;
+        world.delete().await;
+        world.stand_in.faults().clear();
+        world.until_gone().await;
+        assert_same(&nothing, &Dump::of(&world.stand_in).await);
+        assert!(world.secrets().get_opt("analytics-system-account").await.unwrap().is_none());
+    }
+}
