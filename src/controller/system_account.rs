@@ -49,6 +49,7 @@ pub struct SystemAccount {
     /// Ids of the claim and of the system account, once both were there.
     pub ids: Option<(AccountId, AccountId)>,
     uid: String,
+    version: Option<String>,
 }
 
 /// What stands under the name of the Secret.
@@ -158,6 +159,7 @@ fn read(secret: &Secret) -> Result<SystemAccount, String> {
         next_role: optional(NEXT_ROLE)?,
         ids: optional(CLAIM_USER_ID)?.zip(optional(USER_ID)?),
         uid: secret.uid().unwrap_or_default(),
+        version: secret.resource_version(),
     })
 }
 
@@ -208,23 +210,28 @@ pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place)
             next_role: None,
             ids: None,
             uid: made.uid().unwrap_or_default(),
+            version: made.resource_version(),
         }),
         Err(error) if error.is_conflict() => Err(somebody_elses(object, None)),
         Err(error) => Err(error),
     }
 }
 
-/// Changes keys of that very Secret; `None` takes a key away.
+/// Changes keys of that very Secret as it was read; `None` takes a key away. A write that was given up and
+/// arrives late, when others have been made, is refused.
 async fn patch(
     client: &Client,
     object: &RedshiftIntegration,
-    account: &SystemAccount,
+    account: &mut SystemAccount,
     keys: &BTreeMap<&str, Option<ByteString>>,
 ) -> Result<(), Error> {
-    let patch = serde_json::json!({"metadata": {"uid": account.uid}, "data": keys});
+    let metadata = serde_json::json!({"uid": account.uid, "resourceVersion": account.version});
+    let patch = serde_json::json!({"metadata": metadata, "data": keys});
     let request_name = name(object);
     let (api, params) = (api(client, object), PatchParams::default());
-    bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&patch))).await?;
+    let patched: Secret =
+        bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&patch))).await?;
+    account.version = patched.resource_version();
     Ok(())
 }
 
