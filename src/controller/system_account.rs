@@ -33,6 +33,9 @@ const NEXT_USERNAME: &str = "nextUsername";
 const NEXT_PASSWORD: &str = "nextPassword";
 const NEXT_ROLE: &str = "nextImpersonationRole";
 
+/// Between the names of a list; no name holds it.
+const SEPARATOR: &str = ",";
+
 /// The content of the Secret.
 #[derive(Clone, Debug)]
 pub struct SystemAccount {
@@ -42,10 +45,12 @@ pub struct SystemAccount {
     pub password: Password,
     /// The claim's password.
     pub claim_password: Password,
-    /// The system account's next name and its password, while it is being renamed.
-    pub next_account: Option<(String, Password)>,
-    /// The name of a role that is to come.
-    pub next_role: Option<String>,
+    /// The names that the system account was to get since the Secret was last settled: it can have any of them.
+    pub next_accounts: Vec<String>,
+    /// Its password under each of these.
+    pub next_password: Option<Password>,
+    /// The names of roles that were to come since then: each of them can be there.
+    pub next_roles: Vec<String>,
     /// Ids of the claim and of the system account, once both were there.
     pub ids: Option<(AccountId, AccountId)>,
     uid: String,
@@ -68,7 +73,7 @@ pub enum Found {
 impl SystemAccount {
     /// The names under which the system account can be, the next one first, and their passwords.
     pub fn accounts(&self) -> impl Iterator<Item = (&str, &Password)> {
-        let next = self.next_account.iter().map(|(name, password)| (name.as_str(), password));
+        let next = self.next_accounts.iter().rev().map(String::as_str).zip(self.next_password.iter().cycle());
         next.chain([(self.place.setup.system_account.as_str(), &self.password)])
     }
 
@@ -85,7 +90,7 @@ impl SystemAccount {
 
     /// The names of roles that are ours, or are to be.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.place.setup.impersonation_role.iter().chain(&self.next_role).map(String::as_str)
+        self.place.setup.impersonation_role.iter().chain(&self.next_roles).map(String::as_str)
     }
 
     /// Whether everything that is wanted has its name in here.
@@ -96,7 +101,7 @@ impl SystemAccount {
 
     /// Whether it says what is wanted, and nothing else.
     pub fn is_settled(&self, wanted: &Place) -> bool {
-        self.place == *wanted && self.next_account.is_none() && self.next_role.is_none() && self.ids.is_some()
+        self.place == *wanted && self.next_accounts.is_empty() && self.next_roles.is_empty() && self.ids.is_some()
     }
 }
 
@@ -139,10 +144,11 @@ fn read(secret: &Secret) -> Result<SystemAccount, String> {
         "Existing" => DatabaseMode::Existing,
         _ => return Err(format!("the key {DATABASE_MODE} holds neither Create nor Existing")),
     };
-    let next_account = match optional(NEXT_USERNAME)? {
-        None => None,
-        Some(name) => Some((name, password(NEXT_PASSWORD)?)),
+    let list = |key: &str| -> Result<Vec<String>, String> {
+        Ok(optional(key)?.map(|names| names.split(SEPARATOR).map(str::to_owned).collect()).unwrap_or_default())
     };
+    let next_accounts = list(NEXT_USERNAME)?;
+    let next_password = if next_accounts.is_empty() { None } else { Some(password(NEXT_PASSWORD)?) };
     Ok(SystemAccount {
         place: Place {
             endpoint: Endpoint::new(&text(HOST)?, port),
@@ -155,8 +161,9 @@ fn read(secret: &Secret) -> Result<SystemAccount, String> {
         },
         password: password(PASSWORD)?,
         claim_password: password(CLAIM_PASSWORD)?,
-        next_account,
-        next_role: optional(NEXT_ROLE)?,
+        next_accounts,
+        next_password,
+        next_roles: list(NEXT_ROLE)?,
         ids: optional(CLAIM_USER_ID)?.zip(optional(USER_ID)?),
         uid: secret.uid().unwrap_or_default(),
         version: secret.resource_version(),
@@ -206,8 +213,9 @@ pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place)
             place,
             password,
             claim_password,
-            next_account: None,
-            next_role: None,
+            next_accounts: Vec::new(),
+            next_password: None,
+            next_roles: Vec::new(),
             ids: None,
             uid: made.uid().unwrap_or_default(),
             version: made.resource_version(),
@@ -235,28 +243,29 @@ async fn patch(
     Ok(())
 }
 
-/// Adds the names that are to come, with a password for a new name.
+/// Adds the names that are to come, with a password for new names of the account. Those that were to come
+/// before stay: an edit that was interrupted may have come as far as any of them.
 pub async fn record_next(
     client: &Client,
     object: &RedshiftIntegration,
     account: &mut SystemAccount,
     wanted: &Setup,
 ) -> Result<(), Error> {
-    let known = account.accounts().any(|(name, _)| name == wanted.system_account);
-    let next_account =
-        if known { account.next_account.clone() } else { Some((wanted.system_account.clone(), Password::generate())) };
-    let next_role =
-        wanted.impersonation_role.clone().filter(|role| account.place.setup.impersonation_role.as_ref() != Some(role));
-    let (next_name, next_password) = next_account
-        .as_ref()
-        .map_or((None, None), |(name, password)| (Some(bytes(name)), Some(bytes(password.secret().expose_secret()))));
+    let mut next = account.clone();
+    if !account.accounts().any(|(name, _)| name == wanted.system_account) {
+        next.next_accounts.push(wanted.system_account.clone());
+        next.next_password.get_or_insert_with(Password::generate);
+    }
+    next.next_roles
+        .extend(wanted.impersonation_role.iter().filter(|role| !account.roles().any(|it| it == *role)).cloned());
+    let list = |names: &[String]| (!names.is_empty()).then(|| bytes(&names.join(SEPARATOR)));
     let keys = BTreeMap::from([
-        (NEXT_USERNAME, next_name),
-        (NEXT_PASSWORD, next_password),
-        (NEXT_ROLE, next_role.as_deref().map(bytes)),
+        (NEXT_USERNAME, list(&next.next_accounts)),
+        (NEXT_PASSWORD, next.next_password.as_ref().map(|password| bytes(password.secret().expose_secret()))),
+        (NEXT_ROLE, list(&next.next_roles)),
     ]);
     patch(client, object, account, &keys).await?;
-    (account.next_account, account.next_role) = (next_account, next_role);
+    *account = next;
     Ok(())
 }
 
@@ -285,7 +294,8 @@ pub async fn settle(
     patch(client, object, account, &keys).await?;
     account.place = place.clone();
     account.password = password;
-    (account.next_account, account.next_role, account.ids) = (None, None, Some(ids));
+    (account.next_accounts, account.next_password) = (Vec::new(), None);
+    (account.next_roles, account.ids) = (Vec::new(), Some(ids));
     Ok(())
 }
 
