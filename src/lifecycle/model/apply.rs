@@ -123,8 +123,9 @@ impl Pass<'_> {
             place: self.place.clone(),
             password: self.new_password(),
             claim_password: self.new_password(),
-            next_account: None,
-            next_role: None,
+            next_accounts: Vec::new(),
+            next_password: None,
+            next_roles: Vec::new(),
             ids: None,
         };
         self.io.write(|cluster| cluster.create_secret(&self.object, account.clone())).await?;

@@ -29,14 +29,16 @@ pub struct SystemAccount {
     pub place: Place,
     pub password: String,
     pub claim_password: String,
-    pub next_account: Option<(String, String)>,
-    pub next_role: Option<String>,
+    pub next_accounts: Vec<String>,
+    pub next_password: Option<String>,
+    pub next_roles: Vec<String>,
     pub ids: Option<(String, String)>,
 }
 
 impl SystemAccount {
     pub fn accounts(&self) -> impl Iterator<Item = (&str, &str)> {
-        let next = self.next_account.iter().map(|(name, password)| (name.as_str(), password.as_str()));
+        let password = self.next_password.iter().map(String::as_str).cycle();
+        let next = self.next_accounts.iter().rev().map(String::as_str).zip(password);
         next.chain([(self.place.setup.system_account.as_str(), self.password.as_str())])
     }
 
@@ -45,7 +47,7 @@ impl SystemAccount {
     }
 
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.place.setup.impersonation_role.iter().chain(&self.next_role).map(String::as_str)
+        self.place.setup.impersonation_role.iter().chain(&self.next_roles).map(String::as_str)
     }
 
     pub fn names(&self, wanted: &Setup) -> bool {
@@ -54,16 +56,17 @@ impl SystemAccount {
     }
 
     pub fn is_settled(&self, wanted: &Place) -> bool {
-        self.place == *wanted && self.next_account.is_none() && self.next_role.is_none() && self.ids.is_some()
+        self.place == *wanted && self.next_accounts.is_empty() && self.next_roles.is_empty() && self.ids.is_some()
     }
 
     /// Mirrors `system_account::record_next`.
     pub fn record_next(&mut self, wanted: &Setup, password: String) {
         if !self.accounts().any(|(name, _)| name == wanted.system_account) {
-            self.next_account = Some((wanted.system_account.clone(), password));
+            self.next_accounts.push(wanted.system_account.clone());
+            self.next_password.get_or_insert(password);
         }
-        self.next_role =
-            wanted.impersonation_role.clone().filter(|role| self.place.setup.impersonation_role.as_ref() != Some(role));
+        let role = wanted.impersonation_role.iter().find(|role| !self.roles().any(|name| name == *role)).cloned();
+        self.next_roles.extend(role);
     }
 
     /// Mirrors `system_account::settle`.
@@ -72,7 +75,8 @@ impl SystemAccount {
             self.password = password.to_owned();
         }
         self.place = place.clone();
-        (self.next_account, self.next_role, self.ids) = (None, None, Some(ids));
+        (self.next_accounts, self.next_password) = (Vec::new(), None);
+        (self.next_roles, self.ids) = (Vec::new(), Some(ids));
     }
 }
 

@@ -136,6 +136,12 @@ fn check(result: Result<(), String>) -> Result<(), TestCaseError> {
     result.map_err(TestCaseError::fail)
 }
 
+/// Where roles don't roll back, a superuser's renaming can outlive its transaction; if a lesser admin's new
+/// role is there too, nothing tells which of the two has the members.
+fn roll_back(roll_back: bool, admin: Power, history: &[Event]) -> bool {
+    roll_back || admin != Power::Superuser || history.iter().any(|event| matches!(event, Event::Admin(_)))
+}
+
 fn modes() -> impl Strategy<Value = Option<usize>> {
     prop_oneof![Just(Some(0)), Just(None)]
 }
@@ -176,7 +182,7 @@ proptest! {
         users_roll_back in any::<bool>(),
         history in vec(prop_oneof![6 => passes(Just(0)), 4 => renamings(), 1 => power().prop_map(Event::Admin)], 1..10),
     ) {
-        let mut run = Run::new(admin, users_roll_back);
+        let mut run = Run::new(admin, roll_back(users_roll_back, admin, &history));
         run.play(&begun(mode));
         run.play(&[Event::User(0, Action::Impersonate(Some(0)))]);
         check(run.settle())?;
@@ -209,7 +215,7 @@ proptest! {
             1..18,
         ),
     ) {
-        let mut run = Run::new(admin, users_roll_back);
+        let mut run = Run::new(admin, roll_back(users_roll_back, admin, &history));
         run.play(&begun(mode));
         run.play(&history);
         check(run.settle())?;

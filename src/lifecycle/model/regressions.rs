@@ -146,3 +146,25 @@ fn a_role_is_not_dropped_before_the_registry_has_let_go_of_it() {
         run.all_are_done().unwrap();
     }
 }
+
+#[test]
+fn every_name_that_an_interrupted_edit_may_have_given_is_remembered() {
+    for (first, second) in (5..20).flat_map(|first| (5..20).map(move |second| (first, second))) {
+        let mut run = run(
+            Power::Superuser,
+            Some(0),
+            &[
+                Event::User(0, Action::Impersonate(Some(0))),
+                refused_at(first),
+                Event::User(0, Action::Rename(2)),
+                Event::User(0, Action::Impersonate(Some(1))),
+                refused_at(second),
+                Event::User(0, Action::Rename(1)),
+                Event::User(0, Action::Impersonate(Some(2))),
+            ],
+        );
+        run.settle().unwrap();
+        run.all_are_done().unwrap();
+        run.delete_all().unwrap();
+    }
+}
