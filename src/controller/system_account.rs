@@ -264,7 +264,7 @@ pub async fn record_next(
         (NEXT_PASSWORD, next.next_password.as_ref().map(|password| bytes(password.secret().expose_secret()))),
         (NEXT_ROLE, list(&next.next_roles)),
     ]);
-    patch(client, object, account, &keys).await?;
+    patch(client, object, &mut next, &keys).await?;
     *account = next;
     Ok(())
 }
