@@ -14,9 +14,10 @@ use super::ownership::Access;
 use super::system_account::{self, SystemAccount};
 use super::{look, resource};
 use crate::api::{DeletionProgress, Next, Phase, RedshiftIntegration};
+use crate::lifecycle::checks::Watched;
 use crate::lifecycle::obstacle::{Grant, Grantable};
 use crate::lifecycle::{
-    Activity, Connection, ManagedDatabase, Operation, Outcome, Place, Registry, RegistryState, Subject, WarehouseFacts,
+    Activity, Connection, ManagedDatabase, Operation, Outcome, Place, RegistryState, Subject, WarehouseFacts,
     next_status, parameters,
 };
 use crate::redshift::{ConnectError, Session, StatementError};
@@ -366,11 +367,13 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// The registry, read anew.
-    pub async fn registry(&mut self) -> Result<Registry, Error> {
-        let database = self.place.setup.database.clone();
+    /// What was set up, seen as the system account.
+    pub async fn watched(&mut self) -> Result<Watched, Error> {
+        let setup = self.place.setup.clone();
         let session = self.session(Connection::ManagedDatabase).await?;
-        look::registry(session, &database).await?.map_err(|why| Error::waiting("RegistryUnreadable", why))
+        let registry = look::registry(session, &setup.database).await?;
+        let registry = registry.map_err(|why| Error::waiting("RegistryUnreadable", why))?;
+        look::watched(session, registry, &setup.system_account).await
     }
 }
 

@@ -97,7 +97,7 @@ struct Cleanup<'a> {
 impl Cleanup<'_> {
     async fn run(&mut self) -> Result<String, Error> {
         let context = self.context;
-        let account = self.account().await?;
+        let mut account = self.account().await?;
         let mut place = self.place(account.as_ref());
         let mut target = dereference::target(&context.client, &self.object).await?;
         target.endpoint = place.endpoint.clone();
@@ -112,7 +112,6 @@ impl Cleanup<'_> {
         let uid = self.object.uid().unwrap_or_default();
         let search = Search { access: &access, wanted: &place.setup, uid: &uid, account: account.as_ref() };
         let mut finding = search.run(&facts).await?;
-        let mut account = account.clone();
         if let Some(heritage) =
             heritage(&self.object, &finding, &facts).filter(|heritage| heritage.integration_uid == uid)
         {

@@ -66,7 +66,7 @@ struct Creation<'a> {
 }
 
 impl Creation<'_> {
-    async fn run(&mut self, account: Option<SystemAccount>) -> Result<(), Error> {
+    async fn run(&mut self, mut account: Option<SystemAccount>) -> Result<(), Error> {
         let (context, wanted) = (self.context, self.wanted);
         self.refuse_if_held()?;
         let admin = dereference::admin_secret(&context.client, &self.object, context.settings.require_secret_hosts);
@@ -84,7 +84,6 @@ impl Creation<'_> {
         let uid = self.object.uid().unwrap_or_default();
         let search = Search { access: &access, wanted: &wanted.place.setup, uid: &uid, account: account.as_ref() };
         let mut finding = search.run(&facts).await?;
-        let mut account = account.clone();
         if let Some(heritage) = heritage(&self.object, &finding, &facts) {
             let place = Place { endpoint: wanted.place.endpoint.clone(), setup: heritage.setup.clone() };
             let rekey = Rekey { context, access: &access, place, heritage };
@@ -243,8 +242,10 @@ impl Creation<'_> {
 
     /// The last tests, as the system account.
     async fn verify(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
-        let watch = verify(self.wanted, pass).await?;
-        self.outcome.created.clone_from(&pass.outcome.created);
+        let watched = pass.watched().await?;
+        let uid = pass.object.uid().unwrap_or_default();
+        self.outcome.created = Some(self.wanted.place.created(Some(watched.registry.applied_hash.clone())));
+        let watch = checks::watch(self.wanted, &watched, &uid);
         // What later validations will say, so that the first of them has nothing to write.
         self.tests.retain(|test| !watch.iter().any(|newer| newer.name == test.name));
         self.tests.extend(watch);
@@ -252,18 +253,8 @@ impl Creation<'_> {
     }
 }
 
-/// What was set up, seen as the system account.
-pub async fn verify(wanted: &Wanted, pass: &mut Pass<'_>) -> Result<Vec<ValidationTest>, Error> {
-    let registry = pass.registry().await?;
-    let uid = pass.object.uid().unwrap_or_default();
-    pass.outcome.created = Some(wanted.place.created(Some(registry.applied_hash.clone())));
-    let session = pass.session(Connection::ManagedDatabase).await?;
-    let watched = look::watched(session, registry, &wanted.place.setup.system_account).await?;
-    Ok(checks::watch(wanted, &watched, &uid))
-}
-
 /// An error that names the first test which failed.
-pub fn failing(tests: &[ValidationTest]) -> Result<(), Error> {
+fn failing(tests: &[ValidationTest]) -> Result<(), Error> {
     match checks::first_failure(tests) {
         None => Ok(()),
         Some(test) => Err(Error::stalled("ValidationFailed", format!("{}: {}", test.name, said(test)))),

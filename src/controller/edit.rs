@@ -17,8 +17,8 @@ use crate::api::conditions::reasons;
 use crate::api::{Phase, RedshiftIntegration, ValidationTest};
 use crate::lifecycle::checks::{self, Needs, Preflight, Watched};
 use crate::lifecycle::{
-    Activity, Connection, Member, Observed, Operation, Outcome, Place, Recorded, RegistryState, Seen, Setup, Subject,
-    Wanted, set_up,
+    Activity, Member, Observed, Operation, Outcome, Place, Recorded, RegistryState, Seen, Setup, Subject, Wanted,
+    set_up,
 };
 use crate::redshift::Session;
 use crate::scripts::Section;
@@ -135,7 +135,7 @@ impl Edit<'_> {
         if let Err(error) = result {
             return Err(self.undo(pass, error, applied).await);
         }
-        let watched = self.look_again(&mut pass).await?;
+        let watched = pass.watched().await?;
         context.events.publish(&self.object, false, "Edited", "Edit", &said).await;
         Ok(watched)
     }
@@ -148,12 +148,6 @@ impl Edit<'_> {
             // Nobody asks.
             _ => Ok(Seen::Yes(Vec::new())),
         }
-    }
-
-    async fn look_again(&self, pass: &mut Pass<'_>) -> Result<Watched, Error> {
-        let registry = pass.registry().await?;
-        let session = pass.session(Connection::ManagedDatabase).await?;
-        look::watched(session, registry, &self.wanted.place.setup.system_account).await
     }
 
     /// The server said no in the middle of it: what was added before is taken away again, so that the
