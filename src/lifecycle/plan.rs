@@ -266,7 +266,8 @@ fn creation(plan: &mut Plan, observed: &Observed<'_>, wanted: &Setup) {
     if !matches!(ownership.database, ManagedDatabase::Registered(_)) {
         // The grants say the same however often they are run, and nobody can have changed them on
         // purpose before the integration was ever enabled.
-        plan.run(initial, Section::DatabaseGrants);
+        // In one transaction: a revocation that the server gets to late takes nothing from a later pass.
+        plan.in_transaction(initial, |plan| plan.run(initial, Section::DatabaseGrants));
         plan.in_transaction(managed, |plan| plan.run(managed, Section::Registry));
     }
     plan.in_change(managed, |plan| {
@@ -424,6 +425,23 @@ mod tests {
             };
             assert!(set_up(&observed, &wanted).is_err(), "{ownership:?}");
         }
+    }
+
+    #[test]
+    fn nothing_that_the_server_gets_to_late_undoes_a_later_grant() {
+        let wanted = setup("account", None);
+        let observed = Observed {
+            recorded: Recorded::default(),
+            ownership: &Ownership::nothing("account"),
+            power: AccountPower::Superuser,
+            members: &Seen::Yes(Vec::new()),
+            contents: &Contents::default(),
+        };
+        let sections: Vec<_> =
+            sections(&set_up(&observed, &wanted).unwrap()).into_iter().map(|(_, section)| section).collect();
+        // The revocation and the grants behind it are one.
+        let whole = [Section::Begin, Section::DatabaseGrants, Section::Commit];
+        assert!(sections.windows(3).any(|window| window == whole), "{sections:?}");
     }
 
     #[test]
