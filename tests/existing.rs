@@ -3,6 +3,7 @@
 use kube::api::DeleteParams;
 use redshift_integration_operator::api::ValidationStatus;
 use redshift_stand_in::Options;
+use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{Dump, World, admin, assert_same, condition, conditions, login, rows, tests_with};
@@ -135,6 +136,34 @@ async fn what_others_built_on_ours_stops_the_removal() {
     dba.batch_execute("DROP VIEW public.mine").await.unwrap();
     dba.batch_execute("DROP TABLE immuta_functions.notes").await.unwrap();
     world.until_gone().await;
+}
+
+#[tokio::test]
+async fn a_removal_that_the_server_refuses_half_way_is_taken_back() {
+    let world = lake().await;
+    let before = settled(Dump::of(&world.stand_in).await);
+    world.create(existing()).await;
+    world.until_phase("enabled").await;
+    let dba = admin(&world.stand_in, "lake").await;
+    // Behind both looks, and behind the record of the point of no return.
+    world.stand_in.faults().set(Fault::new(Action::HoldBefore).at("DROP VIEW immuta_system.user_profile"));
+    world.delete().await;
+    world.stand_in.faults().held().await;
+    assert!(world.get().await.status.unwrap().deletion.unwrap().point_of_no_return);
+    dba.batch_execute("CREATE VIEW public.mine AS SELECT immuta__groups FROM immuta_system.user_profile")
+        .await
+        .unwrap();
+    world.stand_in.faults().clear();
+    let object = world.until("it is told", |object| condition(object, "Ready").reason == "DropRefused").await;
+    let message = &condition(&object, "Ready").message;
+    assert!(message.contains("what this integration has in the database lake was not dropped"), "{message}");
+    assert!(object.status.unwrap().deletion.is_none());
+    assert_eq!(rows(&dba, "SELECT state FROM immuta_system.registry").await, ["complete"]);
+    // The next look names what stands in the way.
+    world.until("it is listed", |object| condition(object, "Ready").message.contains("the view public.mine")).await;
+    dba.batch_execute("DROP VIEW public.mine").await.unwrap();
+    world.until_gone().await;
+    assert_same(&before, &settled(Dump::of(&world.stand_in).await));
 }
 
 #[tokio::test]

@@ -16,9 +16,9 @@ use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase,
 use crate::lifecycle::obstacle::{self, Fate, Grant, Obstacle};
 use crate::lifecycle::{
     AccountPower, Activity, Connection, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded,
-    Refusal, Seen, Setup, Standing, WarehouseFacts, removal,
+    Refusal, Seen, Setup, Stages, Standing, WarehouseFacts, removal,
 };
-use crate::redshift::{Credentials, Endpoint, Session};
+use crate::redshift::{Category, Credentials, Endpoint, Session, StatementError};
 use crate::scripts::CLAIM_USER;
 
 /// What a deletion came to.
@@ -164,7 +164,7 @@ impl Cleanup<'_> {
         let outcome = self.outcome.clone();
         let mut pass = Pass::new(context, self.object.clone(), access, place.clone(), account, outcome, found);
         pass.confirmed = obstacles.iter().map(Obstacle::digest).collect();
-        let (before, from_there_on) = plan.at_point_of_no_return();
+        let Stages { before, drop, after } = plan.stages();
         if !before.is_empty() {
             let note = "everything was looked at; the integration is being removed";
             context.events.publish(&self.object, false, "Deleting", "Delete", note).await;
@@ -174,18 +174,18 @@ impl Cleanup<'_> {
             // Nobody may have come in since the look.
             self.look_again(&mut pass, &ownership, &obstacles).await?;
         }
-        let applied = pass.apply(from_there_on).await;
-        let applied = match applied {
-            Err(Error::Statement(error)) if error.statement == "drop-database" && error.definitely_refused() => {
-                // The database is there and was not harmed: it may be used on.
+        let applied = match pass.apply(drop).await {
+            Ok(()) => pass.apply(after).await,
+            Err(Error::Statement(error)) if error.definitely_refused() => {
+                // All of it is there and was not harmed: it may be used on.
                 if matches!(ownership.database, ManagedDatabase::Registered(_)) {
                     pass.take_back_deleting().await?;
                 } else {
                     pass.outcome.deletion = None;
                 }
-                Err(drop_refused(&place, &error))
+                Err(not_dropped(&place, &error))
             }
-            other => other,
+            failed => failed,
         };
         self.object = pass.object.clone();
         self.outcome.deletion.clone_from(&pass.outcome.deletion);
@@ -375,18 +375,25 @@ fn refused(refusal: Refusal) -> Error {
     }
 }
 
-fn drop_refused(place: &Place, error: &crate::redshift::StatementError) -> Error {
+fn not_dropped(place: &Place, error: &StatementError) -> Error {
+    let Setup { database, database_mode, .. } = &place.setup;
+    let what = match database_mode {
+        DatabaseMode::Create => format!("the database {database}"),
+        DatabaseMode::Existing => format!("what this integration has in the database {database}"),
+    };
     if error.is_in_use() {
-        Error::waiting(
+        return Error::waiting(
             "DatabaseInUse",
             format!(
-                "the database {} is in use and was not dropped ({error}); the deletion goes on when the others have \
-                 logged out",
-                place.setup.database
+                "{what} is in use and was not dropped ({error}); the deletion goes on when the others have logged out"
             ),
-        )
-    } else {
-        Error::stalled("DropRefused", format!("the database {} was not dropped: {error}", place.setup.database))
+        );
+    }
+    match error.category() {
+        Category::Transient => {
+            Error::waiting("DropRefused", format!("{what} was not dropped ({error}); it is tried again"))
+        }
+        Category::Permanent => Error::stalled("DropRefused", format!("{what} was not dropped: {error}")),
     }
 }
 

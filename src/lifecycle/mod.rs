@@ -16,7 +16,7 @@ mod situation;
 mod wanted;
 
 pub use parameters::parameters;
-pub use plan::{Connection, Observed, Operation, Plan, Recorded, Refusal, Subject, removal, set_up};
+pub use plan::{Connection, Observed, Operation, Plan, Recorded, Refusal, Stages, Subject, removal, set_up};
 pub use report::{Activity, Failure, Outcome, next_status};
 pub use situation::{
     Account, AccountId, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Seen, Standing,

@@ -109,6 +109,18 @@ pub struct Plan {
     pub operations: Vec<Operation>,
 }
 
+/// A removal in three stages.
+#[derive(Clone, Copy, Debug)]
+pub struct Stages<'a> {
+    /// What can be taken back at any time.
+    pub before: &'a [Operation],
+    /// From the record of the point of no return to the drop of what is in the managed database. It happens
+    /// whole or not at all: a statement that the server refuses has harmed nothing.
+    pub drop: &'a [Operation],
+    /// From here on it only goes forward.
+    pub after: &'a [Operation],
+}
+
 /// Why nothing is done.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Refusal {
@@ -170,11 +182,17 @@ impl Plan {
         }
     }
 
-    /// What is done before the point of no return is recorded, and what from there on.
+    /// The stages of a removal.
     #[must_use]
-    pub fn at_point_of_no_return(&self) -> (&[Operation], &[Operation]) {
-        let at = self.operations.iter().position(|operation| *operation == Operation::RecordPointOfNoReturn);
-        self.operations.split_at(at.unwrap_or_default())
+    pub fn stages(&self) -> Stages<'_> {
+        let is_record = |operation: &Operation| *operation == Operation::RecordPointOfNoReturn;
+        let start = self.operations.iter().position(is_record).unwrap_or_default();
+        // The drop of the database, or the end of the transaction that drops our objects in it.
+        let is_drop = |operation: &Operation| {
+            matches!(operation, Operation::Run(_, Section::DropDatabase | Section::CommitChange, _))
+        };
+        let end = self.operations.iter().rposition(is_drop).map_or(start, |last| start.max(last + 1));
+        Stages { before: &self.operations[..start], drop: &self.operations[start..end], after: &self.operations[end..] }
     }
 
     /// Whether anything is to be done in the warehouse.
@@ -469,15 +487,21 @@ mod tests {
         (observed.ownership, observed.contents) = (&ownership, &contents);
         for mode in [DatabaseMode::Create, DatabaseMode::Existing] {
             let plan = removal(&observed, mode, &[]).unwrap();
-            let (before, from_there_on) = plan.at_point_of_no_return();
+            let Stages { before, drop, after } = plan.stages();
             let destroys = |operation: &Operation| {
                 let sections =
                     [Section::DropDatabase, Section::DropView, Section::DropTable, Section::DropSystemAccount];
                 matches!(operation, Operation::Run(_, section, _) if sections.contains(section))
             };
             assert!(!before.iter().any(destroys), "{before:?}");
-            assert!(from_there_on.iter().any(destroys));
-            let last = from_there_on.iter().rfind(|operation| matches!(operation, Operation::Run(..)));
+            assert_eq!(drop.first(), Some(&Operation::RecordPointOfNoReturn));
+            assert!(drop.iter().any(destroys));
+            // What drops more than one thing is a transaction to its end.
+            let ends = |operation: &&Operation| {
+                matches!(operation, Operation::Run(_, Section::DropDatabase | Section::CommitChange, _))
+            };
+            assert_eq!(drop.iter().filter(ends).collect::<Vec<_>>(), [drop.last().unwrap()]);
+            let last = after.iter().rfind(|operation| matches!(operation, Operation::Run(..)));
             assert!(matches!(last, Some(Operation::Run(_, Section::DropClaim, _))));
         }
     }

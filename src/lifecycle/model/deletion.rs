@@ -10,7 +10,7 @@ use super::world::{Io, Stop};
 use crate::api::conditions::reasons;
 use crate::api::{DatabaseMode, DeletionPolicy, Phase};
 use crate::lifecycle::{
-    Activity, ManagedDatabase, Observed, Outcome, Place, Recorded, Seen, Setup, WarehouseFacts, removal,
+    Activity, ManagedDatabase, Observed, Outcome, Place, Recorded, Seen, Setup, Stages, WarehouseFacts, removal,
 };
 use crate::redshift::Endpoint;
 use crate::scripts::CLAIM_USER;
@@ -84,8 +84,11 @@ impl Cleanup<'_> {
             outcome: self.outcome.clone(),
             warehouse_touched: false,
         };
-        let applied = match pass.apply(&plan.operations).await {
-            Err(Stop::Statement { name: "drop-database", why, refused: true }) => {
+        let Stages { before, drop, after } = plan.stages();
+        pass.apply(before).await?;
+        let applied = match pass.apply(drop).await {
+            Ok(()) => pass.apply(after).await,
+            Err(Stop::Statement { why, refused: true, .. }) => {
                 if matches!(ownership.database, ManagedDatabase::Registered(_)) {
                     pass.take_back_deleting().await?;
                 } else {
@@ -93,7 +96,7 @@ impl Cleanup<'_> {
                 }
                 Err(Stop::stalled("DropRefused", why))
             }
-            other => other,
+            failed => failed,
         };
         self.object = pass.object.clone();
         self.outcome.deletion.clone_from(&pass.outcome.deletion);
