@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use kube::Client;
 use thiserror::Error;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::controller::{self, Context, Settings};
 use crate::leadership::{Leadership, LeadershipError};
@@ -86,6 +86,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         eprintln!("error: --log-level: {error}");
         return ExitCode::from(2);
     }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = keep_memory_private() {
+        warn!(%error, "a core dump of this process would hold passwords");
+    }
     match work(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -93,6 +97,13 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// There are passwords in memory: a crash leaves no core dump, whoever collects those on the node, and no
+/// other process of the same user reads it.
+#[cfg(target_os = "linux")]
+fn keep_memory_private() -> rustix::io::Result<()> {
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
 }
 
 async fn work(arguments: Arguments) -> Result<(), RunError> {
@@ -145,4 +156,16 @@ async fn work(arguments: Arguments) -> Result<(), RunError> {
     }
     info!("ended");
     Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_leaves_no_memory_behind() {
+        keep_memory_private().expect("Linux lets a process do that");
+        let behavior = rustix::process::dumpable_behavior().expect("and tells of it");
+        assert_eq!(behavior, rustix::process::DumpableBehavior::NotDumpable);
+    }
 }
