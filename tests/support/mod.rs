@@ -3,6 +3,7 @@
 
 mod api_proxy;
 mod operator;
+mod records;
 mod warehouse;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use tempfile::TempDir;
 
 pub use api_proxy::{ApiAction, ApiProxy};
 pub use operator::Operator;
+use records::Records;
 pub use warehouse::{Dump, admin, assert_same, login, makes_a_lesser_admin, rows};
 
 /// Longest wait for anything. It only ends tests that would fail anyway, so it is long; whoever is
@@ -47,6 +49,7 @@ pub struct World {
     /// To the API server, as an administrator.
     pub client: Client,
     kubeconfig: PathBuf,
+    records: Records,
     folder: TempDir,
 }
 
@@ -128,7 +131,8 @@ impl World {
         let namespace = make_namespace(&client).await;
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = operator::install_rbac(&namespace, &folder);
-        let world = Self { stand_in, operator: None, namespace, client, kubeconfig, folder };
+        let records = Records::new(&client, &namespace);
+        let world = Self { stand_in, operator: None, namespace, client, kubeconfig, records, folder };
         world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
         world.put_ca("redshift-ca", world.stand_in.ca_pem()).await;
         world
@@ -151,7 +155,7 @@ impl World {
     /// Starts the operator with more arguments.
     pub fn start_operator_with(&mut self, arguments: &[&str]) {
         assert!(self.operator.is_none());
-        self.operator = Some(Operator::start(&self.namespace, &self.kubeconfig, self.folder.path(), arguments));
+        self.operator = Some(Operator::start(&self.namespace, &self.kubeconfig, &self.log_path(), arguments));
     }
 
     /// Kills the operator: it gets no chance to tidy up.
@@ -161,7 +165,11 @@ impl World {
 
     /// All that operators of this world have logged.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("operator.log")).unwrap_or_default()
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.records.path("log", self.folder.path())
     }
 
     /// The spec that the tests start from, with changes to it.
@@ -318,6 +326,16 @@ impl World {
                 format!("{} {}{part}", entry["verb"].as_str().unwrap(), resource.as_str().unwrap())
             })
             .collect()
+    }
+}
+
+impl Drop for World {
+    /// Leaves what is searched for secrets when the suite is through.
+    fn drop(&mut self) {
+        self.records.note_statements(&self.stand_in);
+        if let Some(said) = self.operator.as_mut().and_then(Operator::says_of_itself) {
+            self.records.keep("process", &said);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{CHART, SERVICE_ACCOUNT, kubeconfig, succeed};
+use super::{CHART, SERVICE_ACCOUNT, kubeconfig, output, succeed};
 
 /// Installs the chart's RBAC for a namespace and gives a kubeconfig of its service account.
 pub fn install_rbac(namespace: &str, folder: &TempDir) -> PathBuf {
@@ -36,9 +36,8 @@ pub struct Operator {
 
 impl Operator {
     /// Starts one that works for a namespace.
-    pub fn start(namespace: &str, kubeconfig: &Path, folder: &Path, arguments: &[&str]) -> Self {
-        let log = folder.join("operator.log");
-        let file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
+    pub fn start(namespace: &str, kubeconfig: &Path, log: &Path, arguments: &[&str]) -> Self {
+        let file = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let log_start = file.metadata().unwrap().len();
         let errors: File = file.try_clone().unwrap();
         let usual = [
@@ -64,7 +63,7 @@ impl Operator {
             .stderr(errors)
             .spawn()
             .unwrap();
-        Self { child, log, log_start }
+        Self { child, log: log.to_owned(), log_start }
     }
 
     /// Its process.
@@ -94,6 +93,19 @@ impl Operator {
     pub fn metrics(&mut self) -> String {
         let address = self.address();
         succeed("curl", &["-sf", &format!("http://{address}/metrics")], "")
+    }
+
+    /// What the process shows of itself: metrics, arguments, environment. Nothing if it doesn't run yet, or
+    /// no longer.
+    pub fn says_of_itself(&mut self) -> Option<String> {
+        let log = self.log();
+        let address = log.split_once("address=")?.1.split_whitespace().next()?;
+        let (_, mut said) = output("curl", &["-s", &format!("http://{address}/metrics")], "");
+        for file in ["cmdline", "environ"] {
+            let text = std::fs::read(format!("/proc/{}/{file}", self.pid())).ok()?;
+            said += &String::from_utf8_lossy(&text).replace('\0', "\n");
+        }
+        Some(said)
     }
 
     /// How many passes it has ended, whatever came of them.

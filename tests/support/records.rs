@@ -1,0 +1,129 @@
+//! What a world leaves behind for the search that follows the whole suite (`dev/secrets-search`): its
+//! secrets, and everything in which none of them may show. Statuses and events are in the API server's
+//! audit log.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use futures::TryStreamExt;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::Api;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, ResourceExt};
+use md5::{Digest, Md5};
+use redshift_stand_in::StandIn;
+use tokio::task::JoinHandle;
+
+/// Shorter ones are words, which may stand anywhere.
+const SHORTEST: usize = 8;
+
+/// The records of one world. Without a suite around it there is nobody to search them.
+pub struct Records {
+    folder: Option<PathBuf>,
+    namespace: String,
+    watch: Option<JoinHandle<()>>,
+}
+
+impl Records {
+    /// Begins to note whatever a Secret of the namespace holds.
+    pub fn new(client: &Client, namespace: &str) -> Self {
+        let folder = std::env::var_os("TEST_RECORDS").map(PathBuf::from);
+        let watch = folder.as_ref().map(|folder| {
+            let (canaries, metadata) = (file(folder, namespace, "canaries"), file(folder, namespace, "secrets"));
+            let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+            tokio::spawn(async move {
+                let mut changes = Box::pin(watcher(secrets, watcher::Config::default()).applied_objects());
+                while let Ok(Some(secret)) = changes.try_next().await {
+                    note(&canaries, &of_secret(&secret));
+                    if secret.name_any().ends_with("-system-account") {
+                        append(&metadata, &serde_json::to_string(&secret.metadata).unwrap());
+                    }
+                }
+            })
+        });
+        Self { folder, namespace: namespace.to_owned(), watch }
+    }
+
+    /// Where something is kept: with the records, or else in a folder of the world's own.
+    pub fn path(&self, kind: &str, or_else: &Path) -> PathBuf {
+        self.folder.as_ref().map_or_else(|| or_else.join(kind), |folder| file(folder, &self.namespace, kind))
+    }
+
+    /// Keeps a text.
+    pub fn keep(&self, kind: &str, text: &str) {
+        if let Some(folder) = &self.folder {
+            append(&file(folder, &self.namespace, kind), text);
+        }
+    }
+
+    /// Notes what was sent to the warehouse as a secret.
+    pub fn note_statements(&self, stand_in: &StandIn) {
+        let Some(folder) = &self.folder else { return };
+        let secrets = stand_in.journal().statements().iter().flat_map(|text| of_statement(text)).collect();
+        note(&file(folder, &self.namespace, "canaries"), &secrets);
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
+    }
+}
+
+fn file(folder: &Path, namespace: &str, kind: &str) -> PathBuf {
+    folder.join(format!("{namespace}.{kind}"))
+}
+
+fn append(path: &Path, text: &str) {
+    let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).unwrap();
+    writeln!(file, "{text}").unwrap();
+}
+
+fn note(path: &Path, secrets: &BTreeSet<String>) {
+    let known = fs::read_to_string(path).unwrap_or_default();
+    let known: BTreeSet<_> = known.lines().collect();
+    // They are searched for line by line.
+    let lines = secrets.iter().flat_map(|secret| secret.lines());
+    for line in lines.filter(|line| line.len() >= SHORTEST && !known.contains(line)) {
+        append(path, line);
+    }
+}
+
+/// The forms in which a password of a Secret could show.
+fn of_secret(secret: &Secret) -> BTreeSet<String> {
+    let data: Vec<_> = secret.data.iter().flatten().collect();
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let users: Vec<_> = data.iter().filter(|(key, _)| is_user(key)).map(|(_, value)| text(&value.0)).collect();
+    let mut forms = BTreeSet::new();
+    for (_, value) in data.iter().filter(|(key, _)| key.to_lowercase().contains("password")) {
+        forms.insert(serde_json::to_value(value).unwrap().as_str().unwrap().to_owned());
+        let password = text(&value.0);
+        forms.extend(users.iter().map(|user| digest(&password, user)));
+        forms.insert(password);
+    }
+    forms
+}
+
+fn is_user(key: &str) -> bool {
+    key.to_lowercase().ends_with("username")
+}
+
+/// How Redshift takes a password without learning it.
+fn digest(password: &str, user: &str) -> String {
+    Md5::digest(format!("{password}{user}")).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The secrets in a statement.
+fn of_statement(text: &str) -> Vec<String> {
+    let bears = ["CREATE USER", "ALTER USER", "INSERT INTO immuta_system.impersonation_key"];
+    if !bears.iter().any(|start| text.trim_start().starts_with(start)) {
+        return Vec::new();
+    }
+    let literals = text.split('\'').skip(1).step_by(2);
+    literals.map(|literal| literal.strip_prefix("md5").unwrap_or(literal).to_owned()).collect()
+}
