@@ -194,7 +194,11 @@ async fn a_new_address_counts_only_when_our_registry_is_there() {
     let object = world.until_phase("editError").await;
     assert_eq!(condition(&object, "Ready").status, "True");
     assert_eq!(object.status.as_ref().unwrap().created.as_ref().unwrap().port, world.stand_in.port());
-    assert!(condition(&object, "Stalled").message.contains("refused the login"), "{:?}", condition(&object, "Stalled"));
+    assert!(
+        condition(&object, "Stalled").message.contains("leads to another warehouse"),
+        "{:?}",
+        condition(&object, "Stalled")
+    );
     config(&world, json!({"port": world.stand_in.port()})).await;
     world.until_phase("enabled").await;
 }

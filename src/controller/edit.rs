@@ -51,7 +51,9 @@ pub async fn run(
     look: Look,
 ) -> Finished {
     let mut outcome = under_way(Phase::Editing, reasons::EDITING, "the integration is being edited", &object);
-    outcome.ready = None;
+    // Status may have been lost: whether what was set up works is what the look says.
+    let uid = object.uid().unwrap_or_default();
+    outcome.ready = Some(checks::first_failure(&checks::watch(wanted, &look.watched, &uid)).is_none());
     let mut edit = Edit { context, wanted, object, outcome, tests: Vec::new() };
     let result = if changes_the_warehouse(&look, wanted, &account) {
         edit.run(account, &look).await

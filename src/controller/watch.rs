@@ -8,9 +8,9 @@ use super::edit;
 use super::error::Error;
 use super::system_account::{self, SystemAccount};
 use super::{dereference, look};
-use crate::api::{Phase, RedshiftIntegration, RedshiftIntegrationStatus};
+use crate::api::{Created, Phase, RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::checks::{self, Watched};
-use crate::lifecycle::{Activity, Failure, Outcome, RegistryState, Wanted};
+use crate::lifecycle::{Activity, Failure, Outcome, Place, Registry, RegistryState, Wanted};
 use crate::redshift::{Category, ConnectError, Session, Target};
 
 /// A look at an integration, as its system account.
@@ -87,14 +87,7 @@ async fn validate(
     let target = dereference::target(&context.client, object).await.map_err(no_tests)?;
     let database = &account.place.setup.database;
     let (session, account_name) = log_in(context, &target, account).await.map_err(|error| {
-        let message = if error.is_refused_login() {
-            format!(
-                "{error}; the account may have been dropped, its password changed, or another integration may have \
-                 taken over"
-            )
-        } else {
-            error.to_string()
-        };
+        let message = if error.is_refused_login() { refused_login(object, account, &error) } else { error.to_string() };
         let tests = checks::unwatched(wanted, checks::CONNECTION, &message);
         let failure = Failure { reason: error.reason(), message, category: error.category() };
         (Error::Stopped(failure), tests)
@@ -107,13 +100,31 @@ async fn validate(
     Ok(Seen { watched, account_name })
 }
 
+/// There are several causes, and nobody here can tell which.
+fn refused_login(object: &RedshiftIntegration, account: &SystemAccount, error: &ConnectError) -> String {
+    let (name, secret) = (&account.place.setup.system_account, system_account::name(object));
+    let said = match error {
+        ConnectError::PasswordRefused(said) => said.clone(),
+        other => other.to_string(),
+    };
+    format!(
+        "the server refused the login of the system account with the password in the Secret {secret} ({said}); if \
+         spec.config leads to another warehouse, set it back; if somebody has changed the password, let a superuser set \
+         it again: ALTER USER \"{name}\" PASSWORD '…'; if the account was dropped, or another integration took over, \
+         delete this resource: nothing is touched that isn't its own"
+    )
+}
+
 /// What the look at an enabled integration comes to.
 pub fn report(object: &RedshiftIntegration, wanted: &Wanted, watched: &Watched) -> Outcome {
     let tests = checks::watch(wanted, watched, &object.uid().unwrap_or_default());
     if let Some(test) = checks::first_failure(&tests) {
         let message = format!("{}: {}", test.name, said(test));
         let failure = Failure { reason: "ValidationFailed", message, category: Category::Permanent };
-        return Outcome { tests, ..failed(object, failure) };
+        let failed = failed(object, failure);
+        // Status may have been lost.
+        let found = registered(object, wanted, &watched.registry);
+        return Outcome { tests, created: failed.created.clone().or(found), ..failed };
     }
     Outcome {
         phase: Phase::Enabled,
@@ -125,11 +136,19 @@ pub fn report(object: &RedshiftIntegration, wanted: &Wanted, watched: &Watched) 
     }
 }
 
+/// What the registry says was created, if it is ours.
+fn registered(object: &RedshiftIntegration, wanted: &Wanted, registry: &Registry) -> Option<Created> {
+    let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
+    let ours = object.uid().as_ref() == Some(&registry.integration_uid) && registry.state == RegistryState::Complete;
+    ours.then(|| place.created(Some(registry.applied_hash.clone())))
+}
+
 /// A validation that failed: after an edit the former state goes on working, else it is the
 /// integration itself that doesn't validate.
 pub fn failed(object: &RedshiftIntegration, failure: Failure) -> Outcome {
     let status: RedshiftIntegrationStatus = object.status.clone().unwrap_or_default();
-    let edited = object.metadata.generation != Some(status.observed_generation);
+    // Where status was lost, nothing says that anything was edited.
+    let edited = status.observed_generation >= 0 && object.metadata.generation != Some(status.observed_generation);
     let (phase, ready) = if edited || status.phase == Some(Phase::EditError) {
         (Phase::EditError, None)
     } else {

@@ -49,6 +49,8 @@ pub struct Outcome {
     pub deletion: Option<DeletionProgress>,
 }
 
+const IS_SET_UP: &str = "the integration is set up and validated";
+
 /// The status to write. Equal to `before` when nothing changed, so that nothing is written then.
 #[must_use]
 pub fn next_status(
@@ -62,26 +64,21 @@ pub fn next_status(
         condition(&before.conditions, type_, status, reason, message, generation, now)
     };
     let (reason, message) = match &outcome.activity {
-        Activity::Settled => (reasons::ENABLED, "the integration is set up and validated".to_owned()),
+        Activity::Settled => (reasons::ENABLED, IS_SET_UP.to_owned()),
         Activity::Suspended => {
             (reasons::SUSPENDED, "spec.suspend is true: nothing is done until it is set to false".to_owned())
         }
         Activity::Working(reason, message) => (*reason, message.clone()),
         Activity::Stopped(failure) => (failure.reason, failure.message.clone()),
     };
-    let ready = match outcome.ready {
-        Some(ready) => set(types::READY, if ready { "True" } else { "False" }, reason, &message),
-        None => before.conditions.iter().find(|condition| condition.type_ == types::READY).map_or_else(
-            || set(types::READY, "False", reason, &message),
-            |old| match &outcome.activity {
-                // Whoever lists resources sees this message, and would otherwise not learn of the failure.
-                Activity::Stopped(failure) if old.status == "True" => {
-                    let message = format!("what was set up works on; the edit has stopped: {}", failure.message);
-                    set(types::READY, "True", &old.reason, &message)
-                }
-                _ => set(types::READY, &old.status, &old.reason, &old.message),
-            },
-        ),
+    let before_ready = before.conditions.iter().find(|condition| condition.type_ == types::READY);
+    let ready = match (outcome.ready, before_ready, &outcome.activity) {
+        (Some(true), _, activity) => set(types::READY, "True", reasons::ENABLED, &works(activity)),
+        (Some(false), ..) | (None, None, _) => set(types::READY, "False", reason, &message),
+        (None, Some(old), Activity::Stopped(_)) if old.status == "True" => {
+            set(types::READY, "True", &old.reason, &works(&outcome.activity))
+        }
+        (None, Some(old), _) => set(types::READY, &old.status, &old.reason, &old.message),
     };
     let stalled = matches!(&outcome.activity, Activity::Stopped(failure) if failure.category == Category::Permanent);
     let working = !stalled && !matches!(outcome.activity, Activity::Settled | Activity::Suspended);
@@ -96,6 +93,17 @@ pub fn next_status(
         created: outcome.created.clone(),
         deletion: outcome.deletion.clone(),
         last_handled_reconcile_at: handled_request.or_else(|| before.last_handled_reconcile_at.clone()),
+    }
+}
+
+/// What `Ready` says of an integration that is set up. Whoever lists resources sees this message, and would
+/// otherwise not learn of an edit that failed.
+fn works(activity: &Activity) -> String {
+    match activity {
+        Activity::Stopped(failure) => {
+            format!("what was set up works on; the edit has stopped: {}", failure.message)
+        }
+        Activity::Settled | Activity::Working(..) | Activity::Suspended => IS_SET_UP.to_owned(),
     }
 }
 
@@ -200,6 +208,16 @@ mod tests {
         let after = next_status(&before, 2, &stopped(Category::Permanent, None), None, at(2));
         assert_eq!(status_of(&after, "Ready"), "True");
         assert_eq!(after.observed_generation, 2);
+    }
+
+    #[test]
+    fn an_edit_that_fails_after_status_was_lost_says_that_what_was_set_up_works_on() {
+        let lost = RedshiftIntegrationStatus::default();
+        let after = next_status(&lost, 2, &stopped(Category::Permanent, Some(true)), None, at(2));
+        let ready = after.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+        assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "Enabled"));
+        assert_eq!(ready.message, "what was set up works on; the edit has stopped: no");
+        assert_eq!(status_of(&after, "Stalled"), "True");
     }
 
     #[test]

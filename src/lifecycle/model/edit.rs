@@ -39,7 +39,7 @@ fn changes_the_warehouse(look: &Look, wanted: &Wanted, account: &SystemAccount) 
 /// Mirrors `edit::run`.
 pub async fn run(io: &Io, object: Resource, wanted: &Wanted, account: SystemAccount, look: Look) -> Finished {
     let mut outcome = under_way(Phase::Editing, reasons::EDITING, &object);
-    outcome.ready = None;
+    outcome.ready = Some(checks::first_failure(&checks::watch(wanted, &look.watched, &object.uid)).is_none());
     let mut edit = Edit { io, wanted, object, outcome, tests: Vec::new() };
     let result = if changes_the_warehouse(&look, wanted, &account) {
         edit.run(account, &look).await

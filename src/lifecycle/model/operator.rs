@@ -198,7 +198,12 @@ pub fn watch_report(object: &Resource, wanted: &Wanted, watched: &Watched) -> Ou
     if let Some(test) = checks::first_failure(&tests) {
         let message = format!("{}: {}", test.name, test.message.as_deref().unwrap_or_default());
         let failure = Failure { reason: "ValidationFailed", message, category: Category::Permanent };
-        return Outcome { tests, ..failed(object, failure) };
+        let failed = failed(object, failure);
+        let registry = &watched.registry;
+        let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
+        let ours = object.uid == registry.integration_uid && registry.state == RegistryState::Complete;
+        let found = ours.then(|| place.created(Some(registry.applied_hash.clone())));
+        return Outcome { tests, created: failed.created.clone().or(found), ..failed };
     }
     Outcome {
         phase: Phase::Enabled,
@@ -213,7 +218,7 @@ pub fn watch_report(object: &Resource, wanted: &Wanted, watched: &Watched) -> Ou
 /// Mirrors `watch::failed`.
 pub fn failed(object: &Resource, failure: Failure) -> Outcome {
     let status = object.status.clone().unwrap_or_default();
-    let edited = object.generation != status.observed_generation;
+    let edited = status.observed_generation >= 0 && object.generation != status.observed_generation;
     let (phase, ready) = if edited || status.phase == Some(Phase::EditError) {
         (Phase::EditError, None)
     } else {
