@@ -163,7 +163,10 @@ async fn another_cluster_takes_over_and_the_former_owner_touches_nothing() {
     look_now(&here, "1").await;
     let object = here.until_phase("recurringValidationError").await;
     let message = &condition(&object, "Stalled").message;
-    assert!(message.contains("somebody has changed the password") && message.contains("integration took over"), "{message}");
+    assert!(
+        message.contains("somebody has changed the password") && message.contains("integration took over"),
+        "{message}"
+    );
     here.delete().await;
     here.until_gone().await;
     assert_same(&taken, &Dump::of(&here.stand_in).await);

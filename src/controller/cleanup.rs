@@ -10,13 +10,13 @@ use super::obstacles::Sweep;
 use super::ownership::{Access, Search};
 use super::rekey::{Rekey, heritage};
 use super::system_account::{self, Found as FoundSecret, SystemAccount};
-use super::{dereference, look, resource};
+use super::{dereference, look, refusals, resource};
 use crate::api::conditions::reasons;
 use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase, RedshiftIntegration};
 use crate::lifecycle::obstacle::{self, Fate, Grant, Obstacle};
 use crate::lifecycle::{
     AccountPower, Activity, Connection, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded,
-    Refusal, Seen, Setup, Stages, Standing, WarehouseFacts, removal,
+    Refusal, Seen, Setup, Stages, Standing, WarehouseFacts, by_hand, checks, removal,
 };
 use crate::redshift::{Category, Credentials, Endpoint, Session, StatementError};
 use crate::scripts::CLAIM_USER;
@@ -40,6 +40,13 @@ pub async fn run(context: &Context, object: RedshiftIntegration) -> Finished {
         Ok(said) => Finished::Gone(Phase::Deleted, said),
         Err(error) => {
             let mut failure = error.failure();
+            // With a namespace its Secrets go in any order.
+            let account = cleanup.account().await.ok().flatten();
+            let place = cleanup.place(account.as_ref());
+            let went = refusals::went_with_the_namespace(&context.client, &cleanup.object, &place, &failure);
+            if let Some(message) = went.await {
+                failure.message = message;
+            }
             failure.message = format!("{}. {}", failure.message.trim_end_matches('.'), way_out(&cleanup.object));
             cleanup.outcome.phase = Phase::DeleteError;
             cleanup.outcome.activity = Activity::Stopped(failure);
@@ -59,33 +66,40 @@ fn way_out(object: &RedshiftIntegration) -> String {
 
 /// Removes our bookkeeping in Kubernetes alone. The Secret stays: it is the key to what was left.
 async fn retain(context: &Context, object: RedshiftIntegration) -> Finished {
-    let left = object.status.as_ref().and_then(|status| status.created.as_ref()).map_or_else(
-        || "nothing was recorded as created".to_owned(),
-        |created| {
-            let role = created.impersonation_role.as_ref().map(|role| format!("the role {role}, ")).unwrap_or_default();
-            let what = match created.database_mode {
-                DatabaseMode::Create => "the database",
-                DatabaseMode::Existing => "this integration's schemas in the database",
-            };
-            format!(
-                "left in the warehouse {}:{}: {what} {}, {role}the users {} and {CLAIM_USER}; the Secret {} holds \
-                 their passwords",
-                created.host,
-                created.port,
-                created.database,
-                created.system_account,
-                system_account::name(&object)
-            )
-        },
-    );
-    match resource::remove_finalizer(&context.client, &object).await {
-        Ok(()) => Finished::Gone(Phase::Disabled, left),
+    let retained = async {
+        let left = left(&object, system_account::find(&context.client, &object).await?);
+        resource::remove_finalizer(&context.client, &object).await?;
+        Ok::<_, Error>(left)
+    };
+    match retained.await {
+        Ok(left) => Finished::Gone(Phase::Disabled, left),
         Err(error) => {
             let mut outcome = under_way(Phase::DeleteError, reasons::DELETING, "", &object);
             outcome.activity = Activity::Stopped(error.failure());
             Finished::Stopped(Box::new((object, outcome)))
         }
     }
+}
+
+/// What is left in the warehouse, as status says, or, if that was lost, the Secret.
+fn left(object: &RedshiftIntegration, secret: FoundSecret) -> String {
+    let account = if let FoundSecret::Ours(account) = secret { Some(account) } else { None };
+    let created = object.status.as_ref().and_then(|status| status.created.as_ref()).map(Place::from);
+    let Some(place) = created.or_else(|| account.as_ref().map(|account| account.place.clone())) else {
+        return "nothing was recorded as created".to_owned();
+    };
+    let name = system_account::name(object);
+    let remnants = by_hand::remnants(&place.setup);
+    let key = if account.is_some() {
+        format!("the Secret {name} holds their passwords")
+    } else {
+        format!(
+            "the Secret {name} with their passwords is gone; a superuser removes them with: {}",
+            by_hand::removal(&remnants)
+        )
+    };
+    let Place { endpoint, .. } = &place;
+    format!("left in the warehouse {}:{}: {}; {key}", endpoint.host(), endpoint.port(), by_hand::list(&remnants))
 }
 
 struct Cleanup<'a> {
@@ -99,14 +113,11 @@ impl Cleanup<'_> {
         let context = self.context;
         let mut account = self.account().await?;
         let mut place = self.place(account.as_ref());
+        let admin = self.admin_credentials().await?;
         let mut target = dereference::target(&context.client, &self.object).await?;
         target.endpoint = place.endpoint.clone();
-        let access = Access {
-            connector: &context.connector,
-            target,
-            initial_database: self.object.spec.config.initial_database.to_lowercase(),
-            admin: self.admin_credentials().await?,
-        };
+        let initial_database = self.object.spec.config.initial_database.to_lowercase();
+        let access = Access { connector: &context.connector, target, initial_database, admin };
         let session = access.enter().await?;
         let facts = look::warehouse(&session, &place.setup).await?;
         let uid = self.object.uid().unwrap_or_default();
@@ -117,7 +128,7 @@ impl Cleanup<'_> {
         {
             // Ours, and only the passwords were lost.
             place.setup.clone_from(&heritage.setup);
-            let rekey = Rekey { context, access: &access, place: place.clone(), heritage };
+            let rekey = Rekey { context, access: &access, place: place.clone(), heritage, for_removal: true };
             (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;
             let search = Search { access: &access, wanted: &place.setup, uid: &uid, account: account.as_ref() };
             finding = search.run(&facts).await?;
@@ -128,17 +139,21 @@ impl Cleanup<'_> {
             Some(registry) if registry.integration_uid != uid => {
                 ownership = Ownership::nothing(&place.setup.system_account);
             }
-            Some(_) => return Err(self.proof_refused()),
+            Some(_) => return Err(refusals::refused_proof(&self.object)),
             None if account.is_none() => self.refuse_without_proof(&facts, &place)?,
             None => {
                 let refused = finding.locked_out || matches!(ownership.system_account, Standing::Foreign(_));
                 if refused && self.outcome.created.is_some() && facts.databases.contains_key(&place.setup.database) {
-                    return Err(self.proof_refused());
+                    return Err(refusals::refused_proof(&self.object));
                 }
             }
         }
         // The name that it has: an edit may have been interrupted.
         place.setup.system_account.clone_from(&ownership.system_account_name);
+        let lacking = checks::lacking_for_removal(&facts, &ownership, &place.setup);
+        if !lacking.is_empty() {
+            return Err(refusals::lacking_privileges(&self.object, &facts.account.name, &lacking));
+        }
         let sweep = Sweep { access: &access, facts: &facts, setup: &place.setup, ownership: &ownership };
         let obstacles = sweep.of_everything(&session).await?;
         self.refuse_unconfirmed(&place.setup.database, &obstacles)?;
@@ -201,28 +216,24 @@ impl Cleanup<'_> {
         if unmoved.is_empty() {
             return Ok(());
         }
-        let list = |obstacles: &[&Obstacle]| {
-            obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ")
-        };
-        let stays: Vec<_> = unmoved.iter().copied().filter(|obstacle| obstacle.fate == Fate::Stays).collect();
-        let way_on = if stays.is_empty() {
-            format!(
-                "move or drop it, or, to have objects in the managed database dropped and privileges revoked: kubectl -n \
-                 {} annotate rsi {} --overwrite {CONFIRM_DELETE_ANNOTATION}={}",
-                self.object.namespace().unwrap_or_default(),
-                self.object.name_any(),
-                obstacle::confirmation(database, obstacles)
-            )
-        } else {
-            format!("what must be moved or dropped by hand in any case: {}", list(&stays))
-        };
-        Err(Error::stalled(
-            "ForeignObjects",
-            format!(
-                "nothing was removed, since others' work would be lost or left without an owner: {}; {way_on}",
-                list(&unmoved)
-            ),
-        ))
+        Err(refusals::unconfirmed(&self.object, database, obstacles, &unmoved))
+    }
+
+    /// Without our passwords nothing can be proven to be ours. That is fine where there is nothing.
+    fn refuse_without_proof(&self, facts: &WarehouseFacts, place: &Place) -> Result<(), Error> {
+        let there = by_hand::remnants_there(&place.setup, facts);
+        if there.is_empty() {
+            return Ok(());
+        }
+        let others = self.context.resources_for(&place.endpoint);
+        let held_by_another = others.iter().any(|other| {
+            other.uid() != self.object.uid() && other.status.as_ref().is_some_and(|status| status.created.is_some())
+        });
+        if held_by_another && self.outcome.created.is_none() {
+            // They are the other's; this resource was never enabled.
+            return Ok(());
+        }
+        Err(refusals::lost_proof(&self.object, &there, facts.account.power(), Some("the deletion goes on")))
     }
 
     async fn look_again(&self, pass: &mut Pass<'_>, ownership: &Ownership, expected: &[Obstacle]) -> Result<(), Error> {
@@ -296,53 +307,6 @@ impl Cleanup<'_> {
             ),
             other => other,
         })
-    }
-
-    /// The account is there, its password isn't ours any more, and nobody here can read the registry.
-    fn proof_refused(&self) -> Error {
-        Error::stalled(
-            "ProofLost",
-            format!(
-                "the password in the Secret {} is refused: somebody has changed it, or another integration took over; \
-                 with a superuser's credentials in the Secret that spec.config.credentialsSecretRef names it can be told",
-                system_account::name(&self.object)
-            ),
-        )
-    }
-
-    /// Without our passwords nothing can be proven to be ours. That is fine where there is nothing.
-    fn refuse_without_proof(&self, facts: &WarehouseFacts, place: &Place) -> Result<(), Error> {
-        let users = [CLAIM_USER, place.setup.system_account.as_str()]
-            .map(|user| (format!("the user {user}"), facts.users.contains_key(user)));
-        let name = &place.setup.database;
-        // One that was there before is there in any case.
-        let is_there = place.setup.database_mode == DatabaseMode::Create && facts.databases.contains_key(name);
-        let there: Vec<_> = users
-            .into_iter()
-            .chain([(format!("the database {name}"), is_there)])
-            .filter(|(_, is_there)| *is_there)
-            .map(|(what, _)| what)
-            .collect();
-        if there.is_empty() {
-            return Ok(());
-        }
-        let others = self.context.resources_for(&place.endpoint);
-        let held_by_another = others.iter().any(|other| {
-            other.uid() != self.object.uid() && other.status.as_ref().is_some_and(|status| status.created.is_some())
-        });
-        if held_by_another && self.outcome.created.is_none() {
-            // They are the other's; this resource was never enabled.
-            return Ok(());
-        }
-        Err(Error::stalled(
-            "ProofLost",
-            format!(
-                "the Secret {} is gone, and without its passwords it can't be proven whether these are this \
-                 integration's: {}; restore the Secret, or remove them by hand",
-                system_account::name(&self.object),
-                there.join(", ")
-            ),
-        ))
     }
 }
 

@@ -10,18 +10,18 @@ use super::obstacles::Sweep;
 use super::ownership::{Access, Search};
 use super::rekey::{Rekey, heritage};
 use super::system_account::{self, SystemAccount};
-use super::{dereference, edit, look, resource};
+use super::{dereference, edit, look, refusals, resource};
 use crate::api::conditions::reasons;
 use crate::api::{Phase, RedshiftIntegration, ValidationStatus, ValidationTest};
 use crate::lifecycle::checks::{self, Preflight, complete};
 use crate::lifecycle::{
     Activity, Connection, Failure, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Wanted,
-    WarehouseFacts, set_up,
+    WarehouseFacts, by_hand, set_up,
 };
 use crate::redshift::{Category, ConnectError};
 
 /// How the original system puts that nothing was changed.
-const PREREQUISITES: &str = "Validation of prerequisite setup failed. Unable to create integration.";
+pub const PREREQUISITES: &str = "Validation of prerequisite setup failed. Unable to create integration.";
 
 /// What a pass leaves behind: the resource as it was last written, and what to report.
 pub struct Finished {
@@ -86,7 +86,7 @@ impl Creation<'_> {
         let mut finding = search.run(&facts).await?;
         if let Some(heritage) = heritage(&self.object, &finding, &facts) {
             let place = Place { endpoint: wanted.place.endpoint.clone(), setup: heritage.setup.clone() };
-            let rekey = Rekey { context, access: &access, place, heritage };
+            let rekey = Rekey { context, access: &access, place, heritage, for_removal: false };
             (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;
             // What was written may not be forgotten by what is written next.
             self.outcome.created = self.object.status.as_ref().and_then(|status| status.created.clone());
@@ -95,6 +95,9 @@ impl Creation<'_> {
         }
         facts.collation.clone_from(&finding.collation);
         self.preflight(&facts, &finding.ownership);
+        if account.is_none() && finding.registered.is_none() {
+            self.refuse_without_proof(&facts)?;
+        }
         // Another integration explains whatever else is in the way.
         let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
         if let Some(test) = claimed.or_else(|| checks::first_failure(&self.tests)) {
@@ -102,8 +105,10 @@ impl Creation<'_> {
             if let (Error::Stopped(failure), Some(registry)) = (&mut error, &finding.registered) {
                 let database = &wanted.place.setup.database;
                 let command = system_account::take_over_command(&self.object, database, &registry.integration_uid);
-                failure.message =
-                    format!("{}. To take over what that integration has left there: {command}", failure.message);
+                failure.message = format!(
+                    "{}. If that one is given up, what it has there is taken over by: {command}",
+                    failure.message
+                );
             }
             return Err(error);
         }
@@ -138,6 +143,18 @@ impl Creation<'_> {
             return Err(error);
         }
         self.verify(&mut pass).await
+    }
+
+    /// Status says that a creation was begun, and the passwords that would prove what came of it are gone.
+    fn refuse_without_proof(&self, facts: &WarehouseFacts) -> Result<(), Error> {
+        let Some(created) = &self.outcome.created else { return Ok(()) };
+        let there = by_hand::remnants_there(&Place::from(created).setup, facts);
+        if there.is_empty() {
+            return Ok(());
+        }
+        // What was enabled is in use.
+        let then = created.applied_hash.is_none().then_some("the creation begins anew");
+        Err(refusals::lost_proof(&self.object, &there, facts.account.power(), then))
     }
 
     /// Another resource of this cluster was first: nothing is run.

@@ -9,6 +9,9 @@ use crate::lifecycle::{Failure, Invalid};
 use crate::redshift::{Category, ConnectError, StatementError};
 use crate::scripts::RenderError;
 
+/// What the API server gives as the cause when it refuses to create something in a namespace that is going.
+const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
+
 /// What stops a pass.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -54,6 +57,14 @@ impl Error {
     /// Whether somebody else wrote at the same time.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Api { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 409))
+    }
+
+    /// Whether nothing can be created any more, since the namespace is being deleted.
+    pub fn is_namespace_terminating(&self) -> bool {
+        let Self::Api { source, .. } = self else { return false };
+        let kube::Error::Api(status) = &**source else { return false };
+        let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+        causes.iter().any(|cause| cause.reason == NAMESPACE_TERMINATING)
     }
 
     /// How it shows in status.

@@ -14,6 +14,7 @@ mod look;
 mod obstacles;
 mod ownership;
 mod reconcile;
+mod refusals;
 mod rekey;
 mod resource;
 mod system_account;
@@ -25,11 +26,11 @@ use futures::StreamExt;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::controller::{Config, Controller};
+use kube::runtime::controller::{Config, Controller, Error as ControllerError};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
-use tracing::debug;
+use tracing::{debug, warn};
 
 pub use context::{Context, Settings, set_api_deadline};
 
@@ -80,13 +81,38 @@ pub async fn run(context: Arc<Context>, readiness: Readiness) {
     join_all(controllers.into_iter().map(|(_, controller)| {
         controller.shutdown_on_signal().run(reconcile::reconcile, reconcile::on_error, context.clone()).for_each(
             |result| async move {
-                if let Err(error) = result {
-                    debug!(%error, "a pass ended with an error");
+                match result {
+                    Ok(_) => {}
+                    // The client waits longer from failure to failure, and begins anew by itself.
+                    Err(ControllerError::QueueError(error)) => {
+                        warn!(%error, "{}", advice(&error));
+                    }
+                    Err(error) => debug!(%error, "a pass ended with an error"),
                 }
             },
         )
     }))
     .await;
+}
+
+/// What an administrator is told when nothing can be watched.
+fn advice(error: &watcher::Error) -> &'static str {
+    let (watcher::Error::InitialListFailed(source)
+    | watcher::Error::WatchStartFailed(source)
+    | watcher::Error::WatchFailed(source)) = error
+    else {
+        return "a watch was interrupted and begins anew";
+    };
+    match source {
+        kube::Error::Api(status) if status.code == 404 => {
+            "the resources can't be watched: the CustomResourceDefinition isn't there; apply it, and the operator goes on \
+             by itself"
+        }
+        kube::Error::Api(status) if status.code == 403 => {
+            "the resources or Secrets can't be watched: the operator isn't allowed to; apply the RBAC of the chart"
+        }
+        _ => "the resources or Secrets can't be watched right now; it is tried again",
+    }
 }
 
 /// The resources that a Secret is for.

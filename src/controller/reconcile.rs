@@ -234,12 +234,15 @@ async fn without_secret(context: &Context, object: RedshiftIntegration, wanted: 
     let mut finished = create::run(context, object, wanted, None).await;
     if let Activity::Stopped(failure) = &mut finished.outcome.activity {
         finished.outcome.phase = Phase::RecurringValidationError;
-        failure.message = format!(
-            "the Secret {name} with the system account's password is gone; restore it from a backup, or put a \
-             superuser's credentials into the Secret that spec.config.credentialsSecretRef names, with which new \
-             passwords are set. {}",
-            failure.message
-        );
+        // Where the warehouse was looked at, that is said already.
+        if failure.reason != "ProofLost" {
+            failure.message = format!(
+                "the Secret {name} with the system account's password is gone; restore it from a backup, or put a \
+                 superuser's credentials into the Secret that spec.config.credentialsSecretRef names, with which new \
+                 passwords are set. {}",
+                failure.message.trim_start_matches(create::PREREQUISITES).trim_start()
+            );
+        }
     }
     finished
 }

@@ -39,6 +39,8 @@ pub struct Rekey<'a> {
     pub place: Place,
     /// The registry.
     pub heritage: Registry,
+    /// Whether it is for a deletion, which goes on where no Secret can be made any more.
+    pub for_removal: bool,
 }
 
 impl Rekey<'_> {
@@ -57,7 +59,7 @@ impl Rekey<'_> {
         }
         let account = match account {
             Some(account) => account,
-            None => system_account::create(client, &object, self.place.clone()).await?,
+            None => self.make_account(&object).await?,
         };
         object = self.record(object).await?;
         let uid = object.uid().unwrap_or_default();
@@ -73,6 +75,17 @@ impl Rekey<'_> {
             self.set_passwords(&session, &account).await?;
         }
         Ok((object, Some(account)))
+    }
+
+    /// In a namespace that is being deleted no Secret can be made. A deletion needs the passwords in this pass
+    /// alone; if that ends early, the next one sets new ones in the same way.
+    async fn make_account(&self, object: &RedshiftIntegration) -> Result<SystemAccount, Error> {
+        match system_account::create(&self.context.client, object, self.place.clone()).await {
+            Err(error) if self.for_removal && error.is_namespace_terminating() => {
+                Ok(system_account::generate(self.place.clone()))
+            }
+            other => other,
+        }
     }
 
     async fn record(&self, object: RedshiftIntegration) -> Result<RedshiftIntegration, Error> {
@@ -107,8 +120,9 @@ impl Rekey<'_> {
             return Err(Error::stalled(
                 "UsersGone",
                 format!(
-                    "the registry in the database {} names the user {name}, and that or {CLAIM_USER} is gone; drop the \
-                     database if it is not needed",
+                    "the registry in the database {} names the user {name}, and that or {CLAIM_USER} is gone; if it was \
+                     renamed, give it its name back (ALTER USER … RENAME TO \"{name}\"), else drop the database if it is \
+                     not needed",
                     self.place.setup.database
                 ),
             ));

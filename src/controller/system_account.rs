@@ -53,8 +53,21 @@ pub struct SystemAccount {
     pub next_roles: Vec<String>,
     /// Ids of the claim and of the system account, once both were there.
     pub ids: Option<(AccountId, AccountId)>,
+    /// `None` where it couldn't be stored: then this pass alone knows the passwords.
+    stored: Option<Stored>,
+}
+
+/// The Secret as it was read or written last.
+#[derive(Clone, Debug)]
+struct Stored {
     uid: String,
     version: Option<String>,
+}
+
+impl Stored {
+    fn of(secret: &Secret) -> Self {
+        Self { uid: secret.uid().unwrap_or_default(), version: secret.resource_version() }
+    }
 }
 
 /// What stands under the name of the Secret.
@@ -165,8 +178,7 @@ fn read(secret: &Secret) -> Result<SystemAccount, String> {
         next_password,
         next_roles: list(NEXT_ROLE)?,
         ids: optional(CLAIM_USER_ID)?.zip(optional(USER_ID)?),
-        uid: secret.uid().unwrap_or_default(),
-        version: secret.resource_version(),
+        stored: Some(Stored::of(secret)),
     })
 }
 
@@ -174,9 +186,24 @@ fn bytes(text: &str) -> ByteString {
     ByteString(text.as_bytes().to_vec())
 }
 
+/// New passwords that only this pass knows.
+pub fn generate(place: Place) -> SystemAccount {
+    SystemAccount {
+        place,
+        password: Password::generate(),
+        claim_password: Password::generate(),
+        next_accounts: Vec::new(),
+        next_password: None,
+        next_roles: Vec::new(),
+        ids: None,
+        stored: None,
+    }
+}
+
 /// Makes the Secret, with new passwords.
 pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place) -> Result<SystemAccount, Error> {
-    let (password, claim_password) = (Password::generate(), Password::generate());
+    let account = generate(place);
+    let SystemAccount { place, password, claim_password, .. } = &account;
     let mut data = BTreeMap::from(
         [
             (USERNAME, place.setup.system_account.as_str()),
@@ -209,20 +236,19 @@ pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place)
         bounded("create the system account's Secret", api(client, object).create(&PostParams::default(), &secret))
             .await;
     match made {
-        Ok(made) => Ok(SystemAccount {
-            place,
-            password,
-            claim_password,
-            next_accounts: Vec::new(),
-            next_password: None,
-            next_roles: Vec::new(),
-            ids: None,
-            uid: made.uid().unwrap_or_default(),
-            version: made.resource_version(),
-        }),
+        Ok(made) => Ok(SystemAccount { stored: Some(Stored::of(&made)), ..account }),
         Err(error) if error.is_conflict() => Err(somebody_elses(object, None)),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the namespace is being deleted: then nothing can be created in it. Nothing is created by asking.
+pub async fn is_namespace_terminating(client: &Client, object: &RedshiftIntegration) -> bool {
+    let secret =
+        Secret { metadata: ObjectMeta { name: Some(name(object)), ..ObjectMeta::default() }, ..Secret::default() };
+    let params = PostParams { dry_run: true, ..PostParams::default() };
+    let asked = bounded("ask whether a Secret can be created", api(client, object).create(&params, &secret)).await;
+    asked.is_err_and(|error| error.is_namespace_terminating())
 }
 
 /// Changes keys of that very Secret as it was read; `None` takes a key away. A write that was given up and
@@ -233,13 +259,15 @@ async fn patch(
     account: &mut SystemAccount,
     keys: &BTreeMap<&str, Option<ByteString>>,
 ) -> Result<(), Error> {
-    let metadata = serde_json::json!({"uid": account.uid, "resourceVersion": account.version});
+    // What was never stored isn't changed: only a deletion goes on without its Secret.
+    let Some(stored) = &account.stored else { return Ok(()) };
+    let metadata = serde_json::json!({"uid": stored.uid, "resourceVersion": stored.version});
     let patch = serde_json::json!({"metadata": metadata, "data": keys});
     let request_name = name(object);
     let (api, params) = (api(client, object), PatchParams::default());
     let patched: Secret =
         bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&patch))).await?;
-    account.version = patched.resource_version();
+    account.stored = Some(Stored::of(&patched));
     Ok(())
 }
 
@@ -302,20 +330,21 @@ pub async fn settle(
 /// The words for a Secret of that name which isn't ours. `left_by` is the integration that it was made
 /// for.
 pub fn somebody_elses(object: &RedshiftIntegration, left_by: Option<&str>) -> Error {
-    let take_over = left_by.map_or_else(String::new, |uid| {
-        format!(
-            "; or, to take over what it belongs to: {}",
-            take_over_command(object, &object.spec.config.database, uid)
-        )
-    });
-    Error::stalled(
-        "SecretNotOurs",
-        format!(
-            "the Secret {} is there and was not made for this resource; rename or delete it, or give the resource \
-             another name{take_over}",
-            name(object)
+    let name = name(object);
+    let message = match left_by {
+        None => format!(
+            "the Secret {name} is there and was not made for this resource; rename or delete it, or give the resource \
+             another name"
         ),
-    )
+        // It may be the only key to what that one has in the warehouse: nobody is told to delete it.
+        Some(uid) => format!(
+            "the Secret {name} was made for another resource, or for an earlier one of this name (UID {uid}), and is the \
+             key to what that has in the warehouse; if this resource is for another warehouse, give it another name; else, to \
+             take over what is there: {}",
+            take_over_command(object, &object.spec.config.database, uid)
+        ),
+    };
+    Error::stalled("SecretNotOurs", message)
 }
 
 /// The command that takes over what another integration has left.
@@ -357,8 +386,9 @@ pub async fn adopt(client: &Client, object: &RedshiftIntegration, left_by: &str)
 
 /// Deletes the Secret: that very one, not another of its name.
 pub async fn delete(client: &Client, object: &RedshiftIntegration, account: &SystemAccount) -> Result<(), Error> {
+    let Some(stored) = &account.stored else { return Ok(()) };
     let params = DeleteParams {
-        preconditions: Some(Preconditions { uid: Some(account.uid.clone()), resource_version: None }),
+        preconditions: Some(Preconditions { uid: Some(stored.uid.clone()), resource_version: None }),
         ..DeleteParams::default()
     };
     let request_name = name(object);

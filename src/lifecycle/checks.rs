@@ -10,7 +10,7 @@ mod watch;
 use crate::api::{ValidationStatus, ValidationTest};
 
 pub use preflight::{Preflight, already_exists, verified};
-pub use privileges::Needs;
+pub use privileges::{Needs, lacking_for_removal};
 pub use watch::{Watched, unwatched, watch};
 
 /// Login to the initial database (before the creation) or the managed one (after it).

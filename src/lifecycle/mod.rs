@@ -4,6 +4,7 @@
 //! decided in here.
 
 pub mod backoff;
+pub mod by_hand;
 pub mod checks;
 pub mod contents;
 #[cfg(test)]

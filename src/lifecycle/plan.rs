@@ -230,7 +230,9 @@ pub fn set_up(observed: &Observed<'_>, wanted: &Setup) -> Result<Plan, Refusal> 
             RegistryState::Applying => creation(&mut work, observed, wanted),
             RegistryState::Deleting => {
                 return Err(Refusal::State(
-                    "the registry in the managed database says that the integration is being deleted".to_owned(),
+                    "the registry in the managed database says that the integration is being deleted; delete this \
+                     resource too, which takes away what is left, and create it anew"
+                        .to_owned(),
                 ));
             }
         },

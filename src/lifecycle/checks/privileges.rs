@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{PRIVILEGES, failed, passed, warning};
 use crate::api::{DatabaseMode, ValidationTest};
-use crate::lifecycle::{AccountPower, Seen, Setup, WarehouseFacts};
+use crate::lifecycle::{AccountPower, ManagedDatabase, Ownership, Seen, Setup, Standing, WarehouseFacts};
 
 /// What has to be allowed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -47,6 +47,36 @@ fn lacking<'a>(needs: &'a Needs, held: &BTreeSet<String>) -> Vec<&'a str> {
         return Vec::new();
     }
     needs.system.iter().filter(|privilege| !held.contains(**privilege)).copied().collect()
+}
+
+/// What the account lacks to take away what is ours; a deletion that would stop half-way isn't begun. What can't be
+/// told is left to the server.
+#[must_use]
+pub fn lacking_for_removal(facts: &WarehouseFacts, ownership: &Ownership, setup: &Setup) -> Vec<String> {
+    let name = &facts.account.name;
+    if facts.account.power() == AccountPower::Superuser {
+        return Vec::new();
+    }
+    let holds = |any_of: &[&str]| match &facts.held {
+        Seen::Yes(held) => any_of.iter().chain(&["sys:secadmin", "sys:superuser"]).any(|it| held.contains(*it)),
+        Seen::No(_) => true,
+    };
+    let mut lacking = Vec::new();
+    let is_ours = matches!(ownership.database, ManagedDatabase::Empty | ManagedDatabase::Registered(_));
+    let owner = facts.databases.get(&setup.database);
+    if setup.database_mode == DatabaseMode::Create && is_ours && owner != facts.users.get(name) {
+        let owner = facts.users.iter().find(|(_, id)| Some(*id) == owner).map_or("somebody else", |(user, _)| user);
+        lacking.push(format!("the database {} belongs to {owner}", setup.database));
+    }
+    if [&ownership.claim, &ownership.system_account].contains(&&Standing::Ours) && !holds(&["DROP USER"]) {
+        lacking.push("none of its roles has the privilege DROP USER".to_owned());
+    }
+    if let Seen::Yes(roles) = &facts.roles {
+        // Whoever has it with the administrator's option may drop it too.
+        let others = |role: &&str| roles.get(*role).is_some_and(|owner| owner != name) && !holds(&["DROP ROLE", role]);
+        lacking.extend(ownership.own_roles().filter(others).map(|role| format!("the role {role} isn't its own")));
+    }
+    lacking
 }
 
 pub(super) fn privileges(facts: &WarehouseFacts, database: &str, needs: &Needs) -> ValidationTest {

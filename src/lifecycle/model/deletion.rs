@@ -8,12 +8,12 @@ use super::search::{self, Search, Sweep};
 use super::warehouse::INITIAL;
 use super::world::{Io, Stop};
 use crate::api::conditions::reasons;
-use crate::api::{DatabaseMode, DeletionPolicy, Phase};
+use crate::api::{DeletionPolicy, Phase};
 use crate::lifecycle::{
-    Activity, ManagedDatabase, Observed, Outcome, Place, Recorded, Seen, Setup, Stages, WarehouseFacts, removal,
+    Activity, ManagedDatabase, Observed, Outcome, Place, Recorded, Seen, Setup, Stages, WarehouseFacts, by_hand,
+    removal,
 };
 use crate::redshift::Endpoint;
-use crate::scripts::CLAIM_USER;
 
 /// Mirrors `cleanup::run`; nothing once the resource is gone.
 pub async fn run(io: &Io, object: Resource) -> Option<Finished> {
@@ -122,11 +122,7 @@ impl Cleanup<'_> {
 
     /// Mirrors `Cleanup::refuse_without_proof`.
     fn refuse_without_proof(&self, facts: &WarehouseFacts, place: &Place) -> Result<(), Stop> {
-        let setup = &place.setup;
-        let users = [CLAIM_USER, setup.system_account.as_str()].iter().any(|user| facts.users.contains_key(*user));
-        let database =
-            setup.database_mode == DatabaseMode::Create && facts.databases.contains_key(setup.database.as_str());
-        if !users && !database {
+        if by_hand::remnants_there(&place.setup, facts).is_empty() {
             return Ok(());
         }
         let world = self.io.world.borrow();

@@ -1,0 +1,134 @@
+//! Why something isn't begun, in words that say what to do. A person who reads them is in trouble: nobody is told to
+//! do what can't be done, or to remove what may be others'.
+
+use kube::{Client, ResourceExt};
+
+use super::error::Error;
+use super::system_account;
+use crate::api::{CONFIRM_DELETE_ANNOTATION, RedshiftIntegration};
+use crate::lifecycle::by_hand::{self, Remnant};
+use crate::lifecycle::obstacle::{self, Fate, Obstacle};
+use crate::lifecycle::{AccountPower, Failure, Place};
+
+/// The Secret is gone, and with it the proof of what is ours. `then` is what goes on once a person has cleared
+/// it away; nothing where it is in use.
+pub fn lost_proof(
+    object: &RedshiftIntegration,
+    there: &[Remnant],
+    power: AccountPower,
+    then: Option<&'static str>,
+) -> Error {
+    let superuser = match power {
+        AccountPower::Superuser => "",
+        AccountPower::Lesser => {
+            ", or put a superuser's credentials into the Secret that spec.config.credentialsSecretRef names, who can read \
+             in the database whose it is and set new passwords"
+        }
+    };
+    let cleared = then.map_or_else(String::new, |then| {
+        format!(
+            "; or, if they are this integration's and nothing of others' is lost with them, let a superuser run: {}; then \
+             {then}",
+            by_hand::removal(there)
+        )
+    });
+    Error::stalled(
+        "ProofLost",
+        format!(
+            "the Secret {} is gone, and without its passwords it can't be proven whether these are this integration's: \
+             {}; restore the Secret from a backup{superuser}{cleared}",
+            system_account::name(object),
+            by_hand::list(there)
+        ),
+    )
+}
+
+/// The account is there, its password isn't ours any more, and nobody here can read the registry.
+pub fn refused_proof(object: &RedshiftIntegration) -> Error {
+    Error::stalled(
+        "ProofLost",
+        format!(
+            "the password in the Secret {} is refused: somebody has changed it, or another integration took over; with a \
+             superuser's credentials in the Secret that spec.config.credentialsSecretRef names it can be told, and the \
+             deletion goes on",
+            system_account::name(object)
+        ),
+    )
+}
+
+/// A removal that would stop half-way isn't begun.
+pub fn lacking_privileges(object: &RedshiftIntegration, admin: &str, lacking: &[String]) -> Error {
+    let secret = object.spec.config.credentials_secret_ref.as_ref();
+    Error::stalled(
+        "InsufficientPrivileges",
+        format!(
+            "nothing was removed, since {admin} may not remove all of it: {}; put the credentials that set the integration \
+             up, or a superuser's, into the Secret {}",
+            lacking.join(", "),
+            secret.map_or("", |secret| &secret.name)
+        ),
+    )
+}
+
+/// Others' work is in the way of a deletion, and nobody has confirmed that it may go on, or nobody can.
+pub fn unconfirmed(
+    object: &RedshiftIntegration,
+    database: &str,
+    obstacles: &[Obstacle],
+    unmoved: &[&Obstacle],
+) -> Error {
+    let list = |obstacles: &[&Obstacle]| {
+        obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ")
+    };
+    let stays: Vec<_> = unmoved.iter().copied().filter(|obstacle| obstacle.fate == Fate::Stays).collect();
+    let way_on = if stays.is_empty() {
+        format!(
+            "move, drop or revoke it, or, to have objects in the managed database dropped and privileges revoked: kubectl \
+             -n {} annotate rsi {} --overwrite {CONFIRM_DELETE_ANNOTATION}={}",
+            object.namespace().unwrap_or_default(),
+            object.name_any(),
+            obstacle::confirmation(database, obstacles)
+        )
+    } else if stays.len() == unmoved.len() {
+        "all of it must be moved, dropped or revoked by hand in any case".to_owned()
+    } else {
+        format!("what must be moved, dropped or revoked by hand in any case: {}", list(&stays))
+    };
+    Error::stalled(
+        "ForeignObjects",
+        format!(
+            "nothing was removed, since others' work would be lost or something left behind that nobody owns: {}; {way_on}",
+            list(unmoved)
+        ),
+    )
+}
+
+/// What a deletion says whose Secret or `ConfigMap` went with the namespace: neither can be made again.
+pub async fn went_with_the_namespace(
+    client: &Client,
+    object: &RedshiftIntegration,
+    place: &Place,
+    failure: &Failure,
+) -> Option<String> {
+    let config = &object.spec.config;
+    let what = match failure.reason {
+        "SecretMissing" => format!("the Secret {}", config.credentials_secret_ref.as_ref()?.name),
+        "CaBundleMissing" => {
+            let bundle = config.tls.ca_bundle_ref.as_ref()?;
+            format!("the {:?} {}", bundle.kind, bundle.name)
+        }
+        _ => return None,
+    };
+    if !system_account::is_namespace_terminating(client, object).await {
+        return None;
+    }
+    Some(format!(
+        "the namespace {} is being deleted, {what} went before the integration could be removed from the warehouse, and \
+         nothing can be created in this namespace any more; let a superuser remove the integration by hand, after a look at \
+         what others have put there: in the warehouse {}:{}, run: {}; then let go of the resource",
+        object.namespace().unwrap_or_default(),
+        place.endpoint.host(),
+        place.endpoint.port(),
+        by_hand::removal(&by_hand::remnants(&place.setup))
+    ))
+}

@@ -1,0 +1,105 @@
+//! What a person is told who has to take away by hand what nothing proves to be ours any more.
+
+use super::contents::SCHEMAS;
+use super::{Seen, Setup, WarehouseFacts};
+use crate::api::DatabaseMode;
+use crate::scripts::CLAIM_USER;
+
+/// Something with a name of ours, and the statement that takes it away.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Remnant {
+    /// What it is.
+    pub what: String,
+    /// What a superuser would run. It is printed and never executed.
+    pub removal: String,
+}
+
+/// Everything that a setup has, in the order in which it can be taken away.
+#[must_use]
+pub fn remnants(setup: &Setup) -> Vec<Remnant> {
+    everything(setup).into_iter().map(|(_, remnant)| remnant).collect()
+}
+
+/// What of it is there, as far as an administrator sees from outside of the managed database.
+#[must_use]
+pub fn remnants_there(setup: &Setup, facts: &WarehouseFacts) -> Vec<Remnant> {
+    let has_user = |user: &str| facts.users.contains_key(user);
+    let is_there = |kind: &Kind| match kind {
+        Kind::Database => facts.databases.contains_key(&setup.database),
+        // That can't be seen from here: where their owner is, they may be.
+        Kind::Schemas | Kind::Account => has_user(&setup.system_account),
+        Kind::Role(role) => matches!(&facts.roles, Seen::Yes(roles) if roles.contains_key(role)),
+        Kind::Claim => has_user(CLAIM_USER),
+    };
+    everything(setup).into_iter().filter(|(kind, _)| is_there(kind)).map(|(_, remnant)| remnant).collect()
+}
+
+/// The things, as a sentence lists them.
+#[must_use]
+pub fn list(remnants: &[Remnant]) -> String {
+    remnants.iter().map(|remnant| remnant.what.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The statements.
+#[must_use]
+pub fn removal(remnants: &[Remnant]) -> String {
+    remnants.iter().map(|remnant| remnant.removal.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+enum Kind {
+    Database,
+    Schemas,
+    Role(String),
+    Account,
+    Claim,
+}
+
+fn everything(setup: &Setup) -> Vec<(Kind, Remnant)> {
+    let database = &setup.database;
+    let remnant = |what: String, removal: String| Remnant { what, removal };
+    let mut all = vec![match setup.database_mode {
+        DatabaseMode::Create => {
+            (Kind::Database, remnant(format!("the database {database}"), format!("DROP DATABASE \"{database}\"")))
+        }
+        DatabaseMode::Existing => {
+            let schemas = SCHEMAS.join(", ");
+            let what = format!("the schemas {schemas} in the database {database} (as far as they are there)");
+            (Kind::Schemas, remnant(what, format!("in {database}: DROP SCHEMA {schemas} CASCADE")))
+        }
+    }];
+    if let Some(role) = &setup.impersonation_role {
+        all.push((
+            Kind::Role(role.clone()),
+            remnant(format!("the role {role}"), format!("DROP ROLE \"{role}\" FORCE")),
+        ));
+    }
+    let account = &setup.system_account;
+    all.push((Kind::Account, remnant(format!("the user {account}"), format!("DROP USER \"{account}\""))));
+    all.push((Kind::Claim, remnant(format!("the user {CLAIM_USER}"), format!("DROP USER {CLAIM_USER}"))));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_owns_is_dropped_after_what_it_owns_and_the_claim_last() {
+        for database_mode in [DatabaseMode::Create, DatabaseMode::Existing] {
+            let setup = Setup {
+                database: "immuta".to_owned(),
+                database_mode,
+                system_account: "account".to_owned(),
+                impersonation_role: Some("acting".to_owned()),
+            };
+            let removal = removal(&remnants(&setup));
+            let at = |text: &str| removal.find(text).unwrap_or(usize::MAX);
+            assert!(at("DROP USER \"account\"") < at("DROP USER redshift_governance_claim"), "{removal}");
+            assert!(
+                at("immuta") < at("DROP ROLE \"acting\"") && at("acting") < at("DROP USER \"account\""),
+                "{removal}"
+            );
+            assert_eq!(removal.contains("DROP DATABASE"), database_mode == DatabaseMode::Create);
+        }
+    }
+}
