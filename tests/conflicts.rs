@@ -2,12 +2,14 @@
 //! system, and neither he nor his deletion touches what the first one has.
 
 use kube::ResourceExt;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use redshift_integration_operator::api::RedshiftIntegration;
-use redshift_stand_in::Options;
+use redshift_stand_in::{Options, StandIn};
 use serde_json::json;
 
-use crate::support::{Dump, World, assert_same, condition, conditions, phase_of};
+use crate::support::{
+    ControlPlane, Dump, World, assert_same, condition, conditions, documented, documented_of, phase_of,
+};
 
 async fn until(world: &World, name: &str, phase: &str) -> RedshiftIntegration {
     loop {
@@ -39,6 +41,7 @@ async fn a_later_resource_is_told_who_was_first_and_takes_over_nothing() {
     world.create_named("late", json!({"config": {"database": "another", "host": "LOCALHOST."}})).await;
     let late = until(&world, "late", "createError").await;
     is_told_so(&late, &format!("{}/analytics", world.namespace));
+    documented("conflict__same_namespace", &late, "Stalled");
     assert_eq!(world.stand_in.journal().statements().len(), statements, "something was run");
 
     world.api().delete("late", &DeleteParams::default()).await.unwrap();
@@ -79,6 +82,7 @@ async fn of_two_made_at_the_same_moment_one_wins_whole() {
     let age = |object: &RedshiftIntegration| (object.creation_timestamp(), object.uid());
     assert!(age(&winner) < age(&loser));
     is_told_so(&loser, &format!("{}/{}", world.namespace, winner.name_any()));
+    documented_of("conflict__same_moment", &loser, "Stalled", (&winner.name_any(), "analytics"));
     let with_winner = Dump::of(&world.stand_in).await;
     world.api().delete(&loser.name_any(), &DeleteParams::default()).await.unwrap();
     world.until_gone_named(&loser.name_any()).await;
@@ -94,7 +98,9 @@ async fn another_name_of_the_host_is_the_same_warehouse() {
     world.enabled().await;
     let before = Dump::of(&world.stand_in).await;
     world.create_named("alias", json!({"config": {"database": "another", "host": "127.0.0.1"}})).await;
-    is_told_so(&until(&world, "alias", "createError").await, "unknown");
+    let alias = until(&world, "alias", "createError").await;
+    is_told_so(&alias, "unknown");
+    documented("conflict__another_name_of_the_host_and_another_database", &alias, "Stalled");
     world.api().delete("alias", &DeleteParams::default()).await.unwrap();
     world.until_gone_named("alias").await;
     assert_same(&before, &Dump::of(&world.stand_in).await);
@@ -104,7 +110,9 @@ async fn another_name_of_the_host_is_the_same_warehouse() {
 async fn of_two_clusters_one_wins_and_the_other_touches_nothing() {
     let here = World::new().await;
     let nothing = Dump::of(&here.stand_in).await;
-    let there = here.elsewhere().await;
+    let control_plane = ControlPlane::start().await;
+    let mut there = World::on(&control_plane, here.stand_in.clone()).await;
+    there.start_operator();
     // At the same moment, and even with the same names.
     tokio::join!(here.create(json!({})), there.create(json!({})));
     let (winner, loser) = loop {
@@ -115,8 +123,11 @@ async fn of_two_clusters_one_wins_and_the_other_touches_nothing() {
             _ => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
         }
     };
-    let late = loser.until("it is told so", |object| condition(object, "Ready").reason == "AlreadyExists").await;
+    // Once the winner is whole, with the way to take over.
+    loser.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": "1"}}})).await;
+    let late = loser.until("it is told so", |object| condition(object, "Ready").message.contains("take-over=")).await;
     is_told_so(&late, "unknown");
+    documented("conflict__two_clusters", &late, "Stalled");
     let before = Dump::of(&here.stand_in).await;
     loser.delete().await;
     loser.until_gone().await;
@@ -124,6 +135,74 @@ async fn of_two_clusters_one_wins_and_the_other_touches_nothing() {
     winner.delete().await;
     winner.until_gone().await;
     assert_same(&nothing, &Dump::of(&here.stand_in).await);
+    loser.enabled().await;
+    assert_same(&before, &Dump::of(&here.stand_in).await);
+}
+
+#[tokio::test]
+async fn a_later_resource_of_another_namespace_is_told_who_was_first() {
+    let control_plane = ControlPlane::start().await;
+    let stand_in = StandIn::start(Options::default()).await.unwrap();
+    let mut here = World::cluster_wide_on(&control_plane, stand_in.into()).await;
+    here.start_operator();
+    let there = here.beside().await;
+    let first = here.enabled().await;
+    let before = Dump::of(&here.stand_in).await;
+    let (config, statements) = (first.spec.config.clone(), here.stand_in.journal().statements().len());
+    there.create(json!({"config": {"host": config.host, "port": config.port}})).await;
+    let late = there.until_phase("createError").await;
+    is_told_so(&late, &format!("{}/analytics", here.namespace));
+    documented("conflict__two_namespaces", &late, "Stalled");
+    assert_eq!(here.stand_in.journal().statements().len(), statements, "something was run");
+    there.delete().await;
+    there.until_gone().await;
+    assert_same(&before, &Dump::of(&here.stand_in).await);
+}
+
+#[tokio::test]
+async fn an_elder_keeps_the_warehouse_when_it_is_broken_and_when_its_status_is_lost() {
+    let mut world = World::new().await;
+    world.enabled().await;
+    let truth = world.stand_in.superuser("immuta").await.unwrap();
+    truth.batch_execute("REVOKE SELECT ON immuta_system.user_profile FROM PUBLIC").await.unwrap();
+    world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": "1"}}})).await;
+    world.until_phase("recurringValidationError").await;
+    let before = Dump::of(&world.stand_in).await;
+    world.create_named("late", json!({})).await;
+    let late = until(&world, "late", "createError").await;
+    is_told_so(&late, &format!("{}/analytics", world.namespace));
+    documented("conflict__elder_is_broken", &late, "Stalled");
+
+    world.kill_operator();
+    let nothing = json!({"phase": null, "conditions": [], "created": null, "observedGeneration": -1});
+    for name in ["analytics", "late"] {
+        let patch = Patch::Merge(json!({"status": nothing}));
+        world.api().patch_status(name, &PatchParams::default(), &patch).await.unwrap();
+    }
+    world.start_operator();
+    let late = until(&world, "late", "createError").await;
+    is_told_so(&late, &format!("{}/analytics", world.namespace));
+    documented("conflict__elder_lost_its_status", &late, "Stalled");
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn an_elder_that_never_got_in_holds_nothing_and_is_told_so_once_it_could() {
+    let world = World::new().await;
+    world.put_secret("wrong", world.stand_in.admin_user(), "Wrong1234").await;
+    world.create(json!({"config": {"credentialsSecretRef": {"name": "wrong"}}})).await;
+    world.until_phase("createError").await;
+    world.create_named("late", json!({})).await;
+    until(&world, "late", "enabled").await;
+    let before = Dump::of(&world.stand_in).await;
+    world.put_secret("wrong", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
+    let told = |object: &RedshiftIntegration| condition(object, "Ready").reason == "AlreadyExists";
+    let elder = world.until("it is told so", told).await;
+    is_told_so(&elder, &format!("{}/late", world.namespace));
+    documented("conflict__elder_that_never_got_in", &elder, "Stalled");
+    world.delete().await;
+    world.until_gone().await;
+    assert_same(&before, &Dump::of(&world.stand_in).await);
 }
 
 #[tokio::test]
@@ -139,6 +218,7 @@ async fn a_resource_made_anew_does_not_take_what_an_earlier_one_left() {
     let stalled = condition(&object, "Stalled");
     assert_eq!((stalled.status.as_str(), stalled.reason.as_str()), ("True", "SecretNotOurs"));
     assert!(stalled.message.contains("analytics-system-account"), "{}", stalled.message);
+    documented("conflict__made_anew_after_retain", &object, "Stalled");
     world.delete().await;
     world.until_gone().await;
     assert!(world.secrets().get_opt("analytics-system-account").await.unwrap().is_some());

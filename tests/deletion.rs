@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Dump, World, admin, assert_same, condition, rows};
+use crate::support::{Dump, World, admin, assert_same, condition, documented, documented_event, merge, rows};
 
 fn with_impersonation() -> Value {
     json!({"config": {"impersonation": {"enabled": true}}})
@@ -16,9 +16,11 @@ async fn confirm(world: &World, message: &str) -> String {
     value
 }
 
-async fn refused(world: &World) -> String {
+/// What the refusal says, which is recorded as a case.
+async fn refused(world: &World, case: &str) -> String {
     let object = world.until_phase("deleteError").await;
     assert_eq!(condition(&object, "Stalled").status, "True", "{object:?}");
+    documented(case, &object, "Stalled");
     condition(&object, "Stalled").message.clone()
 }
 
@@ -38,7 +40,7 @@ async fn others_objects_are_listed_and_go_with_the_database_once_confirmed() {
     }
     let before = Dump::of(&world.stand_in).await;
     world.delete().await;
-    let message = refused(&world).await;
+    let message = refused(&world, "deletion__others_table_view_procedure_and_schema").await;
     for what in ["relation public.orders", "relation public.mine", "schema marketing", "procedure public.tidy"] {
         assert!(message.contains(what), "{message}");
     }
@@ -67,7 +69,7 @@ async fn a_confirmation_kept_in_git_arms_nothing() {
         )
         .await;
     world.delete().await;
-    assert!(refused(&world).await.contains("public.orders"));
+    assert!(refused(&world, "deletion__confirmation_that_does_not_fit").await.contains("public.orders"));
     assert_eq!(rows(&dba, "SELECT count(*) FROM public.orders").await, ["0"]);
     dba.batch_execute("DROP TABLE public.orders").await.unwrap();
     drop(dba);
@@ -113,7 +115,7 @@ async fn privileges_that_others_gave_are_revoked_as_each_grantor_once_confirmed(
     drop(shop);
     assert_ne!(before, Dump::of(&world.stand_in).await);
     world.delete().await;
-    let message = refused(&world).await;
+    let message = refused(&world, "deletion__privileges_by_several_grantors_in_several_databases").await;
     for what in [
         "shop: immuta_system_account has privileges on relation sales.orders",
         "shop: the role immuta_impersonation has SELECT on sales.orders",
@@ -148,10 +150,11 @@ async fn a_lesser_admin_is_given_the_statements_before_anything_is_dropped() {
     dba.batch_execute("GRANT SELECT ON public.ledger TO immuta_system_account").await.unwrap();
     let before = Dump::of(&world.stand_in).await;
     world.delete().await;
-    let message = refused(&world).await;
+    let message = refused(&world, "deletion__privileges_of_our_account").await;
     confirm(&world, &message).await;
     let object =
         world.until("the statements are there", |object| condition(object, "Stalled").reason == "RevokeFirst").await;
+    documented("deletion__privileges_that_a_lesser_admin_cannot_revoke", &object, "Stalled");
     let message = &condition(&object, "Stalled").message;
     let statement = "in dev, as awsuser: REVOKE ALL PRIVILEGES ON \"public\".\"ledger\" FROM \"immuta_system_account\"";
     assert!(message.contains(statement), "{message}");
@@ -169,7 +172,7 @@ async fn what_our_account_owns_elsewhere_is_never_overridden() {
     dba.batch_execute("ALTER TABLE kept OWNER TO immuta_system_account").await.unwrap();
     let before = Dump::of(&world.stand_in).await;
     world.delete().await;
-    let message = refused(&world).await;
+    let message = refused(&world, "deletion__what_our_account_owns_elsewhere").await;
     assert!(message.contains("redshift_sample_data: immuta_system_account owns relation public.kept"), "{message}");
     assert!(message.contains("by hand in any case") && !message.contains("confirm-delete"), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
@@ -185,10 +188,12 @@ async fn members_of_the_role_are_no_obstacle_and_are_named() {
     let dba = admin(&world.stand_in, "dev").await;
     dba.batch_execute("CREATE USER ann PASSWORD 'Abcd1234'").await.unwrap();
     dba.batch_execute("GRANT ROLE immuta_impersonation TO ann").await.unwrap();
+    let object = world.get().await;
     world.delete().await;
     world.until_gone().await;
     let notes: Vec<_> = world.events("analytics").await.into_iter().filter(|event| event.1 == "RoleDropped").collect();
     assert!(notes[0].2.contains("its members lose it: ann"), "{notes:?}");
+    documented_event("deletion__members_of_the_role", &object, &notes[0]);
     assert!(rows(&dba, "SELECT role_name FROM svv_roles WHERE role_name LIKE 'immuta%'").await.is_empty());
 }
 
@@ -219,6 +224,7 @@ async fn a_warehouse_that_is_gone_for_good_can_be_let_go_of() {
     world.delete().await;
     let object = world.until_phase("deleteError").await;
     assert_eq!(condition(&object, "Reconciling").status, "True");
+    documented("deletion__warehouse_gone", &object, "Reconciling");
     assert!(
         condition(&object, "Ready").message.contains("deletionPolicy\":\"Retain"),
         "{:?}",
@@ -256,6 +262,8 @@ async fn a_spec_that_cannot_be_carried_out_blocks_no_deletion() {
     assert_eq!(condition(&object, "Stalled").reason, "NotSupported");
     world.delete().await;
     world.until_gone().await;
+    let event = world.events("analytics").await.pop().unwrap();
+    documented_event("deletion__of_a_spec_that_cannot_be_carried_out", &object, &event);
     assert_same(&nothing, &Dump::of(&world.stand_in).await);
 }
 
@@ -286,5 +294,47 @@ async fn deleted_in_the_middle_of_a_creation_or_an_edit_everything_goes() {
         world.until_gone().await;
         assert_same(&nothing, &Dump::of(&world.stand_in).await);
         assert!(world.secrets().get_opt("analytics-system-account").await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_with_a_wrong_password_goes_on_once_it_is_right() {
+    let world = World::new().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    world.enabled().await;
+    let before = Dump::of(&world.stand_in).await;
+    world.put_secret("redshift-admin", world.stand_in.admin_user(), "Wrong1234").await;
+    world.delete().await;
+    refused(&world, "deletion__wrong_password").await;
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
+    world.until_gone().await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn an_admin_who_may_not_remove_all_of_it_begins_nothing() {
+    for (mode, case) in [
+        (json!({}), "deletion__weak_admin"),
+        (json!({"databaseMode": "Existing", "database": "lake"}), "deletion__weak_admin_in_an_existing_database"),
+    ] {
+        let world = World::new().await;
+        let dba = admin(&world.stand_in, "dev").await;
+        for statement in ["CREATE USER weak PASSWORD 'Abcd1234'", "CREATE DATABASE lake"] {
+            dba.batch_execute(statement).await.unwrap();
+        }
+        let mut config = with_impersonation()["config"].take();
+        merge(&mut config, mode);
+        world.create(json!({"config": config})).await;
+        world.until_phase("enabled").await;
+        let before = Dump::of(&world.stand_in).await;
+        world.put_secret("redshift-admin", "weak", "Abcd1234").await;
+        world.delete().await;
+        let message = refused(&world, case).await;
+        assert!(message.contains("nothing was removed"), "{message}");
+        assert_same(&before, &Dump::of(&world.stand_in).await);
+        world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
+        world.until_gone().await;
+        assert_eq!(rows(&dba, "SELECT count(*) FROM pg_user WHERE usename LIKE '%immuta%'").await, ["0"]);
     }
 }

@@ -6,7 +6,7 @@ use redshift_stand_in::Options;
 use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
-use crate::support::{Dump, World, admin, assert_same, condition, conditions, login, rows, tests_with};
+use crate::support::{Dump, World, admin, assert_same, condition, conditions, documented, login, rows, tests_with};
 
 fn existing() -> Value {
     json!({"config": {"databaseMode": "Existing", "database": "lake", "initialDatabase": "lake"}})
@@ -132,6 +132,7 @@ async fn what_others_built_on_ours_stops_the_removal() {
     let message = &condition(&object, "Stalled").message;
     assert!(message.contains("lake: the view public.mine reads this integration's"), "{message}");
     assert!(message.contains("lake: relation immuta_functions.notes"), "{message}");
+    documented("deletion__others_views_on_ours_and_objects_in_our_schemas", &object, "Stalled");
     assert_same(&before, &Dump::of(&world.stand_in).await);
     dba.batch_execute("DROP VIEW public.mine").await.unwrap();
     dba.batch_execute("DROP TABLE immuta_functions.notes").await.unwrap();

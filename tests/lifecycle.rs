@@ -10,7 +10,9 @@ use redshift_stand_in::Options;
 use redshift_stand_in::faults::{Action, Fault};
 use serde_json::json;
 
-use crate::support::{Dump, World, admin, assert_same, condition, conditions, login, rows, tests_with};
+use crate::support::{
+    Dump, World, admin, assert_same, condition, conditions, documented, documented_event, login, rows, tests_with,
+};
 
 const CLAIM: &str = "redshift_governance_claim";
 const ACCOUNT: &str = "immuta_system_account";
@@ -234,6 +236,7 @@ async fn nobody_is_thrown_out_of_the_database_and_the_deletion_waits() {
     let object = world.until_phase("deleteError").await;
     assert_eq!(condition(&object, "Reconciling").status, "True", "{object:?}");
     assert_eq!(condition(&object, "Reconciling").reason, "DatabaseInUse");
+    documented("deletion__others_sessions", &object, "Reconciling");
     assert_eq!(rows(&user, "SELECT 1").await, ["1"]);
     // What was begun was taken back: the integration is whole.
     assert!(object.status.unwrap().deletion.is_none());
@@ -287,6 +290,7 @@ async fn a_deletion_without_the_admin_secret_says_so_and_goes_on_when_it_is_back
         "{message}"
     );
     assert!(message.contains("kubectl"), "{message}");
+    documented("deletion__admin_secret_missing", &object, "Stalled");
     world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
     world.until_gone().await;
     assert_same(&before, &Dump::of(&world.stand_in).await);
@@ -300,13 +304,15 @@ async fn retain_leaves_the_warehouse_and_the_key_to_it() {
     // Late: the deletion is stuck already, since the Secret is gone.
     world.secrets().delete("redshift-admin", &DeleteParams::default()).await.unwrap();
     world.delete().await;
-    world.until_phase("deleteError").await;
+    let object = world.until_phase("deleteError").await;
     world.patch(json!({"spec": {"deletionPolicy": "Retain"}})).await;
     world.until_gone().await;
     assert_same(&before, &Dump::of(&world.stand_in).await);
     let secret = world.secrets().get("analytics-system-account").await.unwrap();
     login(&world.stand_in, ACCOUNT, &text(&secret, "password"), "immuta").await.unwrap();
-    let (_, reason, note) = world.events("analytics").await.pop().unwrap();
+    let event = world.events("analytics").await.pop().unwrap();
+    documented_event("deletion__let_go_late", &object, &event);
+    let (_, reason, note) = event;
     assert_eq!(reason, "Disabled");
     assert!(note.contains("the database immuta") && note.contains("analytics-system-account"), "{note}");
 }

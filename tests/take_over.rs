@@ -5,7 +5,9 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use redshift_integration_operator::api::RedshiftIntegration;
 use serde_json::json;
 
-use crate::support::{Dump, World, admin, assert_same, condition, conditions, login, rows};
+use crate::support::{
+    Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows,
+};
 
 const SECRET: &str = "analytics-system-account";
 
@@ -77,6 +79,12 @@ async fn without_a_superuser_a_lost_secret_is_explained() {
     assert_eq!(conditions(&object), ["False", "False", "True"]);
     let message = &condition(&object, "Stalled").message;
     assert!(message.contains(SECRET) && message.contains("superuser's credentials"), "{message}");
+    documented("lost__secret_and_the_admins", &object, "Stalled");
+    makes_a_lesser_admin(&world).await;
+    let object = world.until("it has been tried", |object| ready_reason(object) == "ProofLost").await;
+    documented("lost__secret_without_a_superuser", &object, "Stalled");
+    admin(&world.stand_in, "dev").await.batch_execute("DROP USER lesser").await.unwrap();
+    admin(&world.stand_in, "dev").await.batch_execute("DROP ROLE makers").await.unwrap();
     assert_same(&before, &Dump::of(&world.stand_in).await);
     world.put_secret("redshift-admin", "awsuser", world.stand_in.admin_password()).await;
     world.until_phase("enabled").await;
@@ -167,6 +175,7 @@ async fn another_cluster_takes_over_and_the_former_owner_touches_nothing() {
         message.contains("somebody has changed the password") && message.contains("integration took over"),
         "{message}"
     );
+    documented("conflict__taken_over_says_the_former_owner", &object, "Stalled");
     here.delete().await;
     here.until_gone().await;
     assert_same(&taken, &Dump::of(&here.stand_in).await);
@@ -191,6 +200,7 @@ async fn an_account_whose_password_was_changed_is_not_taken_for_a_dropped_one() 
     world.delete().await;
     let object = world.until_phase("deleteError").await;
     assert_eq!(condition(&object, "Stalled").reason, "ProofLost", "{}", condition(&object, "Stalled").message);
+    documented("deletion__password_of_our_account_was_changed", &object, "Stalled");
     // A superuser can tell, and sets the password that the Secret holds.
     world.put_secret("redshift-admin", "awsuser", world.stand_in.admin_password()).await;
     world.until_gone().await;

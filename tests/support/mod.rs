@@ -2,12 +2,14 @@
 //! operator that works for this namespace alone.
 
 mod api_proxy;
+mod control_plane;
+mod messages;
 mod operator;
 mod records;
 mod warehouse;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +18,17 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::wait::await_condition;
-use kube::{Client, ResourceExt};
+use kube::{Client, Config, ResourceExt};
 use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
 use redshift_stand_in::{Options, StandIn};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use api_proxy::{ApiAction, ApiProxy};
+pub use control_plane::ControlPlane;
+pub use messages::{FOLDER as MESSAGES, documented, documented_event, documented_of};
 pub use operator::Operator;
 use records::Records;
 pub use warehouse::{Dump, admin, assert_same, login, makes_a_lesser_admin, rows};
@@ -51,6 +56,8 @@ pub struct World {
     kubeconfig: PathBuf,
     records: Records,
     folder: TempDir,
+    /// The operator works for all namespaces, from one of its own.
+    cluster_wide: bool,
 }
 
 /// Needed by everything that talks to the control plane.
@@ -60,10 +67,16 @@ pub fn kubeconfig() -> String {
 
 /// The client of an administrator.
 pub async fn administrator() -> Client {
+    administrator_of(Path::new(&kubeconfig())).await
+}
+
+/// The client of an administrator of some control plane.
+async fn administrator_of(kubeconfig: &Path) -> Client {
     // The process of each test installs it for itself.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    kubeconfig();
-    Client::try_default().await.unwrap()
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
 }
 
 /// Makes a namespace with a name of its own.
@@ -115,27 +128,57 @@ impl World {
 
     /// The same, without an operator yet.
     pub async fn without_operator(options: Options) -> Self {
-        Self::around(Arc::new(StandIn::start(options).await.unwrap())).await
+        Self::around(Arc::new(StandIn::start(options).await.unwrap()), Path::new(&kubeconfig()), false).await
+    }
+
+    /// A namespace on a control plane of one's own, in front of a warehouse; without an operator yet.
+    pub async fn on(control_plane: &ControlPlane, stand_in: Arc<StandIn>) -> Self {
+        Self::around(stand_in, &control_plane.kubeconfig(), false).await
+    }
+
+    /// The same, and the operator will live in a namespace of its own and work for all of them.
+    pub async fn cluster_wide_on(control_plane: &ControlPlane, stand_in: Arc<StandIn>) -> Self {
+        Self::around(stand_in, &control_plane.kubeconfig(), true).await
     }
 
     /// Another namespace and another operator that knows nothing of the first, as in another cluster; the
     /// warehouse is the same.
     pub async fn elsewhere(&self) -> Self {
-        let mut world = Self::around(self.stand_in.clone()).await;
+        let mut world = Self::around(self.stand_in.clone(), Path::new(&kubeconfig()), false).await;
         world.start_operator();
         world
     }
 
-    async fn around(stand_in: Arc<StandIn>) -> Self {
-        let client = administrator().await;
+    /// Another namespace, with a warehouse of its own, for which this world's cluster-wide operator works too.
+    pub async fn beside(&self) -> Self {
+        assert!(self.cluster_wide);
+        let stand_in = Arc::new(StandIn::start(Options::default()).await.unwrap());
+        let (client, kubeconfig) = (self.client.clone(), self.kubeconfig.clone());
         let namespace = make_namespace(&client).await;
         let folder = tempfile::tempdir().unwrap();
-        let kubeconfig = operator::install_rbac(&namespace, &folder);
         let records = Records::new(&client, &namespace);
-        let world = Self { stand_in, operator: None, namespace, client, kubeconfig, records, folder };
-        world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
-        world.put_ca("redshift-ca", world.stand_in.ca_pem()).await;
+        let world =
+            Self { stand_in, operator: None, namespace, client, kubeconfig, records, folder, cluster_wide: true };
+        world.put_what_the_spec_names().await;
         world
+    }
+
+    async fn around(stand_in: Arc<StandIn>, administrators_kubeconfig: &Path, cluster_wide: bool) -> Self {
+        let client = administrator_of(administrators_kubeconfig).await;
+        let namespace = make_namespace(&client).await;
+        let folder = tempfile::tempdir().unwrap();
+        let home = if cluster_wide { make_namespace(&client).await } else { namespace.clone() };
+        let watched = (!cluster_wide).then_some(namespace.as_str());
+        let kubeconfig = operator::install_rbac(administrators_kubeconfig, &home, watched, &folder);
+        let records = Records::new(&client, &namespace);
+        let world = Self { stand_in, operator: None, namespace, client, kubeconfig, records, folder, cluster_wide };
+        world.put_what_the_spec_names().await;
+        world
+    }
+
+    async fn put_what_the_spec_names(&self) {
+        self.put_secret("redshift-admin", self.stand_in.admin_user(), self.stand_in.admin_password()).await;
+        self.put_ca("redshift-ca", self.stand_in.ca_pem()).await;
     }
 
     /// Puts a proxy between the API server and the operators that are started from now on.
@@ -155,7 +198,8 @@ impl World {
     /// Starts the operator with more arguments.
     pub fn start_operator_with(&mut self, arguments: &[&str]) {
         assert!(self.operator.is_none());
-        self.operator = Some(Operator::start(&self.namespace, &self.kubeconfig, &self.log_path(), arguments));
+        let watched = (!self.cluster_wide).then_some(self.namespace.as_str());
+        self.operator = Some(Operator::start(watched, &self.kubeconfig, &self.log_path(), arguments));
     }
 
     /// Kills the operator: it gets no chance to tidy up.
@@ -214,6 +258,18 @@ impl World {
         self.api().patch("analytics", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
     }
 
+    /// Asks for the namespace to be deleted.
+    pub async fn delete_namespace(&self) {
+        self.namespaces().delete(&self.namespace, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Waits until the namespace is gone.
+    pub async fn until_namespace_is_gone(&self) {
+        let is_gone = |namespace: Option<&Namespace>| namespace.is_none();
+        let gone = await_condition(self.namespaces(), &self.namespace, is_gone);
+        tokio::time::timeout(patience(), gone).await.expect("the namespace goes").unwrap();
+    }
+
     /// Asks for `analytics` to be deleted.
     pub async fn delete(&self) {
         self.api().delete("analytics", &DeleteParams::default()).await.unwrap();
@@ -222,6 +278,11 @@ impl World {
     /// The resources of the namespace.
     pub fn api(&self) -> Api<RedshiftIntegration> {
         Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The namespaces of the cluster.
+    pub fn namespaces(&self) -> Api<Namespace> {
+        Api::all(self.client.clone())
     }
 
     /// The Secrets of the namespace.
@@ -255,7 +316,15 @@ impl World {
 
     /// Waits until `analytics` is in a phase that speaks of its newest generation.
     pub async fn until_phase(&self, phase: &str) -> RedshiftIntegration {
-        self.until(&format!("analytics is {phase}"), |object| is_current(object) && phase_of(object) == phase).await
+        self.until_named_is("analytics", phase).await
+    }
+
+    /// Waits until a resource is in a phase that speaks of its newest generation.
+    pub async fn until_named_is(&self, name: &str, phase: &str) -> RedshiftIntegration {
+        let is = |object: Option<&RedshiftIntegration>| {
+            object.is_some_and(|object| is_current(object) && phase_of(object) == phase)
+        };
+        self.until_named(name, &format!("{name} is {phase}"), is).await.expect("it is there")
     }
 
     /// Waits until `analytics` is something.

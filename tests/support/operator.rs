@@ -7,23 +7,29 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{CHART, SERVICE_ACCOUNT, kubeconfig, output, succeed};
+use super::{CHART, SERVICE_ACCOUNT, output, succeed};
 
-/// Installs the chart's RBAC for a namespace and gives a kubeconfig of its service account.
-pub fn install_rbac(namespace: &str, folder: &TempDir) -> PathBuf {
-    let watch = format!("watchNamespaces={{{namespace}}}");
-    let set = ["--set", "crds.enabled=false,deployment.enabled=false", "--set", &watch];
+/// Installs the chart's RBAC in a namespace, for one that is watched or for all of them, and gives a kubeconfig of
+/// its service account.
+pub fn install_rbac(administrators: &Path, namespace: &str, watched: Option<&str>, folder: &TempDir) -> PathBuf {
+    let mut values = "crds.enabled=false,deployment.enabled=false".to_owned();
+    values.extend(watched.map(|watched| format!(",watchNamespaces={{{watched}}}")));
+    let set = ["--set", &values];
     let rendered =
         succeed("helm", &[&["template", "operator", CHART, "--namespace", namespace][..], &set].concat(), "");
-    succeed("kubectl", &["apply", "-f", "-"], &rendered);
-    let token = succeed("kubectl", &["-n", namespace, "create", "token", SERVICE_ACCOUNT, "--duration=4h"], "");
+    let administrators = administrators.to_str().unwrap();
+    let kubectl = |arguments: &[&str], input: &str| {
+        succeed("kubectl", &[&["--kubeconfig", administrators], arguments].concat(), input)
+    };
+    kubectl(&["apply", "-f", "-"], &rendered);
+    let token = kubectl(&["-n", namespace, "create", "token", SERVICE_ACCOUNT, "--duration=4h"], "");
     let mut config: serde_json::Value =
-        serde_json::from_str(&succeed("kubectl", &["config", "view", "--raw", "-o", "json"], "")).unwrap();
+        serde_json::from_str(&kubectl(&["config", "view", "--raw", "-o", "json"], "")).unwrap();
     config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
     config["contexts"][0]["context"]["namespace"] = serde_json::json!(namespace);
     let path = folder.path().join("kubeconfig");
     std::fs::write(&path, config.to_string()).unwrap();
-    assert_ne!(path.to_str(), Some(kubeconfig().as_str()));
+    assert_ne!(path.to_str(), Some(administrators));
     path
 }
 
@@ -35,8 +41,8 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Starts one that works for a namespace.
-    pub fn start(namespace: &str, kubeconfig: &Path, log: &Path, arguments: &[&str]) -> Self {
+    /// Starts one that works for a namespace, or for all of them.
+    pub fn start(watched: Option<&str>, kubeconfig: &Path, log: &Path, arguments: &[&str]) -> Self {
         let file = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let log_start = file.metadata().unwrap().len();
         let errors: File = file.try_clone().unwrap();
@@ -54,7 +60,7 @@ impl Operator {
             // It ends with the test, whatever way that ends.
             .args(["--pdeathsig=KILL", "--", env!("CARGO_BIN_EXE_redshift-integration-operator"), "run"])
             .args(["--http-address=127.0.0.1:0"])
-            .arg(format!("--watch-namespaces={namespace}"))
+            .args(watched.map(|namespace| format!("--watch-namespaces={namespace}")))
             .args(usual.iter().filter(|usual| !is_set(usual)))
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
@@ -69,6 +75,11 @@ impl Operator {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it hasn't ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// What this one has logged.

@@ -1,0 +1,85 @@
+//! The manual of what the status says is what the status says.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::support::MESSAGES;
+
+/// The groups, in the order of the manual, with what they have in common.
+const GROUPS: [(&str, &str, &str); 4] = [
+    (
+        "conflict",
+        "Another integration has the warehouse",
+        "A warehouse takes one integration. Nothing was run for the resource that came later.",
+    ),
+    (
+        "lost",
+        "The status or the Secret was lost, or a backup restored",
+        "Status is found again by itself. Without the passwords in the Secret nothing in the warehouse can be proven to be \
+         this integration's.",
+    ),
+    (
+        "deletion",
+        "A deletion has stopped",
+        "Before the point of no return the warehouse is as it was. `Retain` is the way out of each.",
+    ),
+    ("namespace", "The namespace is being deleted", "Its Secrets go in any order, and none can be made again."),
+];
+
+fn manual() -> String {
+    let mut cases: BTreeMap<(usize, String), String> = BTreeMap::new();
+    for entry in std::fs::read_dir(MESSAGES).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert_eq!(path.extension().unwrap(), "snap", "{} is no accepted snapshot", path.display());
+        let (group, case) = name.split_once("__").unwrap();
+        let at = GROUPS.iter().position(|(known, ..)| *known == group);
+        let at = at.unwrap_or_else(|| panic!("the group {group} has no place in the manual"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.splitn(3, "---\n").nth(2).unwrap().trim().to_owned();
+        cases.insert((at, case.replace('_', " ")), text);
+    }
+    let mut manual =
+        "# What the status says, and what to do\n\nWritten by the tests that produce each of these (`tests/`, \
+                      `documented`): the messages are verbatim, but for\nnamespaces, ports, UIDs and digests.\n"
+            .to_owned();
+    let mut open = None;
+    for ((at, case), text) in &cases {
+        if open != Some(*at) {
+            let (_, title, what) = GROUPS[*at];
+            writeln!(manual, "\n## {title}\n\n{what}").unwrap();
+            open = Some(*at);
+        }
+        let mut lines = text.lines();
+        let (phase, condition) = (lines.next().unwrap(), lines.next().unwrap());
+        let message = lines.collect::<Vec<_>>().join("\n");
+        let capital = case[..1].to_uppercase() + &case[1..];
+        writeln!(manual, "\n### {capital}\n\n`{phase}`, `{condition}`\n\n```text\n{}\n```", message.trim()).unwrap();
+    }
+    manual
+}
+
+#[test]
+fn the_manual_quotes_every_message_that_the_tests_have_seen() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/messages.md");
+    let manual = manual();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &manual).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(written, manual, "write it anew with: UPDATE_DOCS=1 make test T=the_manual_quotes");
+}
+
+#[test]
+fn every_message_that_is_kept_is_produced_by_a_test() {
+    let tests = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap();
+    let sources: String = tests
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    for entry in std::fs::read_dir(MESSAGES).unwrap() {
+        let name = entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(sources.contains(&format!("\"{name}\"")), "no test produces {name}: delete its snapshot");
+    }
+}

@@ -1,0 +1,223 @@
+//! A namespace is deleted, with the operator in another one. Kubernetes deletes what is in it in any order, and
+//! lets nothing be created in it any more: no Secret, no event.
+
+use std::fmt::Debug;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::serde::de::DeserializeOwned;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Resource};
+use redshift_integration_operator::api::RedshiftIntegration;
+use redshift_stand_in::faults::{Action, Fault};
+use redshift_stand_in::{Options, StandIn};
+use serde_json::json;
+
+use crate::support::{ControlPlane, Dump, World, admin, assert_same, condition, documented, phase_of};
+
+const OURS: &str = "analytics-system-account";
+const ADMINS: &str = "redshift-admin";
+const AUTHORITY: &str = "redshift-ca";
+const MARK: &str = "SET state = 'deleting'";
+
+/// Keeps something in a namespace that is being deleted, or lets it go.
+async fn keep<K>(world: &World, name: &str, kept: bool)
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let finalizers = if kept { json!(["tests.example/kept"]) } else { json!([]) };
+    let patch = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    let api = Api::<K>::namespaced(world.client.clone(), &world.namespace);
+    api.patch(name, &PatchParams::default(), &patch).await.unwrap();
+}
+
+/// Keeps all that is named, or lets it go.
+async fn keep_all(world: &World, names: &[&str], kept: bool) {
+    for name in names {
+        match *name {
+            AUTHORITY => keep::<ConfigMap>(world, name, kept).await,
+            _ => keep::<Secret>(world, name, kept).await,
+        }
+    }
+}
+
+/// Waits until nothing of this name is left.
+async fn until_it_went(world: &World, name: &str) {
+    let maps: Api<ConfigMap> = Api::namespaced(world.client.clone(), &world.namespace);
+    let is_there = async || match name {
+        AUTHORITY => maps.get_opt(name).await.unwrap().is_some(),
+        _ => world.secrets().get_opt(name).await.unwrap().is_some(),
+    };
+    while is_there().await {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+async fn until_disconnected(world: &World) {
+    while world.stand_in.connections().0 > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Removes what is left by the statements in the message, after `Retain`, which it gives too.
+async fn let_go_and_remove_by_hand(world: &World, object: &RedshiftIntegration) {
+    let before = Dump::of(&world.stand_in).await;
+    world.patch(json!({"spec": {"deletionPolicy": "Retain"}})).await;
+    world.until_gone().await;
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    let (_, rest) = condition(object, "Stalled").message.split_once(", run: ").unwrap();
+    let (statements, _) = rest.split_once("; then let go").unwrap();
+    let dba = admin(&world.stand_in, "dev").await;
+    for statement in statements.split("; ") {
+        dba.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+}
+
+struct Scene {
+    _control_plane: ControlPlane,
+    /// Whose operator works for all namespaces.
+    home: World,
+}
+
+impl Scene {
+    /// An integration in a namespace of its own, and the warehouse as it was before.
+    async fn enabled(&self) -> (World, Dump) {
+        let world = self.home.beside().await;
+        let nothing = Dump::of(&world.stand_in).await;
+        world.create(json!({"config": {"impersonation": {"enabled": true}}})).await;
+        world.until_phase("enabled").await;
+        (world, nothing)
+    }
+
+    /// The passwords are lost, and no Secret can be made for new ones. Each pass sets some of its own.
+    async fn our_secret_goes_first(&mut self) -> World {
+        let (world, nothing) = self.enabled().await;
+        keep_all(&world, &[ADMINS, AUTHORITY], true).await;
+        self.home.kill_operator();
+        world.delete_namespace().await;
+        until_it_went(&world, OURS).await;
+        world.stand_in.faults().set(Fault::new(Action::HoldAfter).at(MARK));
+        self.home.start_operator();
+        world.stand_in.faults().held().await;
+        self.home.kill_operator();
+        until_disconnected(&world).await;
+        world.stand_in.faults().clear();
+        self.home.start_operator();
+        world.until_gone().await;
+        assert_same(&nothing, &Dump::of(&world.stand_in).await);
+        keep_all(&world, &[ADMINS, AUTHORITY], false).await;
+        // The last event couldn't be created: that has stopped nothing.
+        assert!(self.home.log().contains("an event was not published"));
+        world
+    }
+
+    /// The pass that began before goes on with what it has read.
+    async fn the_resource_goes_first(&self) -> World {
+        let (world, nothing) = self.enabled().await;
+        world.stand_in.faults().set(Fault::new(Action::HoldAfter).at(MARK));
+        world.delete().await;
+        world.stand_in.faults().held().await;
+        world.delete_namespace().await;
+        until_it_went(&world, OURS).await;
+        until_it_went(&world, ADMINS).await;
+        world.stand_in.faults().clear();
+        world.until_gone().await;
+        assert_same(&nothing, &Dump::of(&world.stand_in).await);
+        world
+    }
+
+    /// Nobody can give credentials any more.
+    async fn what_the_spec_names_goes_first(&mut self, kept: &[&str], reason: &str, case: &str) -> World {
+        let (world, nothing) = self.enabled().await;
+        keep_all(&world, kept, true).await;
+        self.home.kill_operator();
+        world.delete_namespace().await;
+        for name in [OURS, ADMINS, AUTHORITY].into_iter().filter(|name| !kept.contains(name)) {
+            until_it_went(&world, name).await;
+        }
+        self.home.start_operator();
+        let object = world.until_phase("deleteError").await;
+        assert_eq!(condition(&object, "Stalled").reason, reason);
+        documented(case, &object, "Stalled");
+        let_go_and_remove_by_hand(&world, &object).await;
+        assert_same(&nothing, &Dump::of(&world.stand_in).await);
+        keep_all(&world, kept, false).await;
+        world
+    }
+
+    /// Whatever goes first: the integration is gone, or the status says why not.
+    async fn nothing_is_arranged(&self) -> World {
+        let (world, nothing) = self.enabled().await;
+        world.delete_namespace().await;
+        let stopped = loop {
+            match world.api().get_opt("analytics").await.unwrap() {
+                None => break None,
+                Some(object)
+                    if phase_of(&object) == "deleteError" && condition(&object, "Stalled").status == "True" =>
+                {
+                    break Some(object);
+                }
+                Some(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            }
+        };
+        if let Some(object) = stopped {
+            let_go_and_remove_by_hand(&world, &object).await;
+        }
+        assert_same(&nothing, &Dump::of(&world.stand_in).await);
+        world
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_takes_its_integration_along_or_the_status_says_why_not() {
+    let control_plane = ControlPlane::start().await;
+    let stand_in = StandIn::start(Options::default()).await.unwrap();
+    let mut home = World::cluster_wide_on(&control_plane, stand_in.into()).await;
+    home.start_operator();
+    let mut scene = Scene { _control_plane: control_plane, home };
+    let mut worlds = vec![
+        scene.the_resource_goes_first().await,
+        scene.nothing_is_arranged().await,
+        scene.our_secret_goes_first().await,
+    ];
+    for (kept, reason, case) in [
+        (&[OURS, AUTHORITY][..], "SecretMissing", "namespace__admin_secret_went_first"),
+        (&[OURS, ADMINS], "CaBundleMissing", "namespace__ca_bundle_went_first"),
+        (&[], "SecretMissing", "namespace__everything_went_first"),
+    ] {
+        worlds.push(scene.what_the_spec_names_goes_first(kept, reason, case).await);
+    }
+    // Kubernetes looks every few seconds.
+    for world in worlds {
+        world.until_namespace_is_gone().await;
+    }
+}
+
+#[tokio::test]
+async fn several_resources_of_a_namespace_are_deleted_at_once() {
+    let world = World::new().await;
+    let other = StandIn::start(Options::default()).await.unwrap();
+    world.put_secret("other-admin", other.admin_user(), other.admin_password()).await;
+    world.put_ca("other-ca", other.ca_pem()).await;
+    let before = (Dump::of(&world.stand_in).await, Dump::of(&other).await);
+    world.enabled().await;
+    let config = json!({
+        "port": other.port(), "credentialsSecretRef": {"name": "other-admin"},
+        "tls": {"caBundleRef": {"name": "other-ca"}},
+    });
+    world.create_named("other", json!({"config": config})).await;
+    // Comes too late for the first one's warehouse.
+    world.create_named("late", json!({})).await;
+    for (name, phase) in [("other", "enabled"), ("late", "createError")] {
+        world.until_named_is(name, phase).await;
+    }
+    world.api().delete_collection(&DeleteParams::default(), &ListParams::default()).await.unwrap();
+    for name in ["analytics", "other", "late"] {
+        world.until_gone_named(name).await;
+    }
+    assert_same(&before.0, &Dump::of(&world.stand_in).await);
+    assert_same(&before.1, &Dump::of(&other).await);
+    let left = world.secrets().list(&ListParams::default()).await.unwrap().items;
+    let left: Vec<_> = left.iter().filter_map(|secret| secret.metadata.name.as_deref()).collect();
+    assert_eq!(left, ["other-admin", "redshift-admin"]);
+}
