@@ -73,99 +73,98 @@ async fn let_go_and_remove_by_hand(world: &World, object: &RedshiftIntegration) 
     }
 }
 
-struct Scene {
-    _control_plane: ControlPlane,
-    /// Whose operator works for all namespaces.
-    home: World,
+/// An integration in a namespace of its own, and the warehouse as it was before.
+struct Integration {
+    world: World,
+    nothing: Dump,
 }
 
-impl Scene {
-    /// An integration in a namespace of its own, and the warehouse as it was before.
-    async fn enabled(&self) -> (World, Dump) {
-        let world = self.home.beside().await;
+impl Integration {
+    async fn enabled(home: &World) -> Self {
+        let world = home.beside().await;
         let nothing = Dump::of(&world.stand_in).await;
         world.create(json!({"config": {"impersonation": {"enabled": true}}})).await;
         world.until_phase("enabled").await;
-        (world, nothing)
+        Self { world, nothing }
     }
 
-    /// The passwords are lost, and no Secret can be made for new ones. Each pass sets some of its own.
-    async fn our_secret_goes_first(&mut self) -> World {
-        let (world, nothing) = self.enabled().await;
-        keep_all(&world, &[ADMINS, AUTHORITY], true).await;
-        self.home.kill_operator();
-        world.delete_namespace().await;
-        until_it_went(&world, OURS).await;
-        world.stand_in.faults().set(Fault::new(Action::HoldAfter).at(MARK));
-        self.home.start_operator();
-        world.stand_in.faults().held().await;
-        self.home.kill_operator();
-        until_disconnected(&world).await;
-        world.stand_in.faults().clear();
-        self.home.start_operator();
-        world.until_gone().await;
-        assert_same(&nothing, &Dump::of(&world.stand_in).await);
-        keep_all(&world, &[ADMINS, AUTHORITY], false).await;
-        // The last event couldn't be created: that has stopped nothing.
-        assert!(self.home.log().contains("an event was not published"));
-        world
+    async fn is_gone_from_the_warehouse(&self) {
+        self.world.until_gone().await;
+        assert_same(&self.nothing, &Dump::of(&self.world.stand_in).await);
     }
+}
 
-    /// The pass that began before goes on with what it has read.
-    async fn the_resource_goes_first(&self) -> World {
-        let (world, nothing) = self.enabled().await;
-        world.stand_in.faults().set(Fault::new(Action::HoldAfter).at(MARK));
-        world.delete().await;
-        world.stand_in.faults().held().await;
-        world.delete_namespace().await;
-        until_it_went(&world, OURS).await;
-        until_it_went(&world, ADMINS).await;
-        world.stand_in.faults().clear();
-        world.until_gone().await;
-        assert_same(&nothing, &Dump::of(&world.stand_in).await);
-        world
+/// A deletion that began before goes on with what it has read; and one for which nothing is arranged ends in the
+/// one way or the other.
+async fn with_the_operator_at_work(home: &World) -> [World; 2] {
+    let (first, arbitrary) = tokio::join!(Integration::enabled(home), Integration::enabled(home));
+    first.world.stand_in.faults().set(Fault::new(Action::HoldAfter).at(MARK));
+    first.world.delete().await;
+    first.world.stand_in.faults().held().await;
+    tokio::join!(first.world.delete_namespace(), arbitrary.world.delete_namespace());
+    for name in [OURS, ADMINS, AUTHORITY] {
+        until_it_went(&first.world, name).await;
     }
+    first.world.stand_in.faults().clear();
+    first.is_gone_from_the_warehouse().await;
 
-    /// Nobody can give credentials any more.
-    async fn what_the_spec_names_goes_first(&mut self, kept: &[&str], reason: &str, case: &str) -> World {
-        let (world, nothing) = self.enabled().await;
-        keep_all(&world, kept, true).await;
-        self.home.kill_operator();
-        world.delete_namespace().await;
-        for name in [OURS, ADMINS, AUTHORITY].into_iter().filter(|name| !kept.contains(name)) {
-            until_it_went(&world, name).await;
-        }
-        self.home.start_operator();
-        let object = world.until_phase("deleteError").await;
-        assert_eq!(condition(&object, "Stalled").reason, reason);
-        documented(case, &object, "Stalled");
-        let_go_and_remove_by_hand(&world, &object).await;
-        assert_same(&nothing, &Dump::of(&world.stand_in).await);
-        keep_all(&world, kept, false).await;
-        world
-    }
-
-    /// Whatever goes first: the integration is gone, or the status says why not.
-    async fn nothing_is_arranged(&self) -> World {
-        let (world, nothing) = self.enabled().await;
-        world.delete_namespace().await;
-        let stopped = loop {
-            match world.api().get_opt("analytics").await.unwrap() {
-                None => break None,
-                Some(object)
-                    if phase_of(&object) == "deleteError" && condition(&object, "Stalled").status == "True" =>
-                {
-                    break Some(object);
-                }
-                Some(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+    let stopped = loop {
+        match arbitrary.world.api().get_opt("analytics").await.unwrap() {
+            None => break None,
+            Some(object) if phase_of(&object) == "deleteError" && condition(&object, "Stalled").status == "True" => {
+                break Some(object);
             }
-        };
-        if let Some(object) = stopped {
-            let_go_and_remove_by_hand(&world, &object).await;
+            Some(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
         }
-        assert_same(&nothing, &Dump::of(&world.stand_in).await);
-        world
+    };
+    if let Some(object) = stopped {
+        let_go_and_remove_by_hand(&arbitrary.world, &object).await;
     }
+    arbitrary.is_gone_from_the_warehouse().await;
+    [first.world, arbitrary.world]
+}
+
+/// What is there when the operator comes back, and what it says then; nothing where it can do its work.
+const ARRANGED: [(&[&str], Option<(&str, &str)>); 4] = [
+    (&[ADMINS, AUTHORITY], None),
+    (&[OURS, AUTHORITY], Some(("SecretMissing", "namespace__admin_secret_went_first"))),
+    (&[OURS, ADMINS], Some(("CaBundleMissing", "namespace__ca_bundle_went_first"))),
+    (&[], Some(("SecretMissing", "namespace__everything_went_first"))),
+];
+
+async fn with_the_operator_away(home: &mut World) -> Vec<World> {
+    let enabled = ARRANGED.map(|_| Integration::enabled(home));
+    let integrations = futures::future::join_all(enabled).await;
+    home.kill_operator();
+    for (Integration { world, .. }, (kept, _)) in integrations.iter().zip(ARRANGED) {
+        keep_all(world, kept, true).await;
+        world.delete_namespace().await;
+    }
+    for (Integration { world, .. }, (kept, _)) in integrations.iter().zip(ARRANGED) {
+        for name in [OURS, ADMINS, AUTHORITY].into_iter().filter(|name| !kept.contains(name)) {
+            until_it_went(world, name).await;
+        }
+    }
+    // Without our Secret each pass sets passwords of its own, since none can be stored.
+    let without_ours = &integrations[0].world.stand_in;
+    without_ours.faults().set(Fault::new(Action::HoldAfter).at(MARK));
+    home.start_operator();
+    without_ours.faults().held().await;
+    home.kill_operator();
+    until_disconnected(&integrations[0].world).await;
+    without_ours.faults().clear();
+    home.start_operator();
+    for (integration, (kept, said)) in integrations.iter().zip(ARRANGED) {
+        if let Some((reason, case)) = said {
+            let object = integration.world.until_phase("deleteError").await;
+            assert_eq!(condition(&object, "Stalled").reason, reason);
+            documented(case, &object, "Stalled");
+            let_go_and_remove_by_hand(&integration.world, &object).await;
+        }
+        integration.is_gone_from_the_warehouse().await;
+        keep_all(&integration.world, kept, false).await;
+    }
+    integrations.into_iter().map(|integration| integration.world).collect()
 }
 
 #[tokio::test]
@@ -174,23 +173,13 @@ async fn a_namespace_takes_its_integration_along_or_the_status_says_why_not() {
     let stand_in = StandIn::start(Options::default()).await.unwrap();
     let mut home = World::cluster_wide_on(&control_plane, stand_in.into()).await;
     home.start_operator();
-    let mut scene = Scene { _control_plane: control_plane, home };
-    let mut worlds = vec![
-        scene.the_resource_goes_first().await,
-        scene.nothing_is_arranged().await,
-        scene.our_secret_goes_first().await,
-    ];
-    for (kept, reason, case) in [
-        (&[OURS, AUTHORITY][..], "SecretMissing", "namespace__admin_secret_went_first"),
-        (&[OURS, ADMINS], "CaBundleMissing", "namespace__ca_bundle_went_first"),
-        (&[], "SecretMissing", "namespace__everything_went_first"),
-    ] {
-        worlds.push(scene.what_the_spec_names_goes_first(kept, reason, case).await);
-    }
-    // Kubernetes looks every few seconds.
-    for world in worlds {
+    let at_work = with_the_operator_at_work(&home).await;
+    let away = with_the_operator_away(&mut home).await;
+    for world in at_work.into_iter().chain(away) {
         world.until_namespace_is_gone().await;
     }
+    // The last events couldn't be created: that has stopped nothing.
+    assert!(home.log().contains("an event was not published"));
 }
 
 #[tokio::test]
