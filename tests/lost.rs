@@ -7,7 +7,9 @@ use redshift_stand_in::Options;
 use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
-use crate::support::{Dump, World, admin, assert_same, condition, conditions, documented, phase_of};
+use crate::support::{
+    Dump, World, admin, assert_same, condition, conditions, documented, makes_a_lesser_admin, phase_of,
+};
 
 const SECRET: &str = "analytics-system-account";
 
@@ -300,4 +302,36 @@ async fn an_edit_that_fails_after_status_was_lost_leaves_the_integration_ready()
     let message = &condition(&object, "Ready").message;
     assert!(message.starts_with("what was set up works on; the edit has stopped: "), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_lost_when_the_account_was_just_renamed_is_made_anew_under_the_former_name() {
+    let mut world = World::without_operator(Options::default()).await;
+    makes_a_lesser_admin(&world).await;
+    world.start_operator();
+    world.enabled().await;
+    // A lesser admin renames it before the registry says so.
+    world.stand_in.faults().set(Fault::new(Action::HoldAfter).at(COMMIT));
+    edit(&world).await;
+    world.stand_in.faults().held().await;
+    world.kill_operator();
+    lose(&world, Lost::Secret).await;
+    while world.stand_in.connections().0 > 0 {
+        tokio::task::yield_now().await;
+    }
+    world.stand_in.faults().clear();
+    world.start_operator();
+    let object = world.until("it says so", |object| ready_reason(object) == "ProofLost").await;
+    documented("lost__secret_while_a_lesser_admin_renamed_the_account", &object, "Stalled");
+    world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
+    let object = world.until("it says so", |object| ready_reason(object) == "UsersGone").await;
+    documented("lost__secret_of_a_renamed_account", &object, "Stalled");
+    let message = &condition(&object, "Stalled").message;
+    let (_, rest) = message.split_once("give it its name back (").unwrap();
+    let (statement, _) = rest.split_once(')').unwrap();
+    admin(&world.stand_in, "dev").await.batch_execute(statement).await.unwrap();
+    let object = world.until_phase("enabled").await;
+    assert_eq!(object.status.unwrap().created.unwrap().system_account, "governor");
+    world.delete().await;
+    world.until_gone().await;
 }

@@ -3,6 +3,7 @@
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use redshift_integration_operator::api::RedshiftIntegration;
+use redshift_stand_in::faults::{Action, Fault};
 use serde_json::json;
 
 use crate::support::{
@@ -66,6 +67,34 @@ async fn a_superuser_sets_new_passwords_when_the_secret_was_lost() {
     assert_eq!(object.status.unwrap().created, world.get().await.status.unwrap().created);
     world.delete().await;
     world.until_gone().await;
+}
+
+#[tokio::test]
+async fn an_operator_that_is_killed_before_new_passwords_are_set_leaves_that_to_the_next() {
+    let mut world = World::new().await;
+    world.enabled().await;
+    let before = Dump::of(&world.stand_in).await;
+    let at = "ALTER USER redshift_governance_claim PASSWORD";
+    world.stand_in.faults().set(Fault::new(Action::HoldBefore).at(at));
+    lose_the_secret(&world).await;
+    world.stand_in.faults().held().await;
+    world.kill_operator();
+    while world.stand_in.connections().0 > 0 {
+        tokio::task::yield_now().await;
+    }
+    world.stand_in.faults().clear();
+    // The Secret is there, and what it holds is nobody's password yet.
+    makes_a_lesser_admin(&world).await;
+    assert!(login(&world.stand_in, "immuta_system_account", &password(&world).await, "immuta").await.is_err());
+    world.start_operator();
+    let object = world.until("it says so", |object| ready_reason(object) == "ProofLost").await;
+    documented("lost__secret_made_anew_and_no_superuser_to_set_its_passwords", &object, "Stalled");
+    world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
+    world.until_phase("enabled").await;
+    login(&world.stand_in, "immuta_system_account", &password(&world).await, "immuta").await.unwrap();
+    admin(&world.stand_in, "dev").await.batch_execute("DROP USER lesser").await.unwrap();
+    admin(&world.stand_in, "dev").await.batch_execute("DROP ROLE makers").await.unwrap();
+    assert_same(&before, &Dump::of(&world.stand_in).await);
 }
 
 #[tokio::test]

@@ -221,7 +221,8 @@ impl Cleanup<'_> {
 
     /// Without our passwords nothing can be proven to be ours. That is fine where there is nothing.
     fn refuse_without_proof(&self, facts: &WarehouseFacts, place: &Place) -> Result<(), Error> {
-        let there = by_hand::remnants_there(&place.setup, facts);
+        let next = self.outcome.created.as_ref().and_then(|created| created.next.as_ref());
+        let there = by_hand::remnants_there(&place.setup, next, facts);
         if there.is_empty() {
             return Ok(());
         }

@@ -15,7 +15,7 @@ use crate::api::conditions::reasons;
 use crate::api::{Phase, RedshiftIntegration, ValidationStatus, ValidationTest};
 use crate::lifecycle::checks::{self, Preflight, complete};
 use crate::lifecycle::{
-    Activity, Connection, Failure, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Wanted,
+    Activity, Connection, Failure, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Standing, Wanted,
     WarehouseFacts, by_hand, set_up,
 };
 use crate::redshift::{Category, ConnectError};
@@ -95,8 +95,8 @@ impl Creation<'_> {
         }
         facts.collation.clone_from(&finding.collation);
         self.preflight(&facts, &finding.ownership);
-        if account.is_none() && finding.registered.is_none() {
-            self.refuse_without_proof(&facts)?;
+        if finding.registered.is_none() {
+            self.refuse_without_proof(&facts, account.as_ref(), &finding.ownership)?;
         }
         // Another integration explains whatever else is in the way.
         let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
@@ -146,9 +146,21 @@ impl Creation<'_> {
     }
 
     /// Status says that a creation was begun, and the passwords that would prove what came of it are gone.
-    fn refuse_without_proof(&self, facts: &WarehouseFacts) -> Result<(), Error> {
+    fn refuse_without_proof(
+        &self,
+        facts: &WarehouseFacts,
+        account: Option<&SystemAccount>,
+        ownership: &Ownership,
+    ) -> Result<(), Error> {
         let Some(created) = &self.outcome.created else { return Ok(()) };
-        let there = by_hand::remnants_there(&Place::from(created).setup, facts);
+        // One that was made anew after a loss proves nothing before its passwords are set.
+        let is_anew = |account: &SystemAccount| {
+            created.applied_hash.is_some() && account.ids.is_none() && matches!(ownership.claim, Standing::Foreign(_))
+        };
+        if !account.is_none_or(is_anew) {
+            return Ok(());
+        }
+        let there = by_hand::remnants_there(&Place::from(created).setup, created.next.as_ref(), facts);
         if there.is_empty() {
             return Ok(());
         }

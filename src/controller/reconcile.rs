@@ -150,9 +150,13 @@ async fn work(context: &Context, object: RedshiftIntegration) -> create::Finishe
     }
     let was_enabled = status.created.as_ref().is_some_and(|created| created.applied_hash.is_some());
     match prepare(context, &object).await {
+        // Made anew after a loss, and what it holds may not be the accounts' passwords yet.
+        Ok((wanted, Some(account))) if was_enabled && account.ids.is_none() => {
+            renew_passwords(context, object, &wanted, Some(account)).await
+        }
         Ok((wanted, Some(account))) if was_enabled => watch::run(context, object, &wanted, account).await,
         Ok((wanted, Some(account))) => resume(context, object, &wanted, account).await,
-        Ok((wanted, None)) if was_enabled => without_secret(context, object, &wanted).await,
+        Ok((wanted, None)) if was_enabled => renew_passwords(context, object, &wanted, None).await,
         Ok((wanted, None)) => create::run(context, object, &wanted, None).await,
         Err(error) => {
             let mut outcome = watch::failed(&object, error.failure());
@@ -229,17 +233,27 @@ async fn resume(
 
 /// The passwords of an enabled integration were lost. A superuser can set new ones, since the registry
 /// names us.
-async fn without_secret(context: &Context, object: RedshiftIntegration, wanted: &Wanted) -> create::Finished {
+async fn renew_passwords(
+    context: &Context,
+    object: RedshiftIntegration,
+    wanted: &Wanted,
+    account: Option<SystemAccount>,
+) -> create::Finished {
     let name = system_account::name(&object);
-    let mut finished = create::run(context, object, wanted, None).await;
+    let is_there = account.is_some();
+    let mut finished = create::run(context, object, wanted, account).await;
     if let Activity::Stopped(failure) = &mut finished.outcome.activity {
         finished.outcome.phase = Phase::RecurringValidationError;
         // Where the warehouse was looked at, that is said already.
-        if failure.reason != "ProofLost" {
+        if !["ProofLost", "UsersGone"].contains(&failure.reason) {
+            let what = if is_there {
+                "was made anew, and its passwords may not be set yet; put"
+            } else {
+                "with the system account's password is gone; restore it from a backup, or put"
+            };
             failure.message = format!(
-                "the Secret {name} with the system account's password is gone; restore it from a backup, or put a \
-                 superuser's credentials into the Secret that spec.config.credentialsSecretRef names, with which new \
-                 passwords are set. {}",
+                "the Secret {name} {what} a superuser's credentials into the Secret that spec.config.credentialsSecretRef \
+                 names, with which new passwords are set. {}",
                 failure.message.trim_start_matches(create::PREREQUISITES).trim_start()
             );
         }

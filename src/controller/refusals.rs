@@ -10,7 +10,7 @@ use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
 use crate::lifecycle::{AccountPower, Failure, Place};
 
-/// The Secret is gone, and with it the proof of what is ours. `then` is what goes on once a person has cleared
+/// The passwords are gone, and with them the proof of what is ours. `then` is what goes on once a person has cleared
 /// it away; nothing where it is in use.
 pub fn lost_proof(
     object: &RedshiftIntegration,
@@ -35,8 +35,8 @@ pub fn lost_proof(
     Error::stalled(
         "ProofLost",
         format!(
-            "the Secret {} is gone, and without its passwords it can't be proven whether these are this integration's: \
-             {}; restore the Secret from a backup{superuser}{cleared}",
+            "the passwords that the Secret {} held are lost, and without them it can't be proven whether these are this \
+             integration's: {}; restore the Secret from a backup{superuser}{cleared}",
             system_account::name(object),
             by_hand::list(there)
         ),

@@ -72,7 +72,8 @@ impl Rekey<'_> {
             self.change_owner(&session, &uid).await?;
         }
         if !logs_in {
-            self.set_passwords(&session, &account).await?;
+            let next = object.status.as_ref().and_then(|status| status.created.as_ref()?.next.as_ref());
+            self.set_passwords(&session, &account, next.and_then(|next| next.system_account.as_deref())).await?;
         }
         Ok((object, Some(account)))
     }
@@ -113,17 +114,21 @@ impl Rekey<'_> {
         Ok(())
     }
 
-    async fn set_passwords(&self, session: &Session, account: &SystemAccount) -> Result<(), Error> {
+    /// `next` is the name that an edit was giving to the account.
+    async fn set_passwords(&self, session: &Session, account: &SystemAccount, next: Option<&str>) -> Result<(), Error> {
         let name = &self.place.setup.system_account;
         let facts = look::warehouse(session, &self.place.setup).await?;
-        if !facts.users.contains_key(CLAIM_USER) || !facts.users.contains_key(name) {
+        let renamed = next.filter(|next| facts.users.contains_key(*next)).unwrap_or("…");
+        let gone: Vec<_> = [name, CLAIM_USER].into_iter().filter(|user| !facts.users.contains_key(*user)).collect();
+        if !gone.is_empty() {
             return Err(Error::stalled(
                 "UsersGone",
                 format!(
-                    "the registry in the database {} names the user {name}, and that or {CLAIM_USER} is gone; if it was \
-                     renamed, give it its name back (ALTER USER … RENAME TO \"{name}\"), else drop the database if it is \
-                     not needed",
-                    self.place.setup.database
+                    "the registry in the database {} is this integration's, and what goes with it is gone: {}; if a user was \
+                     renamed, give it its name back (ALTER USER \"{renamed}\" RENAME TO \"{name}\"), else drop the database \
+                     if it is not needed",
+                    self.place.setup.database,
+                    gone.iter().map(|user| format!("the user {user}")).collect::<Vec<_>>().join(", ")
                 ),
             ));
         }

@@ -2,7 +2,7 @@
 
 use super::contents::SCHEMAS;
 use super::{Seen, Setup, WarehouseFacts};
-use crate::api::DatabaseMode;
+use crate::api::{DatabaseMode, Next};
 use crate::scripts::CLAIM_USER;
 
 /// Something with a name of ours, and the statement that takes it away.
@@ -20,18 +20,27 @@ pub fn remnants(setup: &Setup) -> Vec<Remnant> {
     everything(setup).into_iter().map(|(_, remnant)| remnant).collect()
 }
 
-/// What of it is there, as far as an administrator sees from outside of the managed database.
+/// What of it is there, as far as an administrator sees from outside of the managed database; `next` are the names
+/// that an edit was giving.
 #[must_use]
-pub fn remnants_there(setup: &Setup, facts: &WarehouseFacts) -> Vec<Remnant> {
+pub fn remnants_there(setup: &Setup, next: Option<&Next>, facts: &WarehouseFacts) -> Vec<Remnant> {
+    let next = next.cloned().unwrap_or_default();
     let has_user = |user: &str| facts.users.contains_key(user);
     let is_there = |kind: &Kind| match kind {
         Kind::Database => facts.databases.contains_key(&setup.database),
         // That can't be seen from here: where their owner is, they may be.
-        Kind::Schemas | Kind::Account => has_user(&setup.system_account),
+        Kind::Schemas => {
+            [Some(&setup.system_account), next.system_account.as_ref()].into_iter().flatten().any(|name| has_user(name))
+        }
+        Kind::Account(name) => has_user(name),
         Kind::Role(role) => matches!(&facts.roles, Seen::Yes(roles) if roles.contains_key(role)),
         Kind::Claim => has_user(CLAIM_USER),
     };
-    everything(setup).into_iter().filter(|(kind, _)| is_there(kind)).map(|(_, remnant)| remnant).collect()
+    let mut all = everything(setup);
+    let claim = all.pop();
+    all.extend(next.impersonation_role.as_deref().map(role));
+    all.extend(next.system_account.as_deref().map(account));
+    all.into_iter().chain(claim).filter(|(kind, _)| is_there(kind)).map(|(_, remnant)| remnant).collect()
 }
 
 /// The things, as a sentence lists them.
@@ -50,13 +59,24 @@ enum Kind {
     Database,
     Schemas,
     Role(String),
-    Account,
+    Account(String),
     Claim,
+}
+
+fn remnant(what: String, removal: String) -> Remnant {
+    Remnant { what, removal }
+}
+
+fn role(name: &str) -> (Kind, Remnant) {
+    (Kind::Role(name.to_owned()), remnant(format!("the role {name}"), format!("DROP ROLE \"{name}\" FORCE")))
+}
+
+fn account(name: &str) -> (Kind, Remnant) {
+    (Kind::Account(name.to_owned()), remnant(format!("the user {name}"), format!("DROP USER \"{name}\"")))
 }
 
 fn everything(setup: &Setup) -> Vec<(Kind, Remnant)> {
     let database = &setup.database;
-    let remnant = |what: String, removal: String| Remnant { what, removal };
     let mut all = vec![match setup.database_mode {
         DatabaseMode::Create => {
             (Kind::Database, remnant(format!("the database {database}"), format!("DROP DATABASE \"{database}\"")))
@@ -67,14 +87,8 @@ fn everything(setup: &Setup) -> Vec<(Kind, Remnant)> {
             (Kind::Schemas, remnant(what, format!("in {database}: DROP SCHEMA {schemas} CASCADE")))
         }
     }];
-    if let Some(role) = &setup.impersonation_role {
-        all.push((
-            Kind::Role(role.clone()),
-            remnant(format!("the role {role}"), format!("DROP ROLE \"{role}\" FORCE")),
-        ));
-    }
-    let account = &setup.system_account;
-    all.push((Kind::Account, remnant(format!("the user {account}"), format!("DROP USER \"{account}\""))));
+    all.extend(setup.impersonation_role.as_deref().map(role));
+    all.push(account(&setup.system_account));
     all.push((Kind::Claim, remnant(format!("the user {CLAIM_USER}"), format!("DROP USER {CLAIM_USER}"))));
     all
 }

@@ -122,7 +122,8 @@ impl Cleanup<'_> {
 
     /// Mirrors `Cleanup::refuse_without_proof`.
     fn refuse_without_proof(&self, facts: &WarehouseFacts, place: &Place) -> Result<(), Stop> {
-        if by_hand::remnants_there(&place.setup, facts).is_empty() {
+        let next = self.outcome.created.as_ref().and_then(|created| created.next.as_ref());
+        if by_hand::remnants_there(&place.setup, next, facts).is_empty() {
             return Ok(());
         }
         let world = self.io.world.borrow();
