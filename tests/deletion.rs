@@ -1,6 +1,7 @@
 //! Deletions with others' work in the way: refused with a list, and done once a person has confirmed that
 //! very list.
 
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::support::{Dump, World, admin, assert_same, condition, documented, documented_event, merge, rows};
@@ -236,7 +237,7 @@ async fn a_warehouse_that_is_gone_for_good_can_be_let_go_of() {
 
 #[tokio::test]
 async fn however_kubernetes_deletes_the_proof_is_there_until_the_end() {
-    use kube::api::{DeleteParams, PropagationPolicy};
+    use kube::api::PropagationPolicy;
     for policy in [PropagationPolicy::Foreground, PropagationPolicy::Background, PropagationPolicy::Orphan] {
         let world = World::new().await;
         let nothing = Dump::of(&world.stand_in).await;
@@ -262,7 +263,7 @@ async fn a_spec_that_cannot_be_carried_out_blocks_no_deletion() {
     assert_eq!(condition(&object, "Stalled").reason, "NotSupported");
     world.delete().await;
     world.until_gone().await;
-    let event = world.events("analytics").await.pop().unwrap();
+    let event = world.until_event("analytics", "Deleted").await;
     documented_event("deletion__of_a_spec_that_cannot_be_carried_out", &object, &event);
     assert_same(&nothing, &Dump::of(&world.stand_in).await);
 }
@@ -336,5 +337,30 @@ async fn an_admin_who_may_not_remove_all_of_it_begins_nothing() {
         world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
         world.until_gone().await;
         assert_eq!(rows(&dba, "SELECT count(*) FROM pg_user WHERE usename LIKE '%immuta%'").await, ["0"]);
+    }
+}
+
+#[tokio::test]
+async fn whoever_lets_go_after_something_was_lost_is_told_what_is_left() {
+    for (lost, case) in
+        [("status", "deletion__let_go_after_status_was_lost"), ("secret", "deletion__let_go_after_the_secret_was_lost")]
+    {
+        let mut world = World::new().await;
+        world.create(with_impersonation()).await;
+        let object = world.until_phase("enabled").await;
+        world.kill_operator();
+        let before = Dump::of(&world.stand_in).await;
+        if lost == "status" {
+            let nothing = Patch::Merge(json!({"status": {"phase": null, "conditions": [], "created": null}}));
+            world.api().patch_status("analytics", &PatchParams::default(), &nothing).await.unwrap();
+        } else {
+            world.secrets().delete("analytics-system-account", &DeleteParams::default()).await.unwrap();
+        }
+        world.patch(json!({"spec": {"deletionPolicy": "Retain"}})).await;
+        world.delete().await;
+        world.start_operator();
+        world.until_gone().await;
+        documented_event(case, &object, &world.until_event("analytics", "Disabled").await);
+        assert_same(&before, &Dump::of(&world.stand_in).await);
     }
 }

@@ -82,7 +82,7 @@ async fn what_was_there_before_is_exactly_there_after_the_removal() {
     world.delete().await;
     world.until_gone().await;
     assert_same(&before, &settled(Dump::of(&world.stand_in).await));
-    let note = world.events("analytics").await.pop().unwrap().2;
+    let note = world.until_event("analytics", "Deleted").await.2;
     assert!(note.contains("this integration's schemas in the database lake"), "{note}");
 }
 

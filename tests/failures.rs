@@ -43,8 +43,8 @@ impl Failure {
         assert!(object.status.as_ref().unwrap().created.is_none());
         assert!(world.secrets().get_opt("analytics-system-account").await.unwrap().is_none());
         assert_same(before, &Dump::of(&world.stand_in).await);
-        let (type_, reason, note) = world.events("analytics").await.pop().expect("there is an event");
-        assert_eq!((type_.as_str(), reason.as_str()), ("Warning", self.reason));
+        let (type_, _, note) = world.until_event("analytics", self.reason).await;
+        assert_eq!(type_, "Warning");
         assert!(note.contains(self.says), "{note}");
         object
     }

@@ -91,6 +91,7 @@ async fn a_creation_takes_few_connections_and_few_writes() {
 async fn an_integration_at_rest_costs_nothing() {
     let mut world = World::new().await;
     world.enabled().await;
+    world.until_event("analytics", "Enabled").await;
     let (writes, connections) = (world.api_writes(), world.stand_in.connections().1);
     let operator = world.operator.as_mut().unwrap();
     let mut passes = operator.passes();
@@ -115,6 +116,7 @@ async fn an_integration_at_rest_costs_nothing() {
 async fn a_restarted_operator_validates_and_writes_nothing() {
     let mut world = World::new().await;
     world.enabled().await;
+    world.until_event("analytics", "Enabled").await;
     let before = world.get().await;
     let writes = world.api_writes();
     world.kill_operator();
@@ -137,8 +139,7 @@ async fn a_deletion_leaves_nothing_behind() {
     world.until_gone().await;
     assert_same(&before, &Dump::of(&world.stand_in).await);
     assert!(world.secrets().get_opt("analytics-system-account").await.unwrap().is_none());
-    let (_, reason, note) = world.events("analytics").await.pop().unwrap();
-    assert_eq!(reason, "Deleted");
+    let (_, _, note) = world.until_event("analytics", "Deleted").await;
     assert!(note.contains("the database immuta") && note.contains(CLAIM), "{note}");
 }
 
@@ -310,10 +311,9 @@ async fn retain_leaves_the_warehouse_and_the_key_to_it() {
     assert_same(&before, &Dump::of(&world.stand_in).await);
     let secret = world.secrets().get("analytics-system-account").await.unwrap();
     login(&world.stand_in, ACCOUNT, &text(&secret, "password"), "immuta").await.unwrap();
-    let event = world.events("analytics").await.pop().unwrap();
+    let event = world.until_event("analytics", "Disabled").await;
     documented_event("deletion__let_go_late", &object, &event);
-    let (_, reason, note) = event;
-    assert_eq!(reason, "Disabled");
+    let note = event.2;
     assert!(note.contains("the database immuta") && note.contains("analytics-system-account"), "{note}");
 }
 

@@ -13,7 +13,9 @@ use redshift_stand_in::faults::{Action, Fault};
 use redshift_stand_in::{Options, StandIn};
 use serde_json::json;
 
-use crate::support::{ControlPlane, Dump, World, admin, assert_same, condition, documented, phase_of};
+use crate::support::{
+    ControlPlane, Dump, World, admin, assert_same, condition, documented, makes_a_lesser_admin, phase_of, rows,
+};
 
 const OURS: &str = "analytics-system-account";
 const ADMINS: &str = "redshift-admin";
@@ -65,8 +67,8 @@ async fn let_go_and_remove_by_hand(world: &World, object: &RedshiftIntegration) 
     world.patch(json!({"spec": {"deletionPolicy": "Retain"}})).await;
     world.until_gone().await;
     assert_same(&before, &Dump::of(&world.stand_in).await);
-    let (_, rest) = condition(object, "Stalled").message.split_once(", run: ").unwrap();
-    let (statements, _) = rest.split_once("; then let go").unwrap();
+    let (_, rest) = condition(object, "Stalled").message.split_once("run: ").unwrap();
+    let (statements, _) = rest.split_once("; then ").unwrap();
     let dba = admin(&world.stand_in, "dev").await;
     for statement in statements.split("; ") {
         dba.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
@@ -125,17 +127,30 @@ async fn with_the_operator_at_work(home: &World) -> [World; 2] {
 }
 
 /// What is there when the operator comes back, and what it says then; nothing where it can do its work.
-const ARRANGED: [(&[&str], Option<(&str, &str)>); 4] = [
+type Arranged = (&'static [&'static str], Option<(&'static str, &'static str)>);
+
+const ARRANGED: [Arranged; 5] = [
     (&[ADMINS, AUTHORITY], None),
+    // With somebody in it who is no superuser.
+    (&[ADMINS, AUTHORITY], Some(("ProofLost", "namespace__our_secret_went_first_and_the_admin_is_no_superuser"))),
     (&[OURS, AUTHORITY], Some(("SecretMissing", "namespace__admin_secret_went_first"))),
     (&[OURS, ADMINS], Some(("CaBundleMissing", "namespace__ca_bundle_went_first"))),
     (&[], Some(("SecretMissing", "namespace__everything_went_first"))),
 ];
 
+async fn clear_away_the_lesser_admin(world: &World) {
+    let dba = admin(&world.stand_in, "dev").await;
+    if !rows(&dba, "SELECT usename FROM pg_user WHERE usename = 'lesser'").await.is_empty() {
+        dba.batch_execute("DROP USER lesser").await.unwrap();
+        dba.batch_execute("DROP ROLE makers").await.unwrap();
+    }
+}
+
 async fn with_the_operator_away(home: &mut World) -> Vec<World> {
     let enabled = ARRANGED.map(|_| Integration::enabled(home));
     let integrations = futures::future::join_all(enabled).await;
     home.kill_operator();
+    makes_a_lesser_admin(&integrations[1].world).await;
     for (Integration { world, .. }, (kept, _)) in integrations.iter().zip(ARRANGED) {
         keep_all(world, kept, true).await;
         world.delete_namespace().await;
@@ -161,6 +176,7 @@ async fn with_the_operator_away(home: &mut World) -> Vec<World> {
             documented(case, &object, "Stalled");
             let_go_and_remove_by_hand(&integration.world, &object).await;
         }
+        clear_away_the_lesser_admin(&integration.world).await;
         integration.is_gone_from_the_warehouse().await;
         keep_all(&integration.world, kept, false).await;
     }

@@ -140,7 +140,7 @@ impl Cleanup<'_> {
                 ownership = Ownership::nothing(&place.setup.system_account);
             }
             Some(_) => return Err(refusals::refused_proof(&self.object)),
-            None if account.is_none() => self.refuse_without_proof(&facts, &place)?,
+            None if account.is_none() => self.refuse_without_proof(&facts, &place).await?,
             None => {
                 let refused = finding.locked_out || matches!(ownership.system_account, Standing::Foreign(_));
                 if refused && self.outcome.created.is_some() && facts.databases.contains_key(&place.setup.database) {
@@ -220,7 +220,7 @@ impl Cleanup<'_> {
     }
 
     /// Without our passwords nothing can be proven to be ours. That is fine where there is nothing.
-    fn refuse_without_proof(&self, facts: &WarehouseFacts, place: &Place) -> Result<(), Error> {
+    async fn refuse_without_proof(&self, facts: &WarehouseFacts, place: &Place) -> Result<(), Error> {
         let next = self.outcome.created.as_ref().and_then(|created| created.next.as_ref());
         let there = by_hand::remnants_there(&place.setup, next, facts);
         if there.is_empty() {
@@ -234,7 +234,9 @@ impl Cleanup<'_> {
             // They are the other's; this resource was never enabled.
             return Ok(());
         }
-        Err(refusals::lost_proof(&self.object, &there, facts.account.power(), Some("the deletion goes on")))
+        let restorable = !system_account::is_namespace_terminating(&self.context.client, &self.object).await;
+        let (power, then) = (facts.account.power(), Some("the deletion goes on"));
+        Err(refusals::LostProof { there: &there, power, restorable, then }.explain(&self.object))
     }
 
     async fn look_again(&self, pass: &mut Pass<'_>, ownership: &Ownership, expected: &[Obstacle]) -> Result<(), Error> {

@@ -8,9 +8,10 @@ use super::context::Context;
 use super::error::Error;
 use super::obstacles::Sweep;
 use super::ownership::{Access, Search};
+use super::refusals::LostProof;
 use super::rekey::{Rekey, heritage};
 use super::system_account::{self, SystemAccount};
-use super::{dereference, edit, look, refusals, resource};
+use super::{dereference, edit, look, resource};
 use crate::api::conditions::reasons;
 use crate::api::{Phase, RedshiftIntegration, ValidationStatus, ValidationTest};
 use crate::lifecycle::checks::{self, Preflight, complete};
@@ -166,7 +167,8 @@ impl Creation<'_> {
         }
         // What was enabled is in use.
         let then = created.applied_hash.is_none().then_some("the creation begins anew");
-        Err(refusals::lost_proof(&self.object, &there, facts.account.power(), then))
+        let lost = LostProof { there: &there, power: facts.account.power(), restorable: true, then };
+        Err(lost.explain(&self.object))
     }
 
     /// Another resource of this cluster was first: nothing is run.

@@ -10,37 +10,50 @@ use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
 use crate::lifecycle::{AccountPower, Failure, Place};
 
-/// The passwords are gone, and with them the proof of what is ours. `then` is what goes on once a person has cleared
-/// it away; nothing where it is in use.
-pub fn lost_proof(
-    object: &RedshiftIntegration,
-    there: &[Remnant],
-    power: AccountPower,
-    then: Option<&'static str>,
-) -> Error {
-    let superuser = match power {
-        AccountPower::Superuser => "",
-        AccountPower::Lesser => {
-            ", or put a superuser's credentials into the Secret that spec.config.credentialsSecretRef names, who can read \
-             in the database whose it is and set new passwords"
+/// The passwords are gone, and with them the proof of what is ours.
+pub struct LostProof<'a> {
+    /// What is there with a name of ours.
+    pub there: &'a [Remnant],
+    /// Whether the account that looked could set new passwords, if the registry named us.
+    pub power: AccountPower,
+    /// Whether the Secret can be made again.
+    pub restorable: bool,
+    /// What goes on once a person has cleared it away; nothing where it is in use.
+    pub then: Option<&'static str>,
+}
+
+impl LostProof<'_> {
+    /// What there is to do, each way by itself.
+    pub fn explain(&self, object: &RedshiftIntegration) -> Error {
+        let mut ways = Vec::new();
+        if self.restorable {
+            ways.push("restore the Secret from a backup".to_owned());
         }
-    };
-    let cleared = then.map_or_else(String::new, |then| {
-        format!(
-            "; or, if they are this integration's and nothing of others' is lost with them, let a superuser run: {}; then \
-             {then}",
-            by_hand::removal(there)
+        if self.power == AccountPower::Lesser {
+            ways.push(
+                "put a superuser's credentials into the Secret that spec.config.credentialsSecretRef names, who can read in \
+                 the database whose it is and set new passwords"
+                    .to_owned(),
+            );
+        }
+        ways.extend(self.then.map(|then| {
+            format!(
+                "if they are this integration's and nothing of others' is lost with them, let a superuser run: {}; then \
+                 {then}",
+                by_hand::removal(self.there)
+            )
+        }));
+        Error::stalled(
+            "ProofLost",
+            format!(
+                "the passwords that the Secret {} held are lost, and without them it can't be proven whether these are this \
+                 integration's: {}; {}",
+                system_account::name(object),
+                by_hand::list(self.there),
+                ways.join("; or, ")
+            ),
         )
-    });
-    Error::stalled(
-        "ProofLost",
-        format!(
-            "the passwords that the Secret {} held are lost, and without them it can't be proven whether these are this \
-             integration's: {}; restore the Secret from a backup{superuser}{cleared}",
-            system_account::name(object),
-            by_hand::list(there)
-        ),
-    )
+    }
 }
 
 /// The account is there, its password isn't ours any more, and nobody here can read the registry.

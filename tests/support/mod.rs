@@ -381,6 +381,19 @@ impl World {
         events.into_iter().map(|event| (text(event.type_), text(event.reason), text(event.note))).collect()
     }
 
+    /// Waits for an event: those that tell of the end come behind it.
+    pub async fn until_event(&self, name: &str, reason: &str) -> (String, String, String) {
+        let found = async {
+            loop {
+                if let Some(event) = self.events(name).await.into_iter().rfind(|event| event.1 == reason) {
+                    return event;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(patience(), found).await.unwrap_or_else(|_| panic!("no event {reason} about {name}"))
+    }
+
     /// What the operator asked of the API server to change: verb and resource, from the server's audit log.
     pub fn api_writes(&self) -> Vec<String> {
         let log = std::fs::read_to_string(std::env::var("TEST_AUDIT_LOG").unwrap()).unwrap();
