@@ -207,3 +207,51 @@ async fn who_may_not_pass_the_right_on_is_told_which_statement_helps() {
     world.api().delete("analytics", &DeleteParams::default()).await.unwrap();
     world.until_gone().await;
 }
+
+#[tokio::test]
+async fn a_superuser_removes_what_a_lesser_account_has_set_up() {
+    let world = lake().await;
+    lesser_admin(&world).await;
+    let before = settled(Dump::of(&world.stand_in).await);
+    world.put_secret("redshift-admin", "lesser", "Abcd1234").await;
+    world.create(existing()).await;
+    world.until_phase("enabled").await;
+    world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
+    world.delete().await;
+    world.until_gone().await;
+    assert_same(&before, &settled(Dump::of(&world.stand_in).await));
+}
+
+#[tokio::test]
+async fn a_lesser_account_is_told_what_to_revoke_before_it_removes_what_a_superuser_has_set_up() {
+    let world = lake().await;
+    lesser_admin(&world).await;
+    world.create(existing()).await;
+    world.until_phase("enabled").await;
+    let before = Dump::of(&world.stand_in).await;
+    world.put_secret("redshift-admin", "lesser", "Abcd1234").await;
+    world.delete().await;
+    let object =
+        world.until("the statement is there", |object| condition(object, "Stalled").reason == "RevokeFirst").await;
+    let message = &condition(&object, "Stalled").message;
+    let statement = "in lake, as awsuser: REVOKE ALL PRIVILEGES ON DATABASE \"lake\" FROM \"immuta_system_account\"";
+    assert!(message.contains(statement), "{message}");
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    let dba = admin(&world.stand_in, "lake").await;
+    dba.batch_execute("REVOKE ALL PRIVILEGES ON DATABASE lake FROM immuta_system_account").await.unwrap();
+    world.until_gone().await;
+}
+
+/// An account that may set things up in the database without being its owner.
+async fn lesser_admin(world: &World) {
+    let dba = admin(&world.stand_in, "dev").await;
+    for statement in [
+        "CREATE USER lesser PASSWORD 'Abcd1234'",
+        "CREATE ROLE makers",
+        "GRANT CREATE USER, DROP USER, ACCESS SYSTEM TABLE TO ROLE makers",
+        "GRANT ROLE makers TO lesser",
+        "GRANT ALL PRIVILEGES ON DATABASE lake TO lesser WITH GRANT OPTION",
+    ] {
+        dba.batch_execute(statement).await.unwrap();
+    }
+}

@@ -13,10 +13,10 @@ use super::system_account::{self, Found as FoundSecret, SystemAccount};
 use super::{dereference, look, refusals, resource};
 use crate::api::conditions::reasons;
 use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase, RedshiftIntegration};
-use crate::lifecycle::obstacle::{self, Fate, Grant, Obstacle};
+use crate::lifecycle::obstacle::{self, Obstacle};
 use crate::lifecycle::{
-    AccountPower, Activity, Connection, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded,
-    Refusal, Seen, Setup, Stages, Standing, WarehouseFacts, by_hand, checks, removal,
+    Activity, Connection, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Setup,
+    Stages, Standing, WarehouseFacts, by_hand, checks, removal,
 };
 use crate::redshift::{Category, Credentials, Endpoint, Session, StatementError};
 use crate::scripts::CLAIM_USER;
@@ -154,10 +154,12 @@ impl Cleanup<'_> {
         if !lacking.is_empty() {
             return Err(refusals::lacking_privileges(&self.object, &facts.account.name, &lacking));
         }
-        let sweep = Sweep { access: &access, facts: &facts, setup: &place.setup, ownership: &ownership };
+        let sweep = Sweep::new(&access, &facts, &place.setup, &ownership);
         let obstacles = sweep.of_everything(&session).await?;
         self.refuse_unconfirmed(&place.setup.database, &obstacles)?;
-        let grants = revocations(&obstacles, facts.account.power())?;
+        let given = sweep.rules.given_by_another_admin(&look::database_acls(&session).await?);
+        let grants = obstacle::revocations(&obstacles, given, facts.account.power());
+        let grants = grants.map_err(|statements| revoke_first(&statements))?;
         let recorded = Recorded {
             finalizer: true,
             secret: account.is_some(),
@@ -241,7 +243,7 @@ impl Cleanup<'_> {
 
     async fn look_again(&self, pass: &mut Pass<'_>, ownership: &Ownership, expected: &[Obstacle]) -> Result<(), Error> {
         pass.session(Connection::InitialDatabase).await?;
-        let sweep = Sweep { access: &pass.access, facts: &pass.facts, setup: &pass.place.setup, ownership };
+        let sweep = Sweep::new(&pass.access, &pass.facts, &pass.place.setup, ownership);
         let initial = pass.sessions.initial.as_ref().expect("it was just opened");
         if sweep.of_everything(initial).await? == expected {
             return Ok(());
@@ -313,25 +315,16 @@ impl Cleanup<'_> {
     }
 }
 
-/// What is to be revoked. Only a superuser can do so in the place of whoever granted.
-fn revocations(obstacles: &[Obstacle], power: AccountPower) -> Result<Vec<Grant>, Error> {
-    let grants = obstacles.iter().filter_map(|obstacle| match &obstacle.fate {
-        Fate::Revoked(grants) => Some(grants.clone()),
-        _ => None,
-    });
-    let grants: Vec<_> = grants.flatten().collect();
-    if grants.is_empty() || power == AccountPower::Superuser {
-        return Ok(grants);
-    }
-    let statements: Vec<_> = grants.iter().map(Grant::revocation).collect();
-    Err(Error::stalled(
+/// What others granted is revoked by them, or by a superuser.
+fn revoke_first(statements: &[String]) -> Error {
+    Error::stalled(
         "RevokeFirst",
         format!(
             "nothing was removed: the account in the Secret is no superuser and can't revoke what others granted; let \
              them, or a superuser, run: {}",
             statements.join("; ")
         ),
-    ))
+    )
 }
 
 fn refused(refusal: Refusal) -> Error {

@@ -123,7 +123,7 @@ impl Creation<'_> {
         let plan = set_up(&observed, &wanted.place.setup).map_err(refused)?;
         let observed_plan = observed.recorded.plan;
         // A role that is not wanted any more, since the spec was edited half-way.
-        let sweep = Sweep { access: &access, facts: &facts, setup: &wanted.place.setup, ownership: &finding.ownership };
+        let sweep = Sweep::new(&access, &facts, &wanted.place.setup, &finding.ownership);
         edit::refuse_to_drop("create", &sweep, &session, &plan.operations).await?;
         let ownership = finding.ownership.clone();
         let found =

@@ -118,7 +118,7 @@ impl Edit<'_> {
             contents: &finding.contents,
         };
         let plan = set_up(&observed, setup).map_err(refused)?;
-        let sweep = Sweep { access: &access, facts: &facts, setup: applied, ownership: &finding.ownership };
+        let sweep = Sweep::new(&access, &facts, applied, &finding.ownership);
         refuse_to_drop("edit", &sweep, &session, &plan.operations).await?;
         let said = describe(applied, setup, &members);
         context.events.publish(&self.object, false, "Editing", "Edit", &said).await;

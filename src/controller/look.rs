@@ -6,6 +6,7 @@ use crate::api::DatabaseMode;
 use crate::lifecycle::checks::Watched;
 use crate::lifecycle::contents::{Acl, Contents, DefaultPrivileges, Relation, Routine, SCHEMAS, Schema};
 use crate::lifecycle::obstacle::Grantable;
+use crate::lifecycle::sweep::{DatabaseAcl, RoleGrants};
 use crate::lifecycle::{Account, Member, Registry, RegistryState, Seen, Setup, WarehouseFacts};
 use crate::redshift::{Row, Session, StatementError};
 use crate::scripts::{Parameters, Section, Statement, statements};
@@ -213,9 +214,6 @@ pub async fn members(session: &Session, role: &str, but: &str) -> Result<Seen<Ve
     })
 }
 
-/// What a role may do with something of others', in words, and with what, where that can be revoked.
-pub type RoleGrants = BTreeMap<String, Option<Grantable>>;
-
 /// How a row of a look-up tells of a grant.
 type DescribeGrant = fn(&Row) -> (String, Option<Grantable>);
 
@@ -306,16 +304,6 @@ pub async fn registry(session: &Session, database: &str) -> Result<Result<Regist
             },
         })
     }))
-}
-
-/// A database, the id of its owner, and who may do what with it.
-pub struct DatabaseAcl {
-    /// Its name.
-    pub database: String,
-    /// The id of its owner.
-    pub owner: String,
-    /// Who may do what with it.
-    pub acl: Acl,
 }
 
 /// Who may do what with each database.

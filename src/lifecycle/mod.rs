@@ -8,12 +8,13 @@ pub mod by_hand;
 pub mod checks;
 pub mod contents;
 #[cfg(test)]
-mod model;
+pub mod model;
 pub mod obstacle;
 mod parameters;
 mod plan;
 mod report;
 mod situation;
+pub mod sweep;
 mod wanted;
 
 pub use parameters::parameters;

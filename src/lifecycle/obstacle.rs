@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::Member;
+use super::{AccountPower, Member};
 
 /// Something of others' that a deletion would destroy or leave behind.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -64,6 +64,26 @@ impl Grant {
             Member::Role(name) => format!("ROLE \"{name}\""),
         };
         format!("in {}, as {}: REVOKE ALL PRIVILEGES ON {on} FROM {from}", self.database, self.grantor)
+    }
+}
+
+/// What is revoked before a deletion drops our users and roles: what a person has confirmed, and what was
+/// `given_by_another_admin`. Each is revoked in the place of whoever granted it, which only a superuser can
+/// do; for others, the statements that are to be run first.
+pub fn revocations(
+    obstacles: &[Obstacle],
+    given_by_another_admin: Vec<Grant>,
+    power: AccountPower,
+) -> Result<Vec<Grant>, Vec<String>> {
+    let confirmed = obstacles.iter().filter_map(|obstacle| match &obstacle.fate {
+        Fate::Revoked(grants) => Some(grants.clone()),
+        _ => None,
+    });
+    let grants: Vec<_> = confirmed.flatten().chain(given_by_another_admin).collect();
+    if grants.is_empty() || power == AccountPower::Superuser {
+        Ok(grants)
+    } else {
+        Err(grants.iter().map(Grant::revocation).collect())
     }
 }
 
