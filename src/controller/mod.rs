@@ -16,6 +16,8 @@ mod ownership;
 mod reconcile;
 mod refusals;
 mod rekey;
+#[cfg(test)]
+mod replay;
 mod resource;
 mod system_account;
 mod watch;

@@ -5,9 +5,10 @@ use secrecy::SecretString;
 
 use super::kubernetes::{Resource, SystemAccount};
 use super::search;
-use super::warehouse::{INITIAL, LoginError};
+use super::warehouse::{INITIAL, LoginError, digest};
 use super::world::{Connection, Io, Stop};
 use crate::api::{DeletionProgress, Next, Phase};
+use crate::lifecycle::obstacle::{Grant, Grantable};
 use crate::lifecycle::{
     Activity, Connection as On, ManagedDatabase, Operation, Outcome, Place, RegistryState, Subject, WarehouseFacts,
     next_status, parameters,
@@ -97,7 +98,7 @@ impl Pass<'_> {
                 self.write_outcome().await?;
             }
             Operation::Run(on, section, subject) => self.run(*on, *section, subject).await?,
-            Operation::Revoke(_) => unreachable!("the model's deletions are not confirmed against obstacles"),
+            Operation::Revoke(grant) => self.revoke(grant).await?,
             Operation::SettleSecret => self.settle_secret().await?,
             Operation::DeleteSystemAccountSecret => {
                 if let Some(account) = &self.account {
@@ -112,7 +113,7 @@ impl Pass<'_> {
     }
 
     fn new_password(&self) -> String {
-        format!("password {}", self.io.world.borrow_mut().take_number())
+        format!("Password-{}", self.io.world.borrow_mut().take_number())
     }
 
     async fn create_secret(&mut self) -> Result<(), Stop> {
@@ -166,13 +167,14 @@ impl Pass<'_> {
             .secret("impersonation_key", SecretString::from("key"))
             .integer("fencing_counter", self.expected.fencing_counter);
         let Some(account) = &self.account else { return parameters };
-        let parameters = parameters.secret("claim_password", SecretString::from(account.claim_password.as_str()));
+        let parameters =
+            parameters.secret("claim_password", SecretString::from(digest(&account.claim_password, CLAIM_USER)));
         let name = match subject {
             Subject::Renaming { new, .. } => new,
             _ => &self.place.setup.system_account,
         };
         match account.password_of(name) {
-            Some(password) => parameters.secret("system_account_password", SecretString::from(password)),
+            Some(password) => parameters.secret("system_account_password", SecretString::from(digest(password, name))),
             None => parameters,
         }
     }
@@ -200,6 +202,24 @@ impl Pass<'_> {
             Section::RenameAccount => self.sessions.managed = None,
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Mirrors `Pass::revoke`.
+    async fn revoke(&mut self, grant: &Grant) -> Result<(), Stop> {
+        let subject = Subject::Grant(grant.clone());
+        let on = match grant.on {
+            Grantable::Database(_) => Section::RevokeOnDatabase,
+            Grantable::Schema(_) => Section::RevokeOnSchema,
+            Grantable::Relation(..) => Section::RevokeOnRelation,
+        };
+        let mut session = search::enter(self.io, &grant.database).await?;
+        for section in [Section::BecomeGrantor, on] {
+            for statement in statements(section, &self.parameters(&subject)).expect("every value is given") {
+                self.io.execute(&mut session, &self.object, &statement).await?;
+            }
+        }
+        self.warehouse_touched = true;
         Ok(())
     }
 

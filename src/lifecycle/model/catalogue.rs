@@ -6,6 +6,8 @@ use super::warehouse::{Kind, Object, Power, Warehouse};
 use crate::api::DatabaseMode;
 use crate::lifecycle::checks::Watched;
 use crate::lifecycle::contents::{Acl, Contents, DefaultPrivileges, Relation, Routine, SCHEMAS, Schema};
+use crate::lifecycle::obstacle::Grantable;
+use crate::lifecycle::sweep::{DatabaseAcl, RoleGrants};
 use crate::lifecycle::{Account, Member, Registry, Seen, Setup, WarehouseFacts};
 
 impl Warehouse {
@@ -18,7 +20,8 @@ impl Warehouse {
         let superuser = self.admin == Power::Superuser;
         let admin = self.users[self.admin.name()].id;
         let visible = |(name, role): (&String, &super::warehouse::Role)| {
-            (self.sees_all() || role.owner == admin).then(|| (name.clone(), role.owner.to_string()))
+            (self.sees_all() || role.owner == admin)
+                .then(|| (name.clone(), self.name_of(role.owner).unwrap_or("unknown").to_owned()))
         };
         let held = match self.admin {
             Power::Superuser => BTreeSet::new(),
@@ -48,19 +51,21 @@ impl Warehouse {
         }
     }
 
-    fn acl(object: &Object) -> Acl {
-        let public = if object.public { "=rUX/x" } else { "" };
-        let granted: String = object.grantees.iter().map(|name| format!("|{name}=r/x")).collect();
+    /// Whoever owns an object granted what others hold on it.
+    fn acl(&self, object: &Object) -> Acl {
+        let owner = self.name_of(object.owner).unwrap_or("unknown");
+        let public = if object.public { format!("=rUX/{owner}") } else { String::new() };
+        let granted: String = object.grantees.iter().map(|name| format!("|{name}=r/{owner}")).collect();
         Acl::parse(&format!("{public}{granted}"))
     }
 
-    /// Mirrors `look::contents`.
-    pub fn contents(&self, database: &str) -> Contents {
+    /// Mirrors `look::contents`, as somebody: an ordinary user sees default privileges of its own alone.
+    pub fn contents(&self, database: &str, reader: &str) -> Contents {
         let Some(there) = self.databases.get(database) else { return Contents::default() };
         let mut contents = Contents::default();
         for ((schema, name), object) in &there.objects {
             let (schema, name, owner) = (schema.clone(), name.clone(), object.owner.to_string());
-            let acl = Self::acl(object);
+            let acl = self.acl(object);
             match object.kind {
                 Kind::Schema => contents.schemas.push(Schema { name: schema, owner, acl }),
                 Kind::Relation | Kind::Reader => contents.relations.push(Relation { schema, name, owner, acl }),
@@ -68,7 +73,9 @@ impl Warehouse {
             }
         }
         let functions = there.objects.get(&("immuta_functions".to_owned(), String::new()));
-        if let (true, Some(schema)) = (there.defaults, functions) {
+        let sees =
+            |owner: u32| self.users.get(reader).is_some_and(|user| user.id == owner || self.is_superuser(user.id));
+        if let Some(schema) = functions.filter(|schema| there.defaults && sees(schema.owner)) {
             contents.default_privileges.push(DefaultPrivileges {
                 owner: schema.owner.to_string(),
                 schema: Some("immuta_functions".to_owned()),
@@ -95,33 +102,51 @@ impl Warehouse {
     }
 
     /// Mirrors `look::grants_to_role`, our own grant left out.
-    pub fn grants_to_role(&self, database: &str, role: &str) -> Seen<BTreeSet<String>> {
-        let Some(there) = self.databases.get(database) else { return Seen::Yes(BTreeSet::new()) };
+    pub fn grants_to_role(&self, database: &str, role: &str) -> Seen<RoleGrants> {
+        let Some(there) = self.databases.get(database) else { return Seen::Yes(RoleGrants::new()) };
         let granted = there.objects.iter().filter(|(_, object)| object.grantees.contains(role));
-        let granted = granted.map(|((schema, name), _)| format!("EXECUTE on {schema}.{name}"));
-        Seen::Yes(granted.filter(|grant| grant != "EXECUTE on immuta_procedures.impersonate_user").collect())
+        let mut grants: RoleGrants = granted
+            .map(|((schema, name), object)| match object.kind {
+                Kind::Schema => (format!("USAGE on the schema {schema}"), Some(Grantable::Schema(schema.clone()))),
+                Kind::Relation | Kind::Reader => {
+                    let on = Grantable::Relation(schema.clone(), name.clone());
+                    (format!("SELECT on {schema}.{name}"), Some(on))
+                }
+                Kind::Routine => (format!("EXECUTE on {schema}.{name}"), None),
+            })
+            .collect();
+        grants.remove("EXECUTE on immuta_procedures.impersonate_user");
+        Seen::Yes(grants)
     }
 
     /// Mirrors `look::database_grants_to_role`.
-    pub fn database_grants_to_role(&self, role: &str) -> Seen<BTreeSet<String>> {
+    pub fn database_grants_to_role(&self, role: &str) -> Seen<RoleGrants> {
         let granted = self.databases.iter().filter(|(_, database)| database.granted_by_others.contains(role));
-        Seen::Yes(granted.map(|(name, _)| format!("USAGE on the database {name}")).collect())
+        let grant =
+            |name: &String| (format!("TEMPORARY on the database {name}"), Some(Grantable::Database(name.clone())));
+        Seen::Yes(granted.map(|(name, _)| grant(name)).collect())
     }
 
-    /// Mirrors `look::database_ties`.
-    pub fn database_ties(&self, user: &str, id: u32) -> BTreeMap<String, String> {
-        let tied = self.databases.iter().filter(|(_, database)| database.owner == id || database.granted.contains(&id));
-        tied.map(|(name, _)| (name.clone(), format!("{user} is tied to the database {name}"))).collect()
+    /// Mirrors `look::database_acls`.
+    pub fn database_acls(&self) -> Vec<DatabaseAcl> {
+        let name_of = |id: u32| self.name_of(id).unwrap_or("unknown");
+        let acl = |(name, database): (&String, &super::warehouse::Database)| {
+            let owner = name_of(database.owner);
+            let users = database.granted.iter().map(|(to, by)| format!("{}=CT/{}", name_of(*to), name_of(*by)));
+            let roles = database.granted_by_others.iter().map(|role| format!("{role}=T/{owner}"));
+            let acl = Acl::parse(&users.chain(roles).collect::<Vec<_>>().join("|"));
+            DatabaseAcl { database: name.clone(), owner: database.owner.to_string(), acl }
+        };
+        self.databases.iter().map(acl).collect()
     }
 
-    /// Mirrors `look::views_that_speak_of_us`, as far as they do.
-    pub fn readers(&self, database: &str) -> Vec<String> {
-        let Some(there) = self.databases.get(database) else { return Vec::new() };
-        let readers = there
-            .objects
-            .iter()
-            .filter(|((schema, _), object)| object.kind == Kind::Reader && !SCHEMAS.contains(&schema.as_str()));
-        readers.map(|((schema, name), _)| format!("the view {schema}.{name} reads this integration's")).collect()
+    /// Mirrors `look::views_that_speak_of_us`.
+    pub fn views_that_speak_of_us(&self, database: &str) -> Seen<Vec<(String, String)>> {
+        let objects = self.databases.get(database).into_iter().flat_map(|there| &there.objects);
+        let views =
+            objects.filter(|((schema, _), object)| object.kind == Kind::Reader && !SCHEMAS.contains(&schema.as_str()));
+        let definition = || "SELECT … FROM immuta_system.user_profile".to_owned();
+        Seen::Yes(views.map(|((schema, name), _)| (format!("{schema}.{name}"), definition())).collect())
     }
 
     /// Mirrors `look::registry`.
@@ -136,7 +161,7 @@ impl Warehouse {
     pub fn watched(&self, registry: Registry, account: &str) -> Watched {
         let database = &registry.setup.database;
         Watched {
-            contents: self.contents(database),
+            contents: self.contents(database, account),
             own_roles: self.own_roles(account),
             keys: self.databases.get(database).map_or(0, |database| database.keys),
             collation: Seen::Yes("case_sensitive".to_owned()),

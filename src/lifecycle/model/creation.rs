@@ -73,7 +73,7 @@ impl Creation<'_> {
             contents: &finding.contents,
         };
         let plan = set_up(&observed, setup).map_err(refused)?;
-        let sweep = Sweep { io, facts: &facts, setup, ownership: &finding.ownership };
+        let sweep = Sweep::new(io, &facts, setup, &finding.ownership);
         edit::refuse_to_drop(&sweep, &plan.operations).await?;
         let ownership = finding.ownership.clone();
         let mut pass = Pass {

@@ -2,13 +2,15 @@
 
 use super::apply::{Expected, Pass, Sessions, under_way};
 use super::creation::{credentials, refused};
+use super::edit::listed;
 use super::kubernetes::{Resource, SystemAccount};
 use super::operator::Finished;
 use super::search::{self, Search, Sweep};
-use super::warehouse::INITIAL;
+use super::warehouse::{INITIAL, Warehouse};
 use super::world::{Io, Stop};
 use crate::api::conditions::reasons;
 use crate::api::{DeletionPolicy, Phase};
+use crate::lifecycle::obstacle;
 use crate::lifecycle::{
     Activity, ManagedDatabase, Observed, Outcome, Place, Recorded, Seen, Setup, Stages, WarehouseFacts, by_hand,
     removal,
@@ -53,8 +55,14 @@ impl Cleanup<'_> {
             self.refuse_without_proof(&facts, &place)?;
         }
         place.setup.system_account.clone_from(&ownership.system_account_name);
-        let sweep = Sweep { io, facts: &facts, setup: &place.setup, ownership: &ownership };
+        let sweep = Sweep::new(io, &facts, &place.setup, &ownership);
         let obstacles = sweep.of_everything().await?;
+        if !obstacles.is_empty() {
+            return Err(Stop::stalled("ForeignObjects", listed(&obstacles)));
+        }
+        let given = sweep.rules.given_by_another_admin(&io.look("read-database-acls", Warehouse::database_acls).await?);
+        let grants = obstacle::revocations(&obstacles, given, facts.account.power());
+        let grants = grants.map_err(|statements| Stop::stalled("RevokeFirst", statements.join("; ")))?;
         let recorded = Recorded {
             finalizer: true,
             secret: account.is_some(),
@@ -69,10 +77,7 @@ impl Cleanup<'_> {
             members: &Seen::Yes(Vec::new()),
             contents: &finding.contents,
         };
-        if !obstacles.is_empty() {
-            return Err(refused(crate::lifecycle::Refusal::Foreign(obstacles)));
-        }
-        let plan = removal(&observed, place.setup.database_mode, &[]).map_err(refused)?;
+        let plan = removal(&observed, place.setup.database_mode, &grants).map_err(refused)?;
         let mut pass = Pass {
             io,
             object: self.object.clone(),

@@ -10,6 +10,7 @@ use super::world::{Io, Stop};
 use crate::api::conditions::reasons;
 use crate::api::{Phase, ValidationTest};
 use crate::lifecycle::checks::{self, Needs, Preflight, Watched};
+use crate::lifecycle::obstacle::Obstacle;
 use crate::lifecycle::{
     Activity, Member, Observed, Operation, Outcome, Place, Recorded, RegistryState, Seen, Setup, Subject, Wanted,
     WarehouseFacts, set_up,
@@ -103,7 +104,7 @@ impl Edit<'_> {
             contents: &finding.contents,
         };
         let plan = set_up(&observed, setup).map_err(refused)?;
-        let sweep = Sweep { io, facts: &facts, setup: applied, ownership: &finding.ownership };
+        let sweep = Sweep::new(io, &facts, applied, &finding.ownership);
         refuse_to_drop(&sweep, &plan.operations).await?;
         let mut pass = Pass {
             io,
@@ -189,6 +190,10 @@ fn recorded(object: &Resource, account: &SystemAccount, place: &Place) -> Record
     }
 }
 
+pub fn listed(obstacles: &[Obstacle]) -> String {
+    obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ")
+}
+
 /// Mirrors `edit::refuse_to_drop`.
 pub async fn refuse_to_drop(sweep: &Sweep<'_>, operations: &[Operation]) -> Result<(), Stop> {
     let roles: Vec<_> = operations
@@ -199,5 +204,5 @@ pub async fn refuse_to_drop(sweep: &Sweep<'_>, operations: &[Operation]) -> Resu
         })
         .collect();
     let obstacles = sweep.of_roles(&roles).await?;
-    if obstacles.is_empty() { Ok(()) } else { Err(Stop::stalled("RoleInUse", obstacles.join("; "))) }
+    if obstacles.is_empty() { Ok(()) } else { Err(Stop::stalled("RoleInUse", listed(&obstacles))) }
 }

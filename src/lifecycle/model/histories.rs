@@ -7,11 +7,13 @@ use std::rc::Rc;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::kubernetes::Resource;
 use super::operator;
-use super::others::Deed;
+use super::others::{Deed, deeds};
+use super::record::{Record, Step};
 use super::warehouse::{EXISTING, INITIAL, Power};
 use super::world::{Fault, Io, Shared, World};
 use crate::api::{DatabaseMode, DeletionPolicy, RedshiftIntegrationSpec};
@@ -80,9 +82,34 @@ impl Run {
         Self { world: World::new(admin, users_roll_back), passes: Default::default() }
     }
 
+    /// One that records what reaches the warehouse. A server makes whoever touches the same wait for an open
+    /// transaction; here everybody else comes after it, which is the same order.
+    pub fn recorded(admin: Power) -> Self {
+        let run = Self::new(admin, true);
+        run.world.borrow_mut().record = Record::begun();
+        run
+    }
+
     pub fn play(&mut self, history: &[Event]) {
+        let is_recorded = self.world.borrow().record.is_wanted();
         for event in history {
+            if is_recorded {
+                self.let_transactions_end(*event);
+            }
             self.step(*event);
+            if is_recorded && !self.passes.iter().flatten().any(|(_, io)| io.in_transaction.get()) {
+                let world = &mut *self.world.borrow_mut();
+                world.record.add(|| Step::Looked(Box::new(world.warehouse.clone())));
+            }
+        }
+    }
+
+    fn let_transactions_end(&mut self, before: Event) {
+        for slot in 0..SLOTS.len() {
+            let is_its_own = matches!(before, Event::Pass(own, ..) | Event::Crash(own) if own == slot);
+            while !is_its_own && self.passes[slot].as_ref().is_some_and(|(_, io)| io.in_transaction.get()) {
+                self.poll(slot);
+            }
         }
     }
 
@@ -93,7 +120,13 @@ impl Run {
                 if deed.comes_between() {
                     self.interrupt();
                 }
-                deed.is_done(&mut self.world.borrow_mut());
+                let world = &mut *self.world.borrow_mut();
+                let before = world.record.is_wanted().then(|| Box::new(world.warehouse.clone()));
+                deed.is_done(world);
+                if let Some(before) = before {
+                    let after = Box::new(world.warehouse.clone());
+                    world.record.add(|| Step::Others { deed, before, after });
+                }
             }
             Event::Admin(power) => {
                 self.interrupt();
@@ -116,18 +149,26 @@ impl Run {
         if (0..SLOTS.len()).any(|other| other != slot && busy(other)) {
             return;
         }
-        let (mut pass, io) = self.passes[slot].take().unwrap_or_else(|| {
-            let io = Io { world: self.world.clone(), cluster, fault: Rc::new(Cell::new(None)) };
+        let (_, io) = self.passes[slot].get_or_insert_with(|| {
+            let fault = Rc::new(Cell::new(None));
+            let io = Io { world: self.world.clone(), cluster, fault, in_transaction: Rc::default() };
             (Box::pin(operator::pass(io.clone(), name.to_owned())), io)
         });
         io.fault.set(fault.map(|(at, fault)| (u32::from(at), fault)));
-        let mut context = Context::from_waker(Waker::noop());
         for _ in 0..=if steps == u8::MAX { u32::MAX } else { u32::from(steps) } {
-            if pass.as_mut().poll(&mut context) == Poll::Ready(()) {
+            if self.passes[slot].is_none() {
                 return;
             }
+            self.poll(slot);
         }
-        self.passes[slot] = Some((pass, io));
+    }
+
+    /// Does one step of a pass.
+    fn poll(&mut self, slot: usize) {
+        let Some((pass, _)) = &mut self.passes[slot] else { return };
+        if pass.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(()) {
+            self.passes[slot] = None;
+        }
     }
 
     fn user(&mut self, slot: usize, action: Action) {
@@ -223,7 +264,7 @@ fn database() -> impl Strategy<Value = Option<usize>> {
 }
 
 /// Passes, whole ones and parts, with what goes wrong in them.
-pub fn passes(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<Event> {
+fn passes(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<Event> {
     let at = prop_oneof![0..20u8, 0..100u8];
     prop_oneof![
         2 => slot.clone().prop_map(|slot| Event::Pass(slot, u8::MAX, None)),
@@ -235,7 +276,7 @@ pub fn passes(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStra
 }
 
 /// Edits of everything that can be edited.
-pub fn edits(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<Event> {
+fn edits(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<Event> {
     let action = prop_oneof![
         4 => proptest::option::weighted(0.7, 0..ROLES.len()).prop_map(Action::Impersonate),
         3 => (0..ACCOUNTS.len()).prop_map(Action::Rename),
@@ -247,7 +288,7 @@ pub fn edits(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrat
 }
 
 /// Edits of names alone: a role is always wanted.
-pub fn renamings() -> impl Strategy<Value = Event> {
+fn renamings() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => (0..ROLES.len()).prop_map(|role| Event::User(0, Action::Impersonate(Some(role)))),
         1 => (0..ACCOUNTS.len()).prop_map(|account| Event::User(0, Action::Rename(account))),
@@ -255,13 +296,13 @@ pub fn renamings() -> impl Strategy<Value = Event> {
 }
 
 /// Beginnings and ends.
-pub fn lives(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<Event> {
+fn lives(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<Event> {
     let action = prop_oneof![3 => database().prop_map(Action::Create), 2 => Just(Action::Delete)];
     (slot, action).prop_map(|(slot, action)| Event::User(slot, action)).boxed()
 }
 
 /// What takes the proof away, or the way in.
-pub fn losses(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<Event> {
+fn losses(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<Event> {
     let action = prop_oneof![
         1 => Just(Action::DeleteSecret),
         1 => Just(Action::Replace),
@@ -273,4 +314,71 @@ pub fn losses(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStra
 
 pub fn power() -> impl Strategy<Value = Power> {
     prop_oneof![2 => Just(Power::Superuser), 1 => Just(Power::Seeing), 1 => Just(Power::Blind)]
+}
+
+pub fn modes() -> impl Strategy<Value = Option<usize>> {
+    prop_oneof![Just(Some(0)), Just(None)]
+}
+
+/// A resource in the first slot.
+pub fn begun(database: Option<usize>) -> Vec<Event> {
+    vec![Event::User(0, Action::Create(database))]
+}
+
+/// The same, set up, with a role that somebody is a member of.
+pub fn begun_with_a_member(database: Option<usize>) -> Vec<Event> {
+    vec![
+        Event::User(0, Action::Create(database)),
+        Event::User(0, Action::Impersonate(Some(0))),
+        Event::Pass(0, u8::MAX, None),
+        Event::Others(Deed::Join),
+    ]
+}
+
+/// Faults, crashes, edits and lost status, with accounts of every kind.
+pub fn of_one_alone() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        6 => passes(Just(0)),
+        3 => edits(Just(0)),
+        1 => lives(Just(0)),
+        1 => power().prop_map(Event::Admin),
+    ];
+    vec(event, 1..14)
+}
+
+/// Passes that stop half-way, and another account goes on.
+pub fn of_changing_accounts() -> impl Strategy<Value = Vec<Event>> {
+    let role = proptest::option::weighted(0.7, 0..ROLES.len()).prop_map(Action::Impersonate);
+    let edit = prop_oneof![role, (0..ACCOUNTS.len()).prop_map(Action::Rename), Just(Action::Delete)];
+    let step = (0..60_u8, fault()).prop_map(|fault| Event::Pass(0, u8::MAX, Some(fault)));
+    let part = (edit.prop_map(|edit| Event::User(0, edit)), step, power().prop_map(Event::Admin));
+    vec(part, 1..5).prop_map(|parts| parts.into_iter().flat_map(|(edit, step, admin)| [edit, step, admin]).collect())
+}
+
+/// Faults and crashes while names are edited.
+pub fn of_renamings() -> impl Strategy<Value = Vec<Event>> {
+    vec(prop_oneof![6 => passes(Just(0)), 4 => renamings(), 1 => power().prop_map(Event::Admin)], 1..10)
+}
+
+/// Others do what they like in the warehouse as well, Secrets get lost, resources are replaced.
+pub fn of_one_among_others() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        8 => passes(Just(0)),
+        3 => edits(Just(0)),
+        1 => lives(Just(0)),
+        1 => losses(Just(0)),
+        5 => deeds().prop_map(Event::Others),
+        1 => power().prop_map(Event::Admin),
+    ];
+    vec(event, 1..18)
+}
+
+/// Resources in all slots.
+pub fn of_several() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        8 => passes(0..SLOTS.len()),
+        2 => edits(0..SLOTS.len()),
+        3 => lives(0..SLOTS.len()),
+    ];
+    vec(event, 1..24)
 }

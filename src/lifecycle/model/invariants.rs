@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::kubernetes::{Cluster, Resource};
 use super::statements::identifier;
-use super::warehouse::{Maker, Warehouse};
+use super::warehouse::{Maker, Warehouse, digest};
 use super::world::World;
 use crate::api::{DeletionPolicy, Phase};
 use crate::lifecycle::RegistryState;
@@ -83,12 +83,17 @@ fn no_irreversible_step_is_taken_without_its_record(
         "create-claim" => {
             recorded.finalizer
                 && status.created.is_some()
-                && of_secret(&|secret| after.users[CLAIM_USER].password.as_ref() == Some(&secret.claim_password))
+                && of_secret(&|secret| {
+                    after.users[CLAIM_USER].password == Some(digest(&secret.claim_password, CLAIM_USER))
+                })
         }
         "create-system-account" => {
             recorded.finalizer
                 && status.created.is_some()
-                && of_secret(&|secret| secret.password_of(&name(0)) == after.users[&name(0)].password.as_deref())
+                && of_secret(&|secret| {
+                    let password = secret.password_of(&name(0)).map(|password| digest(password, &name(0)));
+                    password == after.users[&name(0)].password
+                })
         }
         "create-database" | "create-database-as-its-owner" => {
             status.created.is_some_and(|created| created.database == name(0))
@@ -154,7 +159,8 @@ fn status_claims_only_what_is_so(warehouse: &Warehouse, resource: &Resource) -> 
     if setup.system_account != created.system_account || setup.impersonation_role != created.impersonation_role {
         return wrong("the registry says something else");
     }
-    let missing = warehouse.contents(&created.database).missing(setup.impersonation_role.is_some());
+    let missing =
+        warehouse.contents(&created.database, &setup.system_account).missing(setup.impersonation_role.is_some());
     if !missing.is_empty() || database.keys != u64::from(setup.impersonation_role.is_some()) {
         return wrong(&format!("missing: {missing:?}"));
     }

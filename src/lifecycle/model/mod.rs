@@ -6,6 +6,9 @@
 //! passes, as in `controller`, whose functions they name; every decision that is pure is the real one.
 //! `histories`, `others`: what happens. `invariants`: what must hold. `properties`: that it does.
 //! `regressions`: histories in which it once didn't.
+//!
+//! A model is worth as much as it is true. `record` keeps what reaches the warehouse, and
+//! `controller::replay` does the same to the stand-in and compares, for a sample.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(missing_docs, reason = "the fields of a model say what they model")]
@@ -15,14 +18,15 @@ mod catalogue;
 mod creation;
 mod deletion;
 mod edit;
-mod histories;
+pub mod histories;
 mod invariants;
 mod kubernetes;
 mod operator;
-mod others;
+pub mod others;
 mod properties;
-mod regressions;
+pub mod record;
+pub mod regressions;
 mod search;
 mod statements;
-mod warehouse;
+pub mod warehouse;
 mod world;

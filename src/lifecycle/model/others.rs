@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use proptest::prelude::*;
+
 use super::histories::{ACCOUNTS, DATABASES, ROLES};
 use super::warehouse::{Database, EXISTING, INITIAL, Kind, Maker, Object, Role, User};
 use super::world::World;
@@ -48,7 +50,7 @@ fn key(schema: &str, name: &str) -> (String, String) {
     (schema.to_owned(), name.to_owned())
 }
 
-const PLACES: [&str; 4] = [DATABASES[0], DATABASES[1], EXISTING, INITIAL];
+pub const PLACES: [&str; 4] = [DATABASES[0], DATABASES[1], EXISTING, INITIAL];
 
 impl Deed {
     /// Whether it may not fall between an operator's look and its act: nothing but a lock on the whole
@@ -170,4 +172,22 @@ pub fn clear_up(world: &mut World) {
             profile.public = false;
         }
     }
+}
+
+/// Any of it.
+pub fn deeds() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        (0..4_usize).prop_map(Deed::TakeUser),
+        (0..3_usize).prop_map(Deed::TakeRole),
+        (0..2_usize).prop_map(Deed::TakeDatabase),
+        (0..4_usize, any::<bool>()).prop_map(|(database, inside)| Deed::Table { database, inside }),
+        (0..3_usize).prop_map(Deed::Reader),
+        (0..3_usize, any::<bool>()).prop_map(|(account, owns)| Deed::Tie { account, owns }),
+        (0..3_usize).prop_map(Deed::GrantToRole),
+        Just(Deed::Join),
+        any::<bool>().prop_map(Deed::Connect),
+        Just(Deed::Expose),
+        (0..4_usize).prop_map(Deed::ChangePassword),
+        (0..3_usize).prop_map(Deed::DropRole),
+    ]
 }

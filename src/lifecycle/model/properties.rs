@@ -1,13 +1,15 @@
 //! The properties. A failing history is shrunk, and printed with its seed.
 
-use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::histories::{Action, Event, Run, SLOTS, edits, lives, losses, passes, power, renamings};
+use super::histories::{
+    Action, Event, Run, SLOTS, begun, begun_with_a_member, modes, of_one_alone, of_one_among_others, of_renamings,
+    of_several, power,
+};
 use super::invariants::is_enabled;
 use super::kubernetes::Resource;
-use super::others::{Deed, clear_up};
-use super::warehouse::Power;
+use super::others::clear_up;
+use super::warehouse::{Power, digest};
 use super::world::World;
 use crate::lifecycle::validate;
 use crate::scripts::CLAIM_USER;
@@ -68,7 +70,7 @@ impl Run {
         for secret in world.clusters.iter().flat_map(|cluster| cluster.secrets.values()) {
             for (name, password) in secret.accounts().chain([(CLAIM_USER, secret.claim_password.as_str())]) {
                 if let Some(user) = world.warehouse.users.get_mut(name) {
-                    user.password.get_or_insert_with(|| password.to_owned());
+                    user.password.get_or_insert_with(|| digest(password, name));
                 }
             }
         }
@@ -128,10 +130,6 @@ fn brief(resource: &Resource) -> String {
     format!("{:?}; {}", status.phase, said.join("; "))
 }
 
-fn begun(database: Option<usize>) -> Vec<Event> {
-    vec![Event::User(0, Action::Create(database))]
-}
-
 fn check(result: Result<(), String>) -> Result<(), TestCaseError> {
     result.map_err(TestCaseError::fail)
 }
@@ -140,10 +138,6 @@ fn check(result: Result<(), String>) -> Result<(), TestCaseError> {
 /// role is there too, nothing tells which of the two has the members.
 fn roll_back(roll_back: bool, admin: Power, history: &[Event]) -> bool {
     roll_back || admin != Power::Superuser || history.iter().any(|event| matches!(event, Event::Admin(_)))
-}
-
-fn modes() -> impl Strategy<Value = Option<usize>> {
-    prop_oneof![Just(Some(0)), Just(None)]
 }
 
 proptest! {
@@ -155,15 +149,7 @@ proptest! {
         mode in modes(),
         admin in power(),
         users_roll_back in any::<bool>(),
-        history in vec(
-            prop_oneof![
-                6 => passes(Just(0)),
-                3 => edits(Just(0)),
-                1 => lives(Just(0)),
-                1 => power().prop_map(Event::Admin),
-            ],
-            1..14,
-        ),
+        history in of_one_alone(),
     ) {
         let mut run = Run::new(admin, users_roll_back);
         run.play(&begun(mode));
@@ -180,13 +166,10 @@ proptest! {
         mode in modes(),
         admin in power(),
         users_roll_back in any::<bool>(),
-        history in vec(prop_oneof![6 => passes(Just(0)), 4 => renamings(), 1 => power().prop_map(Event::Admin)], 1..10),
+        history in of_renamings(),
     ) {
         let mut run = Run::new(admin, roll_back(users_roll_back, admin, &history));
-        run.play(&begun(mode));
-        run.play(&[Event::User(0, Action::Impersonate(Some(0)))]);
-        check(run.settle())?;
-        run.play(&[Event::Others(Deed::Join)]);
+        run.play(&begun_with_a_member(mode));
         run.play(&history);
         check(run.settle())?;
         run.lift_obstacles();
@@ -203,17 +186,7 @@ proptest! {
         mode in modes(),
         admin in power(),
         users_roll_back in any::<bool>(),
-        history in vec(
-            prop_oneof![
-                8 => passes(Just(0)),
-                3 => edits(Just(0)),
-                1 => lives(Just(0)),
-                1 => losses(Just(0)),
-                5 => deeds().prop_map(Event::Others),
-                1 => power().prop_map(Event::Admin),
-            ],
-            1..18,
-        ),
+        history in of_one_among_others(),
     ) {
         let mut run = Run::new(admin, roll_back(users_roll_back, admin, &history));
         run.play(&begun(mode));
@@ -226,16 +199,7 @@ proptest! {
 
     /// Resources of two clusters, of one cluster under two host names, and of one under the same.
     #[test]
-    fn of_several_integrations_one_holds_the_warehouse(
-        history in vec(
-            prop_oneof![
-                8 => passes(0..SLOTS.len()),
-                2 => edits(0..SLOTS.len()),
-                3 => lives(0..SLOTS.len()),
-            ],
-            1..24,
-        ),
-    ) {
+    fn of_several_integrations_one_holds_the_warehouse(history in of_several()) {
         let mut run = Run::new(Power::Superuser, true);
         run.play(&history);
         run.lift_obstacles();
@@ -249,21 +213,4 @@ proptest! {
         prop_assert!(enabled(&run) == 1 || !wanted, "one of them gets the warehouse: {:#?}", run.world.borrow());
         check(run.delete_all())?;
     }
-}
-
-fn deeds() -> impl Strategy<Value = Deed> {
-    prop_oneof![
-        (0..4_usize).prop_map(Deed::TakeUser),
-        (0..3_usize).prop_map(Deed::TakeRole),
-        (0..2_usize).prop_map(Deed::TakeDatabase),
-        (0..4_usize, any::<bool>()).prop_map(|(database, inside)| Deed::Table { database, inside }),
-        (0..3_usize).prop_map(Deed::Reader),
-        (0..3_usize, any::<bool>()).prop_map(|(account, owns)| Deed::Tie { account, owns }),
-        (0..3_usize).prop_map(Deed::GrantToRole),
-        Just(Deed::Join),
-        any::<bool>().prop_map(Deed::Connect),
-        Just(Deed::Expose),
-        (0..4_usize).prop_map(Deed::ChangePassword),
-        (0..3_usize).prop_map(Deed::DropRole),
-    ]
 }

@@ -168,3 +168,55 @@ fn every_name_that_an_interrupted_edit_may_have_given_is_remembered() {
         run.delete_all().unwrap();
     }
 }
+
+/// Each of these histories in one of its variants, for whoever does the same to another warehouse.
+pub fn sample() -> Vec<(Power, Vec<Event>)> {
+    let create = |database| Event::User(0, Action::Create(database));
+    let impersonate = |role| Event::User(0, Action::Impersonate(role));
+    let (delete, join) = (Event::User(0, Action::Delete), Event::Others(Deed::Join));
+    let lost_at = |step| Event::Pass(0, u8::MAX, Some((step, Fault::AnswerLost)));
+    let superuser = |history: &[Event]| (Power::Superuser, history.to_vec());
+    vec![
+        superuser(&[create(None), refused_at(40)]),
+        (Power::Seeing, vec![create(Some(0)), refused_at(22), Event::Admin(Power::Superuser), delete, WHOLE]),
+        (Power::Blind, vec![create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(Some(1)), WHOLE]),
+        superuser(&[
+            create(Some(0)),
+            impersonate(Some(0)),
+            refused_at(25),
+            Event::Others(Deed::GrantToRole(0)),
+            impersonate(Some(1)),
+            WHOLE,
+        ]),
+        superuser(&[create(Some(0)), WHOLE, Event::Others(Deed::ChangePassword(0)), delete, WHOLE]),
+        superuser(&[
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
+            Event::Others(Deed::DropRole(0)),
+            WHOLE,
+            impersonate(Some(1)),
+            WHOLE,
+        ]),
+        superuser(&[create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(Some(1)), lost_at(30)]),
+        superuser(&[create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(None), refused_at(30)]),
+        superuser(&[
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
+            Event::User(0, Action::Rename(2)),
+            refused_at(30),
+            Event::User(0, Action::Rename(1)),
+            impersonate(Some(2)),
+            WHOLE,
+        ]),
+        (Power::Seeing, vec![create(None), WHOLE, Event::Admin(Power::Superuser), delete, WHOLE]),
+        superuser(&[create(None), WHOLE, Event::Admin(Power::Seeing), delete, WHOLE]),
+    ]
+}
+
+#[test]
+fn what_a_lesser_account_set_up_in_an_existing_database_a_superuser_can_delete() {
+    let mut run = run(Power::Seeing, None, &[WHOLE, Event::Admin(Power::Superuser)]);
+    run.delete_all().unwrap();
+}

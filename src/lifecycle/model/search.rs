@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::kubernetes::SystemAccount;
-use super::warehouse::{INITIAL, LoginError};
+use super::warehouse::{INITIAL, LoginError, PASSWORD_OF_ADMINS, Warehouse};
 use super::world::{Connection, Io, Stop};
 use crate::api::DatabaseMode;
-use crate::lifecycle::contents::{Contents, SCHEMAS};
+use crate::lifecycle::contents::Contents;
+use crate::lifecycle::obstacle::Obstacle;
+use crate::lifecycle::sweep::{self, DatabaseAcl};
 use crate::lifecycle::{AccountId, ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
 use crate::scripts::CLAIM_USER;
 
@@ -37,12 +39,8 @@ const NO_PASSWORD: &str = "no Secret of this resource holds its password";
 
 /// The admin's way in.
 pub async fn enter(io: &Io, database: &str) -> Result<Connection, LoginError> {
-    let (name, password) = {
-        let warehouse = &io.world.borrow().warehouse;
-        let name = warehouse.admin.name();
-        (name, warehouse.users[name].password.clone().unwrap_or_default())
-    };
-    io.log_in(name, &password, database).await
+    let admin = io.world.borrow().warehouse.admin;
+    io.log_in(admin.name(), PASSWORD_OF_ADMINS, database).await
 }
 
 /// Mirrors `look::warehouse`.
@@ -166,7 +164,8 @@ impl Search<'_> {
             Ok(session) => session,
             Err(error) => return of(ManagedDatabase::Unproven(format!("{error:?}"))),
         };
-        let contents = self.io.look("read-contents", |warehouse| warehouse.contents(name)).await?;
+        let reader = if password.is_some() { &account.name } else { &facts.account.name };
+        let contents = self.io.look("read-contents", |warehouse| warehouse.contents(name, reader)).await?;
         let collation = existing.then(|| Seen::Yes("case_sensitive".to_owned()));
         let managed = password.is_some().then_some(session);
         if password.is_some() && contents.has_registry() {
@@ -196,126 +195,77 @@ type Found = (ManagedDatabase, Option<Connection>, Contents, Option<Seen<String>
 /// Mirrors `obstacles::Sweep`.
 pub struct Sweep<'a> {
     pub io: &'a Io,
-    pub facts: &'a WarehouseFacts,
-    pub setup: &'a Setup,
-    pub ownership: &'a Ownership,
+    pub rules: sweep::Sweep<'a>,
 }
 
-impl Sweep<'_> {
+impl<'a> Sweep<'a> {
+    pub fn new(io: &'a Io, facts: &'a WarehouseFacts, setup: &'a Setup, ownership: &'a Ownership) -> Self {
+        Self { io, rules: sweep::Sweep { facts, setup, ownership } }
+    }
+
     /// Mirrors `Sweep::of_everything`.
-    pub async fn of_everything(&self) -> Result<Vec<String>, Stop> {
-        if !self.ownership.holds_anything() {
+    pub async fn of_everything(&self) -> Result<Vec<Obstacle>, Stop> {
+        if !self.rules.ownership.holds_anything() {
             return Ok(Vec::new());
         }
-        let roles: Vec<_> = self.ownership.own_roles().collect();
+        let roles: Vec<_> = self.rules.ownership.own_roles().collect();
         let mut obstacles = self.of_databases(true, &roles).await?;
-        for (user, id) in self.users() {
-            let mut ties = self.io.look("read-database-acls", |it| it.database_ties(user, id)).await?;
-            ties.remove(&self.setup.database);
-            obstacles.extend(ties.into_values());
-        }
-        obstacles.extend(self.database_grants(&roles).await?);
+        let acls = self.io.look("read-database-acls", Warehouse::database_acls).await?;
+        obstacles.extend(self.rules.of_users_on_databases(&acls));
+        obstacles.extend(self.database_grants(&roles, &acls).await?);
+        obstacles.sort();
+        obstacles.dedup();
         Ok(obstacles)
     }
 
     /// Mirrors `Sweep::of_roles`.
-    pub async fn of_roles(&self, roles: &[&str]) -> Result<Vec<String>, Stop> {
+    pub async fn of_roles(&self, roles: &[&str]) -> Result<Vec<Obstacle>, Stop> {
         if roles.is_empty() {
             return Ok(Vec::new());
         }
         let mut obstacles = self.of_databases(false, roles).await?;
-        obstacles.extend(self.database_grants(roles).await?);
+        obstacles.extend(self.database_grants(roles, &[]).await?);
         Ok(obstacles)
     }
 
-    async fn of_databases(&self, everything: bool, roles: &[&str]) -> Result<Vec<String>, Stop> {
+    /// Mirrors `Sweep::of_databases`.
+    async fn of_databases(&self, everything: bool, roles: &[&str]) -> Result<Vec<Obstacle>, Stop> {
         let mut obstacles = Vec::new();
-        for database in self.facts.databases.keys() {
+        let admin = &self.rules.facts.account.name;
+        for database in self.rules.facts.databases.keys() {
             let _entered = match enter(self.io, database).await {
                 Ok(session) => session,
                 Err(error) => {
-                    obstacles.push(format!("{database}: it can't be entered ({error:?})"));
+                    obstacles.push(sweep::Sweep::not_entered(database, &format!("{error:?}")));
                     continue;
                 }
             };
+            let is_dropped = everything && self.rules.is_dropped(database);
+            let mut contents = Contents::default();
             if everything {
-                obstacles.extend(self.of_database(database).await?);
+                contents = self.io.look("read-contents", |it| it.contents(database, admin)).await?;
+                let views = if is_dropped {
+                    Seen::Yes(Vec::new())
+                } else {
+                    self.io.look("read-views-that-speak-of-us", |it| it.views_that_speak_of_us(database)).await?
+                };
+                obstacles.extend(self.rules.of_database(database, &contents, &views));
             }
-            if everything && self.is_dropped(database) {
-                continue;
-            }
-            for role in roles {
+            for role in roles.iter().filter(|_| !is_dropped) {
                 let grants = self.io.look("read-role-grants", |it| it.grants_to_role(database, role)).await?;
-                match self.facts.all_grants(grants) {
-                    Seen::Yes(grants) => obstacles.extend(grants),
-                    Seen::No(why) => obstacles.push(why),
-                }
+                obstacles.extend(self.rules.of_role(database, role, grants, &contents));
             }
         }
         Ok(obstacles)
     }
 
-    async fn of_database(&self, database: &str) -> Result<Vec<String>, Stop> {
-        let contents = self.io.look("read-contents", |it| it.contents(database)).await?;
+    /// Mirrors `Sweep::database_grants`.
+    async fn database_grants(&self, roles: &[&str], acls: &[DatabaseAcl]) -> Result<Vec<Obstacle>, Stop> {
         let mut found = Vec::new();
-        let managed = database == self.setup.database && self.is_managed();
-        if managed && matches!(self.ownership.database, ManagedDatabase::Registered(_)) && !contents.has_registry() {
-            found.push("the admin doesn't see what is in it".to_owned());
-        }
-        if self.is_dropped(database) {
-            found.extend(contents.foreign());
-            return Ok(found);
-        }
-        let elsewhere = if managed {
-            found.extend(contents.foreign_in_our_schemas());
-            without_ours(contents)
-        } else {
-            contents
-        };
-        for (user, id) in self.users() {
-            found.extend(elsewhere.ties_of(user, &id.to_string()).iter().map(ToString::to_string));
-        }
-        found.extend(self.io.look("read-views", |it| it.readers(database)).await?);
-        Ok(found)
-    }
-
-    async fn database_grants(&self, roles: &[&str]) -> Result<Vec<String>, Stop> {
-        let mut obstacles = Vec::new();
         for role in roles {
             let grants = self.io.look("read-database-grants", |it| it.database_grants_to_role(role)).await?;
-            match self.facts.all_grants(grants) {
-                Seen::Yes(grants) => obstacles.extend(grants),
-                Seen::No(why) => obstacles.push(why),
-            }
+            found.extend(self.rules.of_role_on_databases(role, grants, acls));
         }
-        Ok(obstacles)
-    }
-
-    fn is_managed(&self) -> bool {
-        matches!(self.ownership.database, ManagedDatabase::Empty | ManagedDatabase::Registered(_))
-    }
-
-    fn is_dropped(&self, database: &str) -> bool {
-        database == self.setup.database && self.setup.database_mode == DatabaseMode::Create && self.is_managed()
-    }
-
-    fn users(&self) -> Vec<(&str, u32)> {
-        let users = [
-            (CLAIM_USER, &self.ownership.claim),
-            (self.ownership.system_account_name.as_str(), &self.ownership.system_account),
-        ];
-        let ours = users.into_iter().filter(|(_, standing)| **standing == Standing::Ours);
-        ours.filter_map(|(user, _)| Some((user, self.facts.users.get(user)?.parse().ok()?))).collect()
-    }
-}
-
-/// Mirrors `obstacles::without_ours`.
-fn without_ours(contents: Contents) -> Contents {
-    let others = |schema: &str| !SCHEMAS.contains(&schema);
-    Contents {
-        schemas: contents.schemas.into_iter().filter(|schema| others(&schema.name)).collect(),
-        relations: contents.relations.into_iter().filter(|relation| others(&relation.schema)).collect(),
-        routines: contents.routines.into_iter().filter(|routine| others(&routine.schema)).collect(),
-        default_privileges: Vec::new(),
+        Ok(found)
     }
 }

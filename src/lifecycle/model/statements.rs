@@ -51,6 +51,7 @@ impl Warehouse {
             | "grant-temporary-tables-to-public"
             | "grant-database-to-system-account"
             | "revoke-database-from-system-account" => self.grant_database(acting, name, text),
+            _ if name.starts_with("revoke-on-") => self.revoke(acting, database, name, text),
             _ if name.contains("role") && super::warehouse::is_of_users_and_roles(name) => {
                 self.change_role(acting, name, text, uid)
             }
@@ -106,7 +107,8 @@ impl Warehouse {
         refuse(self.is_admin(acting), "permission denied")?;
         let id = self.users.get(name).ok_or("no such user")?.id;
         refuse(self.databases.values().all(|database| database.owner != id), "owns a database")?;
-        refuse(self.databases.values().all(|database| !database.granted.contains(&id)), "privileges on a database")?;
+        let holds_or_gave = |database: &Database| database.granted.iter().any(|(to, by)| *to == id || *by == id);
+        refuse(!self.databases.values().any(holds_or_gave), "privileges on a database")?;
         refuse(self.roles.values().all(|role| role.owner != id), "owns a role")?;
         // Redshift looks in the database of the session alone.
         let here = &self.databases[database];
@@ -140,17 +142,47 @@ impl Warehouse {
     }
 
     fn grant_database(&mut self, acting: u32, name: &str, text: &str) -> Result<(), String> {
-        let may = self.is_admin(acting);
+        let (may, superuser) = (self.is_admin(acting), self.is_superuser(acting));
         let grantee = self.users.get(&identifier(text, 1)).map(|user| user.id);
         let database = self.databases.get_mut(&identifier(text, 0)).ok_or("no such database")?;
         refuse(may, "permission denied")?;
+        // A superuser acts in the place of the owner. Nobody revokes what somebody else gave.
+        let grantor = if superuser { database.owner } else { acting };
         match name {
-            "grant-database-to-system-account" => database.granted.extend([grantee.ok_or("no such user")?]),
+            "grant-database-to-system-account" => {
+                database.granted.insert((grantee.ok_or("no such user")?, grantor));
+            }
             "revoke-database-from-system-account" => {
-                database.granted.remove(&grantee.ok_or("no such user")?);
+                database.granted.remove(&(grantee.ok_or("no such user")?, grantor));
             }
             "revoke-database-from-public" => database.public = false,
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// What the revoker granted, and nothing else.
+    fn revoke(&mut self, acting: u32, database: &str, name: &str, text: &str) -> Result<(), String> {
+        let superuser = self.is_superuser(acting);
+        let is_grantor = |owner: u32| superuser || owner == acting;
+        let (first, second) = (identifier(text, 0), identifier(text, 1));
+        if name.contains("on-database") {
+            let grantee = self.users.get(&second).map(|user| user.id);
+            let there = self.databases.get_mut(&first).ok_or("no such database")?;
+            let grantor = if superuser { there.owner } else { acting };
+            there.granted.retain(|(to, by)| Some(*to) != grantee || *by != grantor);
+            if is_grantor(there.owner) {
+                there.granted_by_others.remove(&second);
+            }
+            return Ok(());
+        }
+        let on_schema = name.contains("on-schema");
+        let (key, grantee) =
+            if on_schema { ((first, String::new()), second) } else { ((first, second), identifier(text, 2)) };
+        let there = self.databases.get_mut(database).ok_or("no such database")?;
+        let object = there.objects.get_mut(&key).ok_or("no such object")?;
+        if is_grantor(object.owner) {
+            object.grantees.remove(&grantee);
         }
         Ok(())
     }
@@ -209,7 +241,7 @@ impl Warehouse {
     ) -> Result<(), String> {
         let superuser = self.is_superuser(acting);
         let there = self.databases.get_mut(database).ok_or("no such database")?;
-        let may_create = superuser || there.owner == acting || there.granted.contains(&acting);
+        let may_create = superuser || there.owner == acting || there.is_granted_to(acting);
         let mut contents = Objects { acting, superuser, may_create, uid, there };
         let system = "immuta_system";
         let procedures = "immuta_procedures";

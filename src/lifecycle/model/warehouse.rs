@@ -2,13 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use secrecy::{ExposeSecret, SecretString};
+
 use crate::lifecycle::Registry;
-use crate::scripts::Statement;
+use crate::scripts::{Password, Statement};
 
 /// The database that is connected to first.
 pub const INITIAL: &str = "dev";
 /// A database of others that an integration can be put into.
 pub const EXISTING: &str = "lake";
+
+/// With which the accounts log in that set things up.
+pub const PASSWORD_OF_ADMINS: &str = "Password-0";
+
+/// What a server keeps of a password, and takes in its place.
+pub fn digest(password: &str, user: &str) -> String {
+    let password = Password::new(SecretString::from(password)).unwrap();
+    password.md5_for(user).expose_secret().to_owned()
+}
 
 /// Who made something: what no operator knows, and every invariant goes by.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,7 +39,7 @@ impl Maker {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct User {
     pub id: u32,
-    /// Without one nobody logs in: a new name makes the old one worthless.
+    /// What the server keeps of it. Without one nobody logs in: a new name makes the old one worthless.
     pub password: Option<String>,
     pub maker: Maker,
 }
@@ -69,8 +80,8 @@ pub struct Database {
     pub owner: u32,
     pub maker: Maker,
     pub public: bool,
-    /// Ids of users that hold all privileges on it.
-    pub granted: BTreeSet<u32>,
+    /// Ids of users that hold all privileges on it, and of those who gave them these.
+    pub granted: BTreeSet<(u32, u32)>,
     /// Objects by schema and name; a schema's own name is empty.
     pub objects: BTreeMap<(String, String), Object>,
     pub registry: Option<Registry>,
@@ -84,6 +95,10 @@ pub struct Database {
 }
 
 impl Database {
+    pub fn is_granted_to(&self, id: u32) -> bool {
+        self.granted.iter().any(|(grantee, _)| *grantee == id)
+    }
+
     pub fn new(owner: u32, maker: Maker) -> Self {
         Self {
             owner,
@@ -142,13 +157,12 @@ pub enum LoginError {
 
 impl Warehouse {
     pub fn new(admin: Power, users_roll_back: bool) -> Self {
-        let user = |id| User { id, password: Some(format!("password of {id}")), maker: Maker::Others };
+        let user = |(name, id): (&str, u32)| {
+            let password = Some(digest(PASSWORD_OF_ADMINS, name));
+            (name.to_owned(), User { id, password, maker: Maker::Others })
+        };
         Self {
-            users: ["superuser", "analyst", "seeing", "blind"]
-                .into_iter()
-                .zip(1..)
-                .map(|(name, id)| (name.to_owned(), user(id)))
-                .collect(),
+            users: ["superuser", "analyst", "seeing", "blind"].into_iter().zip(1..).map(user).collect(),
             roles: BTreeMap::new(),
             databases: [INITIAL, EXISTING]
                 .into_iter()
@@ -162,7 +176,7 @@ impl Warehouse {
 
     pub fn log_in(&self, user: &str, password: &str, database: &str) -> Result<Session, LoginError> {
         let known = self.users.get(user).ok_or(LoginError::Refused)?;
-        if known.password.as_deref() != Some(password) {
+        if known.password.as_ref() != Some(&digest(password, user)) {
             return Err(LoginError::Refused);
         }
         if !self.databases.contains_key(database) {
@@ -205,7 +219,8 @@ impl Warehouse {
         }
         for (name, database) in &self.databases {
             if !database.maker.is(uid) {
-                let foreign = |id: &&u32| self.users.values().all(|user| user.id != **id || !user.maker.is(uid));
+                let foreign =
+                    |(id, _): &&(u32, u32)| self.users.values().all(|user| user.id != *id || !user.maker.is(uid));
                 let granted: Vec<_> = database.granted.iter().filter(foreign).collect();
                 lines.insert(format!("database {name} {} {} {granted:?}", owner(database.owner), database.public));
             }
@@ -238,7 +253,7 @@ impl Warehouse {
         let databases = self.databases.iter().flat_map(|(name, database)| {
             let own = database.maker.is(uid).then(|| format!("database {name}"));
             let objects = database.objects.iter().filter(|(_, object)| object.maker.is(uid));
-            let grants = database.granted.iter().filter(|id| self.name_of(**id).is_none());
+            let grants = database.granted.iter().map(|(id, _)| id).filter(|id| self.name_of(**id).is_none());
             own.into_iter()
                 .chain(objects.map(move |((schema, object), _)| format!("{name}.{schema}.{object}")))
                 .chain(grants.map(move |id| format!("a grant on {name} to {id}, who is gone")))
@@ -281,7 +296,7 @@ impl Session {
                 }
                 *shared = next;
             }
-            "become-system-account" => {
+            "become-system-account" | "become-grantor" => {
                 let seen = self.transaction.as_ref().map_or(&*shared, |transaction| &transaction.own);
                 if !seen.is_superuser(self.user) {
                     return Err("only a superuser may".to_owned());

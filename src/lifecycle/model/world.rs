@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use super::invariants;
 use super::kubernetes::{Cluster, Conflict, Resource};
+use super::record::{Record, Step};
 use super::warehouse::{LoginError, Power, Session, Warehouse};
 use crate::lifecycle::Failure;
 use crate::redshift::Category;
@@ -38,6 +39,7 @@ pub struct World {
     pub excused: BTreeSet<String>,
     /// What should never have happened.
     pub broken: Vec<String>,
+    pub record: Record,
 }
 
 pub type Shared = Rc<RefCell<World>>;
@@ -51,6 +53,7 @@ impl World {
             sessions: BTreeMap::new(),
             excused: BTreeSet::new(),
             broken: Vec::new(),
+            record: Record::default(),
         }))
     }
 
@@ -107,11 +110,15 @@ pub struct Io {
     pub cluster: usize,
     /// In how many steps a fault comes, and which.
     pub fault: Rc<Cell<Option<(u32, Fault)>>>,
+    /// Whether the pass has a transaction open.
+    pub in_transaction: Rc<Cell<bool>>,
 }
 
 /// A connection of a pass. Its database counts it until it is closed, whatever ends the pass.
 pub struct Connection {
     world: Shared,
+    number: u32,
+    in_transaction: Rc<Cell<bool>>,
     pub session: Session,
 }
 
@@ -121,6 +128,10 @@ impl Drop for Connection {
         if let Some(count) = world.sessions.get_mut(&self.session.database) {
             *count -= 1;
         }
+        if self.session.transaction.is_some() {
+            self.in_transaction.set(false);
+        }
+        world.record.add(|| Step::Closed { connection: self.number });
     }
 }
 
@@ -177,10 +188,19 @@ impl Io {
             return Err(LoginError::Unreachable);
         }
         let mut world = self.world.borrow_mut();
-        let session = world.warehouse.log_in(user, password, database)?;
+        let session = world.warehouse.log_in(user, password, database);
+        let number = world.record.take_connection();
+        world.record.add(|| Step::LoggedIn {
+            connection: number,
+            user: user.to_owned(),
+            password: password.to_owned(),
+            database: database.to_owned(),
+            outcome: session.as_ref().map(|_| ()).map_err(|error| *error),
+        });
+        let session = session?;
         *world.sessions.entry(database.to_owned()).or_default() += 1;
         drop(world);
-        Ok(Connection { world: self.world.clone(), session })
+        Ok(Connection { world: self.world.clone(), number, in_transaction: self.in_transaction.clone(), session })
     }
 
     /// A look at the warehouse.
@@ -207,12 +227,19 @@ impl Io {
             _ => {}
         }
         let world = &mut *self.world.borrow_mut();
-        if name == "drop-database" && world.sessions.get(&super::statements::identifier(statement.text(), 0)) > Some(&0)
-        {
-            return Err(stop("in use".to_owned(), true));
-        }
         let before = world.warehouse.clone();
-        let done = connection.session.execute(&mut world.warehouse, &resource.uid, statement);
+        let entered = world.sessions.get(&super::statements::identifier(statement.text(), 0)) > Some(&0);
+        let done = if name == "drop-database" && entered {
+            Err("in use".to_owned())
+        } else {
+            connection.session.execute(&mut world.warehouse, &resource.uid, statement)
+        };
+        self.in_transaction.set(connection.session.transaction.is_some());
+        world.record.add(|| Step::Executed {
+            connection: connection.number,
+            statement: statement.clone(),
+            outcome: done.clone(),
+        });
         if done.is_ok() {
             let cluster = &world.clusters[self.cluster];
             world.broken.extend(invariants::of_statement(&before, &world.warehouse, cluster, resource, statement));
