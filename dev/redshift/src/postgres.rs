@@ -37,6 +37,9 @@ const SETTINGS: &[&str] = &[
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
+    // Databases come and go: their logs would soon be larger than they are.
+    "max_wal_size=48MB",
+    "min_wal_size=32MB",
     "shared_buffers=8MB",
     "max_connections=60",
     "max_wal_senders=0",
