@@ -1,6 +1,8 @@
 //! A namespace is deleted, with the operator in another one. Kubernetes deletes what is in it in any order, and
 //! lets nothing be created in it any more: no Secret, no event.
 
+use std::sync::Arc;
+
 use std::fmt::Debug;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -201,7 +203,7 @@ async fn a_namespace_takes_its_integration_along_or_the_status_says_why_not() {
 #[tokio::test]
 async fn several_resources_of_a_namespace_are_deleted_at_once() {
     let world = World::new().await;
-    let other = StandIn::start(Options::default()).await.unwrap();
+    let other = Arc::new(StandIn::start(Options::default()).await.unwrap());
     world.put_secret("other-admin", other.admin_user(), other.admin_password()).await;
     world.put_ca("other-ca", other.ca_pem()).await;
     let before = (Dump::of(&world.stand_in).await, Dump::of(&other).await);

@@ -31,7 +31,7 @@ pub use control_plane::ControlPlane;
 pub use messages::{FOLDER as MESSAGES, documented, documented_event, documented_of};
 pub use operator::Operator;
 use records::Records;
-pub use warehouse::{Dump, admin, assert_same, login, makes_a_lesser_admin, rows};
+pub use warehouse::{Dump, Observer, admin, assert_same, login, makes_a_lesser_admin, rows};
 
 /// Longest wait for anything. It only ends tests that would fail anyway, so it is long; whoever is
 /// looking for the cause of a failure can shorten it.

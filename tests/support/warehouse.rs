@@ -1,6 +1,7 @@
 //! The truth about a warehouse, seen past the stand-in's relay, and logins through it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use redshift_stand_in::StandIn;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -22,47 +23,77 @@ const MEMBERS: &str = "SELECT r.rolname, m.rolname, a.admin_option FROM pg_auth_
 const DATABASES: &str =
     "SELECT d.datname, r.rolname, d.datacl FROM pg_database d LEFT JOIN pg_roles r ON r.oid = d.datdba ORDER BY 1";
 
-const IN_EACH_DATABASE: [&str; 5] = [
-    "SELECT 'schema', n.nspname, r.rolname, n.nspacl FROM pg_namespace n LEFT JOIN pg_roles r ON r.oid = n.nspowner \
-     WHERE n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 2",
-    "SELECT 'relation', n.nspname, c.relname, c.relkind, r.rolname, c.relacl, \
+const IN_EACH_DATABASE: &str = "SELECT 'schema', n.nspname, r.rolname, n.nspacl FROM pg_namespace n LEFT JOIN pg_roles r ON r.oid = n.nspowner \
+     WHERE n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 2; \
+     SELECT 'relation', n.nspname, c.relname, c.relkind, r.rolname, c.relacl, \
      (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) \
       FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
      CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END \
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_roles r ON r.oid = c.relowner \
      WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_temp%' \
-     AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 2, 3",
-    "SELECT 'routine', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), r.rolname, p.proacl, p.prosrc \
+     AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 2, 3; \
+     SELECT 'routine', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), r.rolname, p.proacl, p.prosrc \
      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN pg_roles r ON r.oid = p.proowner \
-     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 2, 3, 4",
-    "SELECT 'default privileges', r.rolname, n.nspname, d.defaclobjtype, d.defaclacl FROM pg_default_acl d \
-     LEFT JOIN pg_roles r ON r.oid = d.defaclrole LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace ORDER BY 2, 3, 4",
-    "SELECT 'setting', s.setconfig FROM pg_db_role_setting s ORDER BY 2",
-];
+     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 2, 3, 4; \
+     SELECT 'default privileges', r.rolname, n.nspname, d.defaclobjtype, d.defaclacl FROM pg_default_acl d \
+     LEFT JOIN pg_roles r ON r.oid = d.defaclrole LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace ORDER BY 2, 3, 4; \
+     SELECT 'setting', s.setconfig FROM pg_db_role_setting s ORDER BY 2";
 
-impl Dump {
+/// Nobody enters a template, and what is in it shows in each database that is made from it.
+const NAMES: &str = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1";
+
+/// Looks at a warehouse again and again, past the relay.
+pub struct Observer {
+    stand_in: Arc<StandIn>,
+    dropped: Option<&'static str>,
+    kept: BTreeMap<String, Client>,
+}
+
+impl Observer {
+    /// One that keeps its connections, but for that to a database which is dropped now and then: there it
+    /// would stand in the way.
+    pub fn new(stand_in: &Arc<StandIn>, dropped: Option<&'static str>) -> Self {
+        Self { stand_in: stand_in.clone(), dropped, kept: BTreeMap::new() }
+    }
+
+    /// A connection to a database.
+    pub async fn enter(&mut self, database: &str) -> &Client {
+        if !self.kept.contains_key(database) {
+            let client = self.stand_in.superuser(database).await.unwrap();
+            self.kept.insert(database.to_owned(), client);
+        }
+        &self.kept[database]
+    }
+
     /// Looks at all of it.
-    pub async fn of(stand_in: &StandIn) -> Self {
+    pub async fn dump(&mut self) -> Dump {
         let mut dump = BTreeMap::new();
-        let client = stand_in.superuser("dev").await.unwrap();
-        dump.insert("users".to_owned(), rows(&client, USERS).await);
-        dump.insert("members".to_owned(), rows(&client, MEMBERS).await);
-        dump.insert("databases".to_owned(), rows(&client, DATABASES).await);
-        for database in rows(&client, "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1").await {
-            let client = stand_in.superuser(&database).await.unwrap();
-            let mut contents = Vec::new();
-            for query in IN_EACH_DATABASE {
-                contents.extend(rows(&client, query).await);
-            }
+        let client = self.enter("dev").await;
+        dump.insert("users".to_owned(), rows(client, USERS).await);
+        dump.insert("members".to_owned(), rows(client, MEMBERS).await);
+        dump.insert("databases".to_owned(), rows(client, DATABASES).await);
+        for database in rows(client, NAMES).await {
+            let client = self.enter(&database).await;
+            let mut contents = rows(client, IN_EACH_DATABASE).await;
             if contents.iter().any(|row| row.starts_with("relation|immuta_system|registry|")) {
                 // What is the same however an integration came to be.
                 let registry = "SELECT 'registry row', state, schema_version, database_mode, system_account, \
                      impersonation_role, applied_hash, applied FROM immuta_system.registry";
-                contents.extend(rows(&client, registry).await);
+                contents.extend(rows(client, registry).await);
+            }
+            if self.dropped == Some(&database) {
+                self.kept.remove(&database);
             }
             dump.insert(format!("database {database}"), contents);
         }
-        Self(dump)
+        Dump(dump)
+    }
+}
+
+impl Dump {
+    /// Looks at all of it, once.
+    pub async fn of(stand_in: &Arc<StandIn>) -> Self {
+        Observer::new(stand_in, None).dump().await
     }
 
     /// What differs, for a reader.

@@ -256,6 +256,12 @@ impl Circle {
         json!({"config": config})
     }
 
+    /// The database that its deletions drop.
+    pub fn dropped(&self) -> Option<&'static str> {
+        let drops = self.flows.iter().any(|flow| matches!(flow.begin, Begin::Delete));
+        (drops && self.mode == Mode::Create).then_some("immuta")
+    }
+
     /// Makes the warehouse what it is before everything.
     pub async fn prepare(&self, world: &World) {
         if self.admin == Admin::Lesser {
