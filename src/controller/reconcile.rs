@@ -150,13 +150,12 @@ async fn work(context: &Context, object: RedshiftIntegration) -> create::Finishe
     }
     let was_enabled = status.created.as_ref().is_some_and(|created| created.applied_hash.is_some());
     match prepare(context, &object).await {
-        // Made anew after a loss, and what it holds may not be the accounts' passwords yet.
-        Ok((wanted, Some(account))) if was_enabled && account.ids.is_none() => {
-            renew_passwords(context, object, &wanted, Some(account)).await
+        Ok((wanted, Some(account))) if was_enabled && account.ids.is_some() => {
+            watch::run(context, object, &wanted, account).await
         }
-        Ok((wanted, Some(account))) if was_enabled => watch::run(context, object, &wanted, account).await,
+        // Lost; or made anew after that, and what it holds may not be the accounts' passwords yet.
+        Ok((wanted, account)) if was_enabled => renew_passwords(context, object, &wanted, account).await,
         Ok((wanted, Some(account))) => resume(context, object, &wanted, account).await,
-        Ok((wanted, None)) if was_enabled => renew_passwords(context, object, &wanted, None).await,
         Ok((wanted, None)) => create::run(context, object, &wanted, None).await,
         Err(error) => {
             let mut outcome = watch::failed(&object, error.failure());
