@@ -133,6 +133,28 @@ async fn a_role_whose_members_cannot_be_listed_is_not_replaced() {
 }
 
 #[tokio::test]
+async fn a_new_name_that_stayed_without_its_password_is_explained() {
+    let world = World::new().await;
+    world.enabled().await;
+    // AWS doesn't document that the renaming is rolled back with its transaction.
+    world.stand_in.faults().set(Fault::new(Action::DropBefore).at("ALTER USER \"governor\" PASSWORD"));
+    world.stand_in.faults().set(Fault::new(Action::CommitAnyway).at("ALTER USER \"immuta_system_account\" RENAME"));
+    config(&world, json!({"systemAccount": {"name": "governor"}})).await;
+    let is_refused = |object: &RedshiftIntegration| {
+        condition(object, "Stalled").message.contains("ALTER USER \"governor\" PASSWORD")
+    };
+    let object = world.until("what to do is said", is_refused).await;
+    let message = &condition(&object, "Stalled").message;
+    assert!(message.contains("the nextPassword in the Secret analytics-system-account"), "{message}");
+    let secret = world.secrets().get("analytics-system-account").await.unwrap();
+    let password = String::from_utf8(secret.data.unwrap()["nextPassword"].0.clone()).unwrap();
+    let dba = admin(&world.stand_in, "dev").await;
+    dba.batch_execute(&format!("ALTER USER \"governor\" PASSWORD '{password}'")).await.unwrap();
+    world.until_phase("enabled").await;
+    assert_same(&fresh(json!({"systemAccount": {"name": "governor"}})).await, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
 async fn the_system_account_is_renamed_and_goes_on_working() {
     for lesser in [false, true] {
         let world = World::new().await;

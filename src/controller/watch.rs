@@ -110,9 +110,21 @@ fn refused_login(object: &RedshiftIntegration, account: &SystemAccount, error: &
     format!(
         "the server refused the login of the system account with the password in the Secret {secret} ({said}); if \
          spec.config leads to another warehouse, set it back; if somebody has changed the password, let a superuser set \
-         it again: ALTER USER \"{name}\" PASSWORD '…'; if the account was dropped, or another integration took over, \
-         delete this resource: nothing is touched that isn't its own"
+         it again: ALTER USER \"{name}\" PASSWORD '…';{} if the account was dropped, or another integration took over, \
+         delete this resource: nothing is touched that isn't its own",
+        renamed_without_password(account, &secret)
     )
+}
+
+/// A new name makes the old password worthless. Where only the renaming stayed of an edit that was
+/// interrupted, nobody can log in any more, and only a person can tell that the account is ours.
+fn renamed_without_password(account: &SystemAccount, secret: &str) -> String {
+    account.next_accounts.last().map_or_else(String::new, |next| {
+        format!(
+            " if an edit was interrupted behind the renaming of the account, and the user {next} has come of that, let a \
+             superuser set its password to the nextPassword in the Secret {secret}: ALTER USER \"{next}\" PASSWORD '…';"
+        )
+    })
 }
 
 /// What the look at an enabled integration comes to.
