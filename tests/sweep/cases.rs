@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::disturbances::{Disturbance, OF_STATEMENTS, OF_WRITES};
+use super::disturbances::{Disturbance, OF_STATEMENTS, OF_WRITES, USERS_STAY};
 use super::exclusions;
 use super::flows::{Begin, Circle, Coverage};
 use super::statements::Sighting;
@@ -40,17 +40,15 @@ pub fn cases(circle: &Circle, index: usize, statements: &[Sighting], writes: &[S
     let mut cases = Vec::new();
     let (look_ups, changes): (Vec<_>, Vec<_>) =
         statements.iter().chain(writes).partition(|sighting| sighting.is_look_up);
-    let first_write = changes.len() - writes.len();
     for (at, sighting) in changes.into_iter().enumerate() {
-        // Of one that is killed before any other change, nothing is left but what `KilledAfter` leaves of
-        // the change before it.
-        let is_first = at == 0 || at == first_write;
-        let faults: Vec<_> =
-            faults(sighting).iter().filter(|fault| is_first || !fault.is_killed_before()).copied().collect();
+        let faults = faults(sighting);
+        let common = faults.iter().filter(|fault| **fault != USERS_STAY).count();
         let is_due = |fault: usize| match flow.coverage {
             Coverage::Every => true,
             Coverage::EveryOther(first) => (at + fault) % 2 == first,
-            Coverage::Rotating => fault == (turn(sighting, circle, index) + at) % faults.len(),
+            // Which users and roles there are is what flows differ in.
+            Coverage::Rotating if faults[fault] == USERS_STAY => true,
+            Coverage::Rotating => fault == (turn(sighting, circle, index) + at) % common,
         };
         let due = (0..faults.len()).filter(|fault| is_due(*fault));
         cases.extend(due.map(|fault| Case { sighting: sighting.clone(), disturbance: faults[fault] }));
@@ -66,18 +64,22 @@ pub fn cases(circle: &Circle, index: usize, statements: &[Sighting], writes: &[S
         }
         let number = circle.number + index * OF_STATEMENTS.len() / 2;
         // What only deletions look up comes in few flows.
-        let times = if matches!(flow.begin, Begin::Delete) && !is_common { 2 } else { 1 };
+        let times = if matches!(flow.begin, Begin::Delete | Begin::DeleteConfirmed) && !is_common { 2 } else { 1 };
         for turn in (number..).step_by(OF_STATEMENTS.len() / 2).take(times) {
             let disturbance = OF_STATEMENTS[(start_of(name) + turn) % OF_STATEMENTS.len()];
             cases.push(Case { sighting: sightings[turn % sightings.len()].clone(), disturbance });
         }
     }
-    cases.retain(|case| exclusions::reason(flow, case).is_none());
+    cases.retain(|case| exclusions::reason(&case.sighting, case.disturbance).is_none());
     cases
 }
 
-fn faults(sighting: &Sighting) -> &'static [Disturbance] {
-    if sighting.is_write { &OF_WRITES } else { &OF_STATEMENTS }
+/// All that can happen to a statement or a write.
+pub fn faults(sighting: &Sighting) -> Vec<Disturbance> {
+    if sighting.is_write {
+        return OF_WRITES.to_vec();
+    }
+    OF_STATEMENTS.into_iter().chain(sighting.is_behind_users.then_some(USERS_STAY)).collect()
 }
 
 fn turn(sighting: &Sighting, circle: &Circle, index: usize) -> usize {

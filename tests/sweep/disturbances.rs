@@ -29,7 +29,14 @@ pub enum StatementFault {
     KilledBefore,
     /// The operator is killed when the server has done it.
     KilledAfter,
+    /// The connection breaks before it, in a transaction of which the users and roles are not rolled back:
+    /// AWS doesn't document that they are.
+    UsersStay,
 }
+
+/// What changes users and roles begins so.
+pub const CHANGES_OF_USERS: [&str; 7] =
+    ["CREATE USER ", "ALTER USER ", "DROP USER ", "CREATE ROLE ", "ALTER ROLE ", "DROP ROLE ", "GRANT ROLE "];
 
 /// What happens to a write to the API server.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -59,7 +66,7 @@ pub enum Disturbance {
     Api(ApiFault),
 }
 
-/// All that happen to statements.
+/// What happens to every statement.
 pub const OF_STATEMENTS: [Disturbance; 6] = {
     use StatementFault as Fault;
     [
@@ -71,6 +78,9 @@ pub const OF_STATEMENTS: [Disturbance; 6] = {
         Disturbance::Statement(Fault::KilledAfter),
     ]
 };
+
+/// Behind a change of users or roles in the same transaction.
+pub const USERS_STAY: Disturbance = Disturbance::Statement(StatementFault::UsersStay);
 
 /// All that happen to writes.
 pub const OF_WRITES: [Disturbance; 7] = {
@@ -92,11 +102,6 @@ impl Disturbance {
         matches!(self, Self::Statement(StatementFault::Late) | Self::Api(ApiFault::Late))
     }
 
-    /// Whether the operator is killed before something is done.
-    pub fn is_killed_before(self) -> bool {
-        matches!(self, Self::Statement(StatementFault::KilledBefore) | Self::Api(ApiFault::KilledBefore))
-    }
-
     /// What the table calls it.
     pub fn label(self) -> &'static str {
         match self {
@@ -107,6 +112,7 @@ impl Disturbance {
                 StatementFault::Late => "statement: later than the deadline",
                 StatementFault::KilledBefore => "statement: operator killed before it",
                 StatementFault::KilledAfter => "statement: operator killed after it",
+                StatementFault::UsersStay => "statement: lost, users and roles stay",
             },
             Self::Api(fault) => match fault {
                 ApiFault::Conflict => "API write: refused with 409",
@@ -124,7 +130,7 @@ impl Disturbance {
 impl StatementFault {
     fn action(self) -> Action {
         match self {
-            Self::ConnectionLostBefore => Action::DropBefore,
+            Self::ConnectionLostBefore | Self::UsersStay => Action::DropBefore,
             Self::ConnectionLostAfter => Action::DropAfter,
             Self::ServerError => Action::Refuse { sqlstate: "XX000".into(), message: "on order".into() },
             Self::Late => Action::Delay { milliseconds: u64::try_from(TOO_LATE.as_millis()).unwrap() },
@@ -166,7 +172,14 @@ impl Scene {
         match case.disturbance {
             Disturbance::Statement(fault) => {
                 let fault = Fault::new(fault.action()).at(&case.sighting.fragment).nth(case.sighting.occurrence);
-                Ordered::OfStatement(self.world.stand_in.faults().set(fault))
+                let faults = self.world.stand_in.faults();
+                let ordered = faults.set(fault);
+                if case.disturbance == USERS_STAY {
+                    for change in CHANGES_OF_USERS {
+                        faults.set(Fault::new(Action::CommitAnyway).at(change).times(u64::MAX));
+                    }
+                }
+                Ordered::OfStatement(ordered)
             }
             Disturbance::Api(fault) => {
                 self.proxy.set(&case.sighting.fragment, case.sighting.occurrence, fault.action());

@@ -1,10 +1,6 @@
 //! The flows as data: what begins each, and what it starts from. The end of one is the start of the next,
 //! so that no time goes into getting ready.
 
-use serde_json::{Value, json};
-
-use crate::support::{World, admin, login, makes_a_lesser_admin};
-
 /// Who sets things up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Admin {
@@ -32,6 +28,28 @@ pub enum Begin {
     Edit(&'static str),
     /// It is deleted.
     Delete,
+    /// It is deleted, and what others have in the way is confirmed by the annotation.
+    DeleteConfirmed,
+    /// It is deleted with `Retain`.
+    Leave,
+    /// Another resource takes over what was left: with the former one's Secret, or without.
+    TakeOver {
+        /// Whether the Secret is there.
+        with_secret: bool,
+    },
+    /// Its Secret is lost.
+    LoseSecret,
+}
+
+/// What a flow comes to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ends {
+    /// The integration is enabled.
+    Enabled,
+    /// The resource is gone, and its Secret too.
+    Gone,
+    /// The resource is gone, and its Secret is there.
+    Left,
 }
 
 /// Which of a flow's statements and writes are disturbed, and how.
@@ -39,7 +57,8 @@ pub enum Begin {
 pub enum Coverage {
     /// Each that changes something, by each fault; look-ups by one fault each, in rotation.
     Every,
-    /// Every other one of these cases, from this one: the way back has the rest.
+    /// Every other one of these cases, from this one: the way back, or the same flow of another circle, has
+    /// the rest.
     EveryOther(usize),
     /// All of them by one fault each, in rotation: another flow has the same statements and `Every`.
     Rotating,
@@ -54,6 +73,17 @@ pub struct Flow {
     pub begin: Begin,
     /// What of it is disturbed.
     pub coverage: Coverage,
+}
+
+impl Flow {
+    /// What it comes to.
+    pub fn ends(&self) -> Ends {
+        match self.begin {
+            Begin::Create(_) | Begin::Edit(_) | Begin::TakeOver { .. } | Begin::LoseSecret => Ends::Enabled,
+            Begin::Delete | Begin::DeleteConfirmed => Ends::Gone,
+            Begin::Leave => Ends::Left,
+        }
+    }
 }
 
 /// Flows that lead from one to the next, and from the last back to the first.
@@ -91,7 +121,7 @@ const NOTHING: &str =
     r#"{"impersonation": {"enabled": false, "role": "one"}, "systemAccount": {"name": "immuta_system_account"}}"#;
 
 use Admin::{Lesser, Superuser};
-use Begin::{Create, Delete, Edit};
+use Begin::{Create, Delete, DeleteConfirmed, Edit, Leave, LoseSecret, TakeOver};
 use Coverage::{Every, EveryOther, Rotating};
 
 /// Creation and deletion.
@@ -108,7 +138,7 @@ pub const PLAIN_LIFE: Circle = Circle {
 pub const LIFE: Circle = Circle {
     number: 1,
     flows: &[
-        flow("creation with impersonation", Create(IMPERSONATION), Every),
+        flow("creation with impersonation", Create(IMPERSONATION), EveryOther(0)),
         flow("deletion with impersonation", Delete, Every),
     ],
     ..PLAIN_LIFE
@@ -129,7 +159,7 @@ pub const PLAIN_LIFE_IN_EXISTING: Circle = Circle {
 pub const LIFE_IN_EXISTING: Circle = Circle {
     number: 3,
     flows: &[
-        flow("creation in an existing database with impersonation", Create(IMPERSONATION), Rotating),
+        flow("creation in an existing database with impersonation", Create(IMPERSONATION), Every),
         flow("deletion from an existing database with impersonation", Delete, Every),
     ],
     ..PLAIN_LIFE_IN_EXISTING
@@ -229,8 +259,52 @@ pub const ALL_AT_ONCE_BY_LESSER: Circle = Circle {
     ..ALL_AT_ONCE
 };
 
+/// With others' work in the managed database, and privileges that others gave, at the end.
+pub const CONFIRMED: Circle = Circle {
+    number: 13,
+    flows: &[
+        flow("creation with impersonation", Create(IMPERSONATION), EveryOther(1)),
+        flow("deletion, confirmed", DeleteConfirmed, Every),
+    ],
+    ..PLAIN_LIFE
+};
+
+/// Edits in a database that others use.
+pub const EDITS_IN_EXISTING: Circle = Circle {
+    number: 14,
+    mode: Mode::Existing,
+    flows: &[
+        flow("impersonation switched on in an existing database", Edit(ON), Rotating),
+        flow("system account renamed in an existing database", Edit(OTHER_ACCOUNT), Rotating),
+        flow("impersonation switched off in an existing database", Edit(OFF), Rotating),
+        flow("system account renamed in an existing database, back", Edit(FORMER_ACCOUNT), Rotating),
+    ],
+    ..SWITCH
+};
+
+/// One integration after the other takes over what the last has left.
+pub const HERITAGE: Circle = Circle {
+    number: 15,
+    start: Some(IMPERSONATION),
+    flows: &[
+        flow("taken over without the Secret", TakeOver { with_secret: false }, Every),
+        flow("left by Retain", Leave, Every),
+        flow("taken over with the Secret", TakeOver { with_secret: true }, Every),
+        flow("left by Retain, again", Leave, Rotating),
+    ],
+    ..SWITCH
+};
+
+/// The Secret with the passwords is lost, again and again.
+pub const LOST_SECRET: Circle = Circle {
+    number: 16,
+    start: Some(IMPERSONATION),
+    flows: &[flow("Secret of the system account lost", LoseSecret, Every)],
+    ..SWITCH
+};
+
 /// All of them.
-pub const ALL: [Circle; 13] = [
+pub const ALL: [Circle; 17] = [
     PLAIN_LIFE,
     LIFE,
     PLAIN_LIFE_IN_EXISTING,
@@ -244,79 +318,38 @@ pub const ALL: [Circle; 13] = [
     ACCOUNT_BY_LESSER,
     ALL_AT_ONCE,
     ALL_AT_ONCE_BY_LESSER,
+    CONFIRMED,
+    EDITS_IN_EXISTING,
+    HERITAGE,
+    LOST_SECRET,
 ];
 
 impl Circle {
-    fn spec(&self, change: &str) -> Value {
-        let mut config = config(change);
-        if self.mode == Mode::Existing {
-            config["databaseMode"] = json!("Existing");
-            config["database"] = json!("lake");
+    fn has(&self, is: impl Fn(Begin) -> bool) -> bool {
+        self.flows.iter().any(|flow| is(flow.begin))
+    }
+
+    /// The managed database.
+    pub fn database(&self) -> &'static str {
+        match self.mode {
+            Mode::Create => "immuta",
+            Mode::Existing => "lake",
         }
-        json!({"config": config})
     }
 
     /// The database that its deletions drop.
     pub fn dropped(&self) -> Option<&'static str> {
-        let drops = self.flows.iter().any(|flow| matches!(flow.begin, Begin::Delete));
-        (drops && self.mode == Mode::Create).then_some("immuta")
+        let drops = self.has(|begin| matches!(begin, Delete | DeleteConfirmed));
+        (drops && self.mode == Mode::Create).then_some(self.database())
     }
 
-    /// Makes the warehouse what it is before everything.
-    pub async fn prepare(&self, world: &World) {
-        if self.admin == Admin::Lesser {
-            makes_a_lesser_admin(world).await;
-        }
-        if self.mode == Mode::Existing {
-            let dba = admin(&world.stand_in, "dev").await;
-            dba.batch_execute("CREATE DATABASE lake").await.unwrap();
-            dba.batch_execute("CREATE USER engineer PASSWORD 'Abcd1234'").await.unwrap();
-            dba.batch_execute("GRANT CREATE ON DATABASE lake TO engineer WITH GRANT OPTION").await.unwrap();
-            let dba = admin(&world.stand_in, "lake").await;
-            dba.batch_execute("CREATE SCHEMA spectrum AUTHORIZATION engineer").await.unwrap();
-            dba.batch_execute("CREATE TABLE spectrum.orders (id INTEGER)").await.unwrap();
-            dba.batch_execute("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO engineer").await.unwrap();
-        }
+    /// Whether others have work in the way of its deletions.
+    pub fn has_obstacles(&self) -> bool {
+        self.has(|begin| matches!(begin, DeleteConfirmed))
     }
 
-    /// Sets up what the first flow starts from.
-    pub async fn start(&self, world: &World) {
-        let Some(start) = self.start else { return };
-        world.create(self.spec(start)).await;
-        world.until_phase("enabled").await;
-        if self.members {
-            let dba = admin(&world.stand_in, "dev").await;
-            for statement in
-                ["CREATE USER ann PASSWORD 'Abcd1234'", "CREATE USER bob PASSWORD 'Abcd1234'", "CREATE ROLE deputies"]
-            {
-                dba.batch_execute(statement).await.unwrap();
-            }
-            let (name, password) = system_account(world).await;
-            let account = login(&world.stand_in, &name, &password, "immuta").await.unwrap();
-            for grant in ["ann", "bob WITH ADMIN OPTION", "ROLE deputies"] {
-                account.batch_execute(&format!("GRANT ROLE one TO {grant}")).await.unwrap();
-            }
-        }
+    /// Whether what it sets up outlives the resource.
+    pub fn is_retained(&self) -> bool {
+        self.has(|begin| matches!(begin, Leave))
     }
-
-    /// Begins a flow.
-    pub async fn begin(&self, world: &World, flow: &Flow) {
-        match flow.begin {
-            Begin::Create(change) => drop(world.create(self.spec(change)).await),
-            Begin::Edit(change) => drop(world.patch(json!({"spec": {"config": config(change)}})).await),
-            Begin::Delete => world.delete().await,
-        }
-    }
-}
-
-fn config(change: &str) -> Value {
-    serde_json::from_str(change).unwrap_or_else(|error| panic!("{change}: {error}"))
-}
-
-/// Name and password of the system account, from its Secret.
-pub async fn system_account(world: &World) -> (String, String) {
-    let secret = world.secrets().get("analytics-system-account").await.unwrap();
-    let data = secret.data.unwrap();
-    let text = |key: &str| String::from_utf8(data[key].0.clone()).unwrap();
-    (text("username"), text("password"))
 }

@@ -8,18 +8,18 @@ use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
 use redshift_stand_in::Options;
 use serde_json::{Value, json};
 
+use super::begin::SECRET;
 use super::cases::{Case, cases};
 use super::disturbances::DEADLINE;
-use super::flows::{Begin, Circle, Flow};
+use super::flows::{Begin, Circle, Ends, Flow};
 use super::statements::{statements, writes};
-use crate::support::{ApiProxy, Dump, Observer, World, assert_same, rows, tests_with};
+use crate::support::{ApiProxy, Dump, Observer, World, assert_same, phase_of, rows, tests_with};
 
 /// What a flow comes to.
 #[derive(Debug)]
 struct End {
     warehouse: Dump,
-    /// `None` where the resource is gone.
-    resources: Option<Value>,
+    resources: Value,
 }
 
 /// A flow as it goes undisturbed.
@@ -40,7 +40,12 @@ pub struct Scene {
     pub proxy: ApiProxy,
     /// Of each flow of the circle.
     pub undisturbed: Vec<Undisturbed>,
-    observer: Observer,
+    /// Looks at the warehouse past the relay.
+    pub observer: Observer,
+    /// What confirms a deletion, once it was asked for.
+    pub confirmation: Option<String>,
+    /// How often a look was asked for.
+    pub requests: u64,
     arguments: Vec<String>,
 }
 
@@ -53,16 +58,18 @@ impl Scene {
         let arguments = ["--log-level=info", "--retry-delay-milliseconds=50", "--retry-delay-max-milliseconds=500"];
         let arguments = arguments.map(str::to_owned).to_vec();
         let observer = Observer::new(&world.stand_in, circle.dropped());
-        let mut scene = Self { world, proxy, undisturbed: Vec::new(), observer, arguments };
+        let (undisturbed, confirmation, requests) = (Vec::new(), None, 0);
+        let mut scene = Self { world, proxy, undisturbed, observer, confirmation, requests, arguments };
         circle.prepare(&scene.world).await;
         scene.start_operator();
         circle.start(&scene.world).await;
         let before = scene.warehouse().await;
         for flow in circle.flows {
             scene.settle().await;
+            scene.get_ready(flow).await;
             let written = scene.proxy.writes().len();
             scene.world.stand_in.journal().clear();
-            circle.begin(&scene.world, flow).await;
+            scene.begin(circle, flow).await;
             let end = scene.end(flow).await;
             let statements = statements(&scene.world.stand_in.journal().since(0));
             let writes = writes(&scene.proxy.writes()[written..]);
@@ -95,9 +102,10 @@ impl Scene {
     pub async fn run(&mut self, circle: &Circle, index: usize, case: Option<&Case>) {
         let flow = &circle.flows[index];
         self.settle().await;
+        self.get_ready(flow).await;
         self.world.stand_in.journal().clear();
         let ordered = case.map(|case| self.order(case));
-        circle.begin(&self.world, flow).await;
+        self.begin(circle, flow).await;
         if let Some(case) = case {
             self.kill_if_ordered(case).await;
         }
@@ -116,7 +124,7 @@ impl Scene {
     }
 
     /// Waits until nothing is under way in the warehouse, late statements included.
-    async fn settle(&self) {
+    pub async fn settle(&self) {
         while self.world.stand_in.connections().0 > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -124,19 +132,28 @@ impl Scene {
 
     /// Waits until a flow is done; gives the resource, where it is still there.
     async fn converged(&self, flow: &Flow) -> Option<RedshiftIntegration> {
-        if matches!(flow.begin, Begin::Delete) {
-            self.world.until_gone().await;
-            None
-        } else {
-            Some(self.world.until_phase("enabled").await)
+        match (flow.ends(), flow.begin) {
+            (Ends::Gone | Ends::Left, _) => {
+                self.world.until_gone().await;
+                None
+            }
+            // It was enabled all the time.
+            (Ends::Enabled, Begin::LoseSecret) => {
+                let is_done = |object: &RedshiftIntegration| {
+                    let handled = object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref());
+                    handled == Some(&self.requests.to_string()) && phase_of(object) == "enabled"
+                };
+                Some(self.world.until("the look that was asked for is done", is_done).await)
+            }
+            (Ends::Enabled, _) => Some(self.world.until_phase("enabled").await),
         }
     }
 
     async fn end(&mut self, flow: &Flow) -> End {
         let object = self.converged(flow).await;
         let secret = self.secret().await;
-        assert_eq!(object.is_some(), secret.is_some(), "whether the Secret is there");
-        let resources = object.map(|object| json!({"status": essence(&object), "secret": secret}));
+        assert_eq!(secret.is_some(), flow.ends() != Ends::Gone, "whether the Secret is there");
+        let resources = json!({"status": object.as_ref().map(essence), "secret": secret});
         self.settle().await;
         End { warehouse: self.warehouse().await, resources }
     }
@@ -152,7 +169,7 @@ impl Scene {
 
     /// What the Secret says; its passwords must be the ones that log in.
     async fn secret(&mut self) -> Option<Value> {
-        let secret = self.world.secrets().get_opt("analytics-system-account").await.unwrap()?;
+        let secret = self.world.secrets().get_opt(SECRET).await.unwrap()?;
         let data: BTreeMap<_, _> =
             secret.data.unwrap().into_iter().map(|(key, value)| (key, String::from_utf8(value.0).unwrap())).collect();
         let server = self.observer.enter("dev").await;
@@ -177,7 +194,9 @@ impl Scene {
 /// results of the preflight, which finds its own work after a crash.
 fn essence(object: &RedshiftIntegration) -> Value {
     let mut status = serde_json::to_value(object.status.as_ref().unwrap()).unwrap();
-    status.as_object_mut().unwrap().remove("observedGeneration");
+    for changing in ["observedGeneration", "lastHandledReconcileAt"] {
+        status.as_object_mut().unwrap().remove(changing);
+    }
     for condition in status["conditions"].as_array_mut().unwrap() {
         let condition = condition.as_object_mut().unwrap();
         condition.remove("lastTransitionTime");

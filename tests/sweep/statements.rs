@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use redshift_stand_in::journal::{Entry, Event};
 
+use super::disturbances::CHANGES_OF_USERS;
+
 /// Something that happened in an undisturbed run, and how to recognise it in another one.
 #[derive(Clone, Debug)]
 pub struct Sighting {
@@ -18,6 +20,8 @@ pub struct Sighting {
     pub is_look_up: bool,
     /// Whether it is a write to the API server.
     pub is_write: bool,
+    /// Whether its transaction has changed users or roles before.
+    pub is_behind_users: bool,
 }
 
 struct Template {
@@ -86,27 +90,38 @@ fn name(text: &str) -> (&'static str, bool) {
 
 /// The statements of a flow.
 pub fn statements(journal: &[Entry]) -> Vec<Sighting> {
-    let texts: Vec<_> = journal
-        .iter()
-        .filter_map(|entry| match &entry.event {
+    let mut texts: Vec<&str> = Vec::new();
+    let mut sightings = Vec::new();
+    // Sessions that are in a transaction, and whether it has changed users or roles.
+    let mut transactions: BTreeMap<u64, bool> = BTreeMap::new();
+    for entry in journal {
+        let Event::Statement { text, outcome, .. } = &entry.event else { continue };
+        if outcome == "55006" {
             // A drop that our own connection stood in the way of for a moment is tried again.
-            Event::Statement { text, outcome, .. } if outcome != "55006" => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
-    let sighting = |(index, text): (usize, &&str)| {
+            continue;
+        }
+        texts.push(text);
         let (name, is_look_up) = name(text);
         let fragment = text.split('\'').next().unwrap().to_owned();
-        let occurrence = texts[..=index].iter().filter(|text| text.contains(&fragment)).count();
-        Sighting {
+        let occurrence = texts.iter().filter(|text| text.contains(&fragment)).count();
+        sightings.push(Sighting {
             name: name.to_owned(),
             fragment,
             occurrence: u64::try_from(occurrence).unwrap(),
             is_look_up,
             is_write: false,
+            is_behind_users: transactions.get(&entry.session) == Some(&true),
+        });
+        match text.as_str() {
+            "BEGIN" => drop(transactions.insert(entry.session, false)),
+            "COMMIT" => drop(transactions.remove(&entry.session)),
+            _ if CHANGES_OF_USERS.iter().any(|change| text.starts_with(change)) => {
+                transactions.entry(entry.session).and_modify(|has_changed| *has_changed = true);
+            }
+            _ => {}
         }
-    };
-    texts.iter().enumerate().map(sighting).collect()
+    }
+    sightings
 }
 
 /// The writes of a flow.
@@ -123,6 +138,7 @@ pub fn writes(names: &[String]) -> Vec<Sighting> {
                 occurrence: *occurrence,
                 is_look_up: false,
                 is_write: true,
+                is_behind_users: false,
             }
         })
         .collect()

@@ -1,0 +1,186 @@
+//! What a circle starts from, and how each of its flows is begun.
+
+use kube::api::{DeleteParams, PostParams};
+use serde_json::{Value, json};
+
+use super::flows::{Admin, Begin, Circle, Flow, Mode};
+use super::scene::Scene;
+use crate::support::{World, admin, condition, login, makes_a_lesser_admin, merge, rows};
+
+/// The Secret of the system account.
+pub const SECRET: &str = "analytics-system-account";
+
+const CONFIRM_DELETE: &str = "redshift-governance.dev/confirm-delete";
+const TAKE_OVER: &str = "redshift-governance.dev/take-over";
+const REQUESTED_AT: &str = "redshift-governance.dev/requestedAt";
+
+/// What others have in the way of a deletion: in the managed database, in another, and on a whole one.
+const OBSTACLES: [(&str, &str); 8] = [
+    ("immuta", "CREATE TABLE public.orders (id INTEGER)"),
+    ("shop", "SET SESSION AUTHORIZATION owner_one"),
+    ("shop", "GRANT INSERT ON sales.orders TO immuta_system_account"),
+    ("shop", "GRANT USAGE ON SCHEMA sales TO ROLE one"),
+    ("shop", "SET SESSION AUTHORIZATION grantor_two"),
+    ("shop", "GRANT SELECT ON sales.orders TO immuta_system_account"),
+    ("shop", "GRANT SELECT ON sales.orders TO ROLE one"),
+    ("dev", "GRANT TEMP ON DATABASE shop TO immuta_system_account"),
+];
+
+impl Circle {
+    fn spec(&self, change: &str) -> Value {
+        let mut config = json(change);
+        if self.mode == Mode::Existing {
+            merge(&mut config, json!({"databaseMode": "Existing", "database": self.database()}));
+        }
+        json!({"config": config, "deletionPolicy": if self.is_retained() { "Retain" } else { "Delete" }})
+    }
+
+    /// Makes the warehouse what it is before everything.
+    pub async fn prepare(&self, world: &World) {
+        if self.admin == Admin::Lesser {
+            makes_a_lesser_admin(world).await;
+        }
+        if self.mode == Mode::Existing {
+            as_admin(world, "dev", "CREATE DATABASE lake").await;
+            as_admin(world, "dev", "CREATE USER engineer PASSWORD 'Abcd1234'").await;
+            as_admin(world, "dev", "GRANT CREATE ON DATABASE lake TO engineer WITH GRANT OPTION").await;
+            as_admin(world, "lake", "CREATE SCHEMA spectrum AUTHORIZATION engineer").await;
+            as_admin(world, "lake", "CREATE TABLE spectrum.orders (id INTEGER)").await;
+            as_admin(world, "lake", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO engineer").await;
+        }
+        if self.has_obstacles() {
+            as_admin(world, "dev", "CREATE USER owner_one PASSWORD 'Abcd1234'").await;
+            as_admin(world, "dev", "CREATE USER grantor_two PASSWORD 'Abcd1234'").await;
+            as_admin(world, "dev", "CREATE DATABASE shop").await;
+            as_admin(world, "shop", "CREATE SCHEMA sales AUTHORIZATION owner_one").await;
+            let shop = admin(&world.stand_in, "shop").await;
+            for statement in [
+                "SET SESSION AUTHORIZATION owner_one",
+                "CREATE TABLE sales.orders (id INTEGER)",
+                "GRANT USAGE ON SCHEMA sales TO grantor_two",
+                "GRANT SELECT ON sales.orders TO grantor_two WITH GRANT OPTION",
+            ] {
+                shop.batch_execute(statement).await.unwrap();
+            }
+        }
+    }
+
+    /// Sets up what the first flow starts from.
+    pub async fn start(&self, world: &World) {
+        let Some(start) = self.start else { return };
+        world.create(self.spec(start)).await;
+        world.until_phase("enabled").await;
+        if self.members {
+            for statement in
+                ["CREATE USER ann PASSWORD 'Abcd1234'", "CREATE USER bob PASSWORD 'Abcd1234'", "CREATE ROLE deputies"]
+            {
+                as_admin(world, "dev", statement).await;
+            }
+            let (name, password) = system_account(world).await;
+            let account = login(&world.stand_in, &name, &password, "immuta").await.unwrap();
+            for grant in ["ann", "bob WITH ADMIN OPTION", "ROLE deputies"] {
+                account.batch_execute(&format!("GRANT ROLE one TO {grant}")).await.unwrap();
+            }
+        }
+        if self.is_retained() {
+            world.delete().await;
+            world.until_gone().await;
+        }
+    }
+}
+
+impl Scene {
+    /// Does what comes before a flow and isn't a part of it.
+    pub async fn get_ready(&mut self, flow: &Flow) {
+        match flow.begin {
+            Begin::DeleteConfirmed => {
+                self.put_obstacles().await;
+                if self.confirmation.is_none() {
+                    self.confirmation = Some(self.ask_for_confirmation().await);
+                    self.world.kill_operator();
+                } else {
+                    self.world.kill_operator();
+                    self.world.delete().await;
+                }
+                annotate(&self.world, CONFIRM_DELETE, self.confirmation.as_deref().unwrap()).await;
+            }
+            Begin::TakeOver { with_secret: false } => lose_secret(&self.world).await,
+            Begin::LoseSecret => {
+                self.world.kill_operator();
+                lose_secret(&self.world).await;
+                self.requests += 1;
+                annotate(&self.world, REQUESTED_AT, &self.requests.to_string()).await;
+            }
+            Begin::Create(_)
+            | Begin::Edit(_)
+            | Begin::Delete
+            | Begin::Leave
+            | Begin::TakeOver { with_secret: true } => {}
+        }
+        self.settle().await;
+    }
+
+    /// Begins a flow.
+    pub async fn begin(&mut self, circle: &Circle, flow: &Flow) {
+        match flow.begin {
+            Begin::Create(change) => drop(self.world.create(circle.spec(change)).await),
+            Begin::Edit(change) => drop(self.world.patch(json!({"spec": {"config": json(change)}})).await),
+            Begin::Delete | Begin::Leave => self.world.delete().await,
+            Begin::TakeOver { .. } => self.take_over(circle).await,
+            // What happened while there was no operator.
+            Begin::DeleteConfirmed | Begin::LoseSecret => self.start_operator(),
+        }
+    }
+
+    async fn put_obstacles(&self) {
+        let mut sessions = Vec::new();
+        for (index, (database, statement)) in OBSTACLES.iter().enumerate() {
+            if index == 0 || OBSTACLES[index - 1].0 != *database {
+                sessions.push(admin(&self.world.stand_in, database).await);
+            }
+            sessions.last().unwrap().batch_execute(statement).await.unwrap();
+        }
+    }
+
+    /// Deletes without the annotation; gives the one that the message asks for.
+    async fn ask_for_confirmation(&self) -> String {
+        self.world.delete().await;
+        let object = self.world.until_phase("deleteError").await;
+        let message = &condition(&object, "Stalled").message;
+        let (_, rest) = message.split_once(&format!("{CONFIRM_DELETE}=")).expect(message);
+        rest.split_whitespace().next().unwrap().trim_end_matches('.').to_owned()
+    }
+
+    async fn take_over(&mut self, circle: &Circle) {
+        let registry = self.observer.enter(circle.database()).await;
+        let former = rows(registry, "SELECT integration_uid FROM immuta_system.registry").await.remove(0);
+        let mut manifest = self.world.manifest("analytics", circle.spec(circle.start.unwrap()));
+        manifest["metadata"]["annotations"] = json!({TAKE_OVER: format!("{}/{former}", circle.database())});
+        let object = serde_json::from_value(manifest).unwrap();
+        self.world.api().create(&PostParams::default(), &object).await.unwrap();
+    }
+}
+
+async fn as_admin(world: &World, database: &str, statement: &str) {
+    admin(&world.stand_in, database).await.batch_execute(statement).await.unwrap();
+}
+
+async fn annotate(world: &World, key: &str, value: &str) {
+    world.patch(json!({"metadata": {"annotations": {key: value}}})).await;
+}
+
+async fn lose_secret(world: &World) {
+    world.secrets().delete(SECRET, &DeleteParams::default()).await.unwrap();
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// Name and password of the system account, from its Secret.
+async fn system_account(world: &World) -> (String, String) {
+    let secret = world.secrets().get(SECRET).await.unwrap();
+    let data = secret.data.unwrap();
+    let text = |key: &str| String::from_utf8(data[key].0.clone()).unwrap();
+    (text("username"), text("password"))
+}
