@@ -34,9 +34,9 @@ pub enum StatementFault {
     UsersStay,
 }
 
-/// What changes users and roles begins so.
+/// What changes users and roles begins so; nothing else holds it, not even a procedure that grants a role.
 pub const CHANGES_OF_USERS: [&str; 7] =
-    ["CREATE USER ", "ALTER USER ", "DROP USER ", "CREATE ROLE ", "ALTER ROLE ", "DROP ROLE ", "GRANT ROLE "];
+    ["CREATE USER ", "ALTER USER ", "DROP USER ", "CREATE ROLE ", "ALTER ROLE ", "DROP ROLE ", "GRANT ROLE \""];
 
 /// What happens to a write to the API server.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

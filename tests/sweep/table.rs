@@ -47,7 +47,7 @@ impl Table {
         }
         println!("{:58} | {:38} | {:5} | {:9}", "all", "", total.cases, total.converged);
         if let Ok(folder) = std::env::var("TEST_SWEEP_TABLES") {
-            let mut file = tempfile::Builder::new().suffix(".tsv").tempfile_in(folder).unwrap();
+            let mut file = tempfile::Builder::new().prefix("part-").suffix(".tsv").tempfile_in(folder).unwrap();
             file.write_all(lines.as_bytes()).unwrap();
             file.keep().unwrap();
         }
