@@ -6,7 +6,9 @@ use redshift_stand_in::Options;
 use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
-use crate::support::{Dump, World, admin, assert_same, condition, conditions, documented, login, rows, tests_with};
+use crate::support::{
+    Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows, tests_with,
+};
 
 fn existing() -> Value {
     json!({"config": {"databaseMode": "Existing", "database": "lake", "initialDatabase": "lake"}})
@@ -254,4 +256,36 @@ async fn lesser_admin(world: &World) {
     ] {
         dba.batch_execute(statement).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_proven_ours_is_removed_by_the_statements_of_the_message() {
+    let mut world = lake().await;
+    let before = settled(Dump::of(&world.stand_in).await);
+    let mut spec = existing();
+    spec["config"]["impersonation"] = json!({"enabled": true});
+    world.create(spec).await;
+    world.until_phase("enabled").await;
+    world.kill_operator();
+    world.secrets().delete("analytics-system-account", &DeleteParams::default()).await.unwrap();
+    makes_a_lesser_admin(&world).await;
+    world.delete().await;
+    world.start_operator();
+    let object = world.until_phase("deleteError").await;
+    assert_eq!(condition(&object, "Stalled").reason, "ProofLost");
+    documented("lost__secret_in_an_existing_database_and_no_superuser", &object, "Stalled");
+    let (_, rest) = condition(&object, "Stalled").message.split_once("run: ").unwrap();
+    let (statements, _) = rest.split_once("; then ").unwrap();
+    let (dba, in_lake) = (admin(&world.stand_in, "dev").await, admin(&world.stand_in, "lake").await);
+    for statement in statements.split("; ") {
+        let done = match statement.strip_prefix("in lake: ") {
+            Some(statement) => in_lake.batch_execute(statement).await,
+            None => dba.batch_execute(statement).await,
+        };
+        done.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+    world.until_gone().await;
+    dba.batch_execute("DROP USER lesser").await.unwrap();
+    dba.batch_execute("DROP ROLE makers").await.unwrap();
+    assert_same(&before, &settled(Dump::of(&world.stand_in).await));
 }

@@ -15,8 +15,8 @@ use crate::api::conditions::reasons;
 use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase, RedshiftIntegration};
 use crate::lifecycle::obstacle::{self, Obstacle};
 use crate::lifecycle::{
-    Activity, Connection, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Setup,
-    Stages, Standing, WarehouseFacts, by_hand, checks, removal,
+    Activity, Connection, Failure, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded, Refusal,
+    Seen, Setup, Stages, Standing, WarehouseFacts, by_hand, checks, removal,
 };
 use crate::redshift::{Category, Credentials, Endpoint, Session, StatementError};
 use crate::scripts::CLAIM_USER;
@@ -40,11 +40,7 @@ pub async fn run(context: &Context, object: RedshiftIntegration) -> Finished {
         Ok(said) => Finished::Gone(Phase::Deleted, said),
         Err(error) => {
             let mut failure = error.failure();
-            // With a namespace its Secrets go in any order.
-            let account = cleanup.account().await.ok().flatten();
-            let place = cleanup.place(account.as_ref());
-            let went = refusals::went_with_the_namespace(&context.client, &cleanup.object, &place, &failure);
-            if let Some(message) = went.await {
+            if let Some(message) = cleanup.went_with_the_namespace(&failure).await {
                 failure.message = message;
             }
             failure.message = format!("{}. {}", failure.message.trim_end_matches('.'), way_out(&cleanup.object));
@@ -207,6 +203,16 @@ impl Cleanup<'_> {
         self.object = pass.object.clone();
         self.outcome.deletion.clone_from(&pass.outcome.deletion);
         applied.map(|()| summary(&ownership, &place))
+    }
+
+    /// With a namespace its Secrets go in any order: nobody must be told to make them again.
+    async fn went_with_the_namespace(&self, failure: &Failure) -> Option<String> {
+        let what = refusals::what_is_missing(&self.object, failure)?;
+        if !system_account::is_namespace_terminating(&self.context.client, &self.object).await {
+            return None;
+        }
+        let account = self.account().await.ok().flatten();
+        Some(refusals::went_with_the_namespace(&self.object, &self.place(account.as_ref()), &what))
     }
 
     /// Only a person may decide over what is others', and about this very list.

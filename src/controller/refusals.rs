@@ -1,7 +1,7 @@
 //! Why something isn't begun, in words that say what to do. A person who reads them is in trouble: nobody is told to
 //! do what can't be done, or to remove what may be others'.
 
-use kube::{Client, ResourceExt};
+use kube::ResourceExt;
 
 use super::error::Error;
 use super::system_account;
@@ -50,7 +50,7 @@ impl LostProof<'_> {
                  integration's: {}; {}",
                 system_account::name(object),
                 by_hand::list(self.there),
-                ways.join("; or, ")
+                ways.join("; or ")
             ),
         )
     }
@@ -116,26 +116,22 @@ pub fn unconfirmed(
     )
 }
 
-/// What a deletion says whose Secret or `ConfigMap` went with the namespace: neither can be made again.
-pub async fn went_with_the_namespace(
-    client: &Client,
-    object: &RedshiftIntegration,
-    place: &Place,
-    failure: &Failure,
-) -> Option<String> {
+/// What a deletion needs of what the spec names and didn't find.
+pub fn what_is_missing(object: &RedshiftIntegration, failure: &Failure) -> Option<String> {
     let config = &object.spec.config;
-    let what = match failure.reason {
-        "SecretMissing" => format!("the Secret {}", config.credentials_secret_ref.as_ref()?.name),
+    match failure.reason {
+        "SecretMissing" => Some(format!("the Secret {}", config.credentials_secret_ref.as_ref()?.name)),
         "CaBundleMissing" => {
             let bundle = config.tls.ca_bundle_ref.as_ref()?;
-            format!("the {:?} {}", bundle.kind, bundle.name)
+            Some(format!("the {:?} {}", bundle.kind, bundle.name))
         }
-        _ => return None,
-    };
-    if !system_account::is_namespace_terminating(client, object).await {
-        return None;
+        _ => None,
     }
-    Some(format!(
+}
+
+/// What a deletion says that misses something which can't be made again.
+pub fn went_with_the_namespace(object: &RedshiftIntegration, place: &Place, what: &str) -> String {
+    format!(
         "the namespace {} is being deleted, {what} went before the integration could be removed from the warehouse, and \
          nothing can be created in this namespace any more; let a superuser remove the integration by hand, after a look at \
          what others have put there: in the warehouse {}:{}, run: {}; then let go of the resource",
@@ -143,5 +139,5 @@ pub async fn went_with_the_namespace(
         place.endpoint.host(),
         place.endpoint.port(),
         by_hand::removal(&by_hand::remnants(&place.setup))
-    ))
+    )
 }

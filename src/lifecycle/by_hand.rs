@@ -84,7 +84,13 @@ fn everything(setup: &Setup) -> Vec<(Kind, Remnant)> {
         DatabaseMode::Existing => {
             let schemas = SCHEMAS.join(", ");
             let what = format!("the schemas {schemas} in the database {database} (as far as they are there)");
-            (Kind::Schemas, remnant(what, format!("in {database}: DROP SCHEMA {schemas} CASCADE")))
+            // A user who has privileges on a database isn't dropped.
+            let removal = format!(
+                "in {database}: DROP SCHEMA IF EXISTS {schemas} CASCADE; REVOKE ALL PRIVILEGES ON DATABASE \"{database}\" \
+                 FROM \"{}\"",
+                setup.system_account
+            );
+            (Kind::Schemas, remnant(what, removal))
         }
     }];
     all.extend(setup.impersonation_role.as_deref().map(role));
