@@ -62,13 +62,11 @@ fn way_out(object: &RedshiftIntegration) -> String {
 
 /// Removes our bookkeeping in Kubernetes alone. The Secret stays: it is the key to what was left.
 async fn retain(context: &Context, object: RedshiftIntegration) -> Finished {
-    let retained = async {
-        let left = left(&object, system_account::find(&context.client, &object).await?);
-        resource::remove_finalizer(&context.client, &object).await?;
-        Ok::<_, Error>(left)
-    };
-    match retained.await {
-        Ok(left) => Finished::Gone(Phase::Disabled, left),
+    // For the event alone: the way out of everything depends on nothing.
+    let secret = system_account::find(&context.client, &object).await;
+    let left = left(&object, secret.ok().as_ref());
+    match resource::remove_finalizer(&context.client, &object).await {
+        Ok(()) => Finished::Gone(Phase::Disabled, left),
         Err(error) => {
             let mut outcome = under_way(Phase::DeleteError, reasons::DELETING, "", &object);
             outcome.activity = Activity::Stopped(error.failure());
@@ -78,21 +76,25 @@ async fn retain(context: &Context, object: RedshiftIntegration) -> Finished {
 }
 
 /// What is left in the warehouse, as status says, or, if that was lost, the Secret.
-fn left(object: &RedshiftIntegration, secret: FoundSecret) -> String {
-    let account = if let FoundSecret::Ours(account) = secret { Some(account) } else { None };
+fn left(object: &RedshiftIntegration, secret: Option<&FoundSecret>) -> String {
+    let name = system_account::name(object);
     let created = object.status.as_ref().and_then(|status| status.created.as_ref()).map(Place::from);
-    let Some(place) = created.or_else(|| account.as_ref().map(|account| account.place.clone())) else {
+    let recorded = match secret {
+        Some(FoundSecret::Ours(account)) => Some(account.place.clone()),
+        _ => None,
+    };
+    let Some(place) = created.or(recorded) else {
         return "nothing was recorded as created".to_owned();
     };
-    let name = system_account::name(object);
     let remnants = by_hand::remnants(&place.setup);
-    let key = if account.is_some() {
-        format!("the Secret {name} holds their passwords")
-    } else {
-        format!(
+    let key = match secret {
+        Some(FoundSecret::Absent | FoundSecret::SomebodyElses(_)) => format!(
             "the Secret {name} with their passwords is gone; a superuser removes them with: {}",
             by_hand::removal(&remnants)
-        )
+        ),
+        Some(FoundSecret::Ours(_) | FoundSecret::Malformed(_)) | None => {
+            format!("the Secret {name} holds their passwords")
+        }
     };
     let Place { endpoint, .. } = &place;
     format!("left in the warehouse {}:{}: {}; {key}", endpoint.host(), endpoint.port(), by_hand::list(&remnants))

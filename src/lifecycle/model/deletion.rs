@@ -13,7 +13,7 @@ use crate::api::{DeletionPolicy, Phase};
 use crate::lifecycle::obstacle;
 use crate::lifecycle::{
     Activity, ManagedDatabase, Observed, Outcome, Place, Recorded, Seen, Setup, Stages, WarehouseFacts, by_hand,
-    removal,
+    checks, removal,
 };
 use crate::redshift::Endpoint;
 
@@ -55,6 +55,9 @@ impl Cleanup<'_> {
             self.refuse_without_proof(&facts, &place)?;
         }
         place.setup.system_account.clone_from(&ownership.system_account_name);
+        if !checks::lacking_for_removal(&facts, &ownership, &place.setup).is_empty() {
+            return Err(Stop::stalled("InsufficientPrivileges", "not all of it can be removed"));
+        }
         let sweep = Sweep::new(io, &facts, &place.setup, &ownership);
         let obstacles = sweep.of_everything().await?;
         if !obstacles.is_empty() {
