@@ -2,13 +2,14 @@
 //! holds logs in; a role, if that user may grant it; a database, if its registry names us, or if it is
 //! empty and belongs to that user.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::error::Error;
 use super::look;
 use super::system_account::SystemAccount;
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::Contents;
+use crate::lifecycle::proof::{Entry, FoundAccount, Inside, Proof};
 use crate::lifecycle::{AccountId, ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
 use crate::redshift::{ConnectError, Connector, Credentials, Session, Target};
 use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
@@ -72,14 +73,6 @@ pub struct Finding {
     pub locked_out: bool,
 }
 
-/// The system account, as far as it was found.
-struct Account {
-    name: String,
-    standing: Standing,
-    own_roles: BTreeMap<String, bool>,
-    locked_out: bool,
-}
-
 /// The managed database, as far as it was found.
 struct Database {
     standing: ManagedDatabase,
@@ -92,15 +85,6 @@ struct Database {
 impl Database {
     fn of(standing: ManagedDatabase) -> Self {
         Self { standing, managed: None, contents: Contents::default(), collation: None, registered: None }
-    }
-
-    fn registered(registry: Registry) -> Self {
-        let why = format!("its registry names the integration {}", registry.integration_uid);
-        Self { registered: Some(registry), ..Self::foreign(why) }
-    }
-
-    fn foreign(why: String) -> Self {
-        Self::of(ManagedDatabase::Foreign(why))
     }
 }
 
@@ -118,29 +102,19 @@ impl Search<'_> {
             }
         };
         let account = self.system_account(facts).await?;
-        let wanted_account =
-            if account.name == self.wanted.system_account || !facts.users.contains_key(&self.wanted.system_account) {
-                Standing::Absent
-            } else {
-                Standing::Foreign("it is not the account that the resource's Secret names".to_owned())
-            };
-        let database = self.database(facts, &claim, &account).await?;
-        let locked_out = account.locked_out;
-        let registry = match &database.standing {
-            ManagedDatabase::Registered(registry) => Some(registry),
-            _ => None,
-        };
-        let roles = self.roles(facts, &account, registry);
+        let proof = Proof { wanted: self.wanted, uid: self.uid, facts };
+        let database = self.database(proof, &claim, &account).await?;
+        let recorded = self.account.into_iter().flat_map(SystemAccount::roles);
         let ownership = Ownership {
             claim,
+            wanted_account: proof.wanted_account(&account),
+            roles: proof.roles(recorded, &account, &database.standing),
             system_account: account.standing,
             system_account_name: account.name,
-            wanted_account,
-            roles,
             database: database.standing,
         };
         let Database { managed, contents, collation, registered, .. } = database;
-        Ok(Finding { ownership, managed, contents, collation, registered, locked_out })
+        Ok(Finding { ownership, managed, contents, collation, registered, locked_out: account.locked_out })
     }
 
     /// Whether a password is the user's.
@@ -164,10 +138,14 @@ impl Search<'_> {
     }
 
     /// Looks for it under each name that it can have.
-    async fn system_account(&self, facts: &WarehouseFacts) -> Result<Account, Error> {
+    async fn system_account(&self, facts: &WarehouseFacts) -> Result<FoundAccount, Error> {
         let wanted = &self.wanted.system_account;
-        let mut found =
-            Account { name: wanted.clone(), standing: Standing::Absent, own_roles: BTreeMap::new(), locked_out: false };
+        let mut found = FoundAccount {
+            name: wanted.clone(),
+            standing: Standing::Absent,
+            own_roles: BTreeMap::new(),
+            locked_out: false,
+        };
         let known = self.account.into_iter().flat_map(SystemAccount::accounts);
         for (name, _) in known.filter(|(name, _)| facts.users.contains_key(*name)) {
             let credentials = self.account.and_then(|account| account.credentials(name));
@@ -176,7 +154,7 @@ impl Search<'_> {
             let (standing, session) = self.log_in(&credentials, facts, made).await?;
             if let Some(session) = session {
                 let own_roles = look::own_roles(&session, name).await?;
-                return Ok(Account { name: name.to_owned(), standing, own_roles, locked_out: false });
+                return Ok(FoundAccount { name: name.to_owned(), standing, own_roles, locked_out: false });
             }
             // Of two names one is the former, which somebody else may have taken.
             if found.standing == Standing::Absent || matches!(standing, Standing::Unproven(_)) {
@@ -191,49 +169,15 @@ impl Search<'_> {
         Ok(found)
     }
 
-    fn roles(
-        &self,
-        facts: &WarehouseFacts,
-        account: &Account,
-        registry: Option<&Registry>,
-    ) -> BTreeMap<String, Standing> {
-        let registered = registry.and_then(|registry| registry.setup.impersonation_role.as_deref());
-        let names: BTreeSet<&str> = self
-            .account
-            .into_iter()
-            .flat_map(SystemAccount::roles)
-            .chain(self.wanted.impersonation_role.as_deref())
-            .chain(registered)
-            .collect();
-        let is_there = |name: &str| matches!(&facts.roles, Seen::Yes(roles) if roles.contains_key(name));
-        names
-            .into_iter()
-            .filter(|name| account.own_roles.contains_key(*name) || is_there(name))
-            .map(|name| {
-                let standing = match account.own_roles.get(name) {
-                    Some(true) => Standing::Ours,
-                    _ => Standing::Foreign("the system account may not grant it".to_owned()),
-                };
-                (name.to_owned(), standing)
-            })
-            .collect()
-    }
-
-    async fn database(&self, facts: &WarehouseFacts, claim: &Standing, account: &Account) -> Result<Database, Error> {
+    async fn database(&self, proof: Proof<'_>, claim: &Standing, account: &FoundAccount) -> Result<Database, Error> {
         let name = self.wanted.database.as_str();
-        let Some(owner_id) = facts.databases.get(name) else { return Ok(Database::of(ManagedDatabase::Absent)) };
-        let owner = facts.users.iter().find(|(_, id)| *id == owner_id).map_or("somebody unknown", |(name, _)| name);
-        let existing = self.wanted.database_mode == DatabaseMode::Existing;
-        let credentials = match (&account.standing, self.account) {
-            (Standing::Ours, Some(known)) => known.credentials(&account.name),
-            // A superuser sees what the registry says, whatever became of the account.
-            _ if facts.account.superuser => None,
-            (Standing::Unproven(why), _) => return Ok(Database::of(ManagedDatabase::Unproven(why.clone()))),
-            _ if existing => None,
-            _ => return Ok(Database::foreign(format!("it belongs to {owner}"))),
+        let known = self.account.and_then(|known| known.credentials(&account.name));
+        let (credentials, as_account) = match (proof.entry(account), known) {
+            (Entry::Nobody(standing), _) => return Ok(Database::of(standing)),
+            (Entry::Account, Some(credentials)) => (credentials, true),
+            _ => (self.access.admin.clone(), false),
         };
-        let is_account = credentials.is_some();
-        let session = match self.access.log_in(credentials.as_ref().unwrap_or(&self.access.admin), name).await {
+        let session = match self.access.log_in(&credentials, name).await {
             Ok(session) => session,
             Err(ConnectError::DatabaseMissing { .. }) => {
                 // Redshift doesn't say how soon a new database can be entered.
@@ -242,38 +186,16 @@ impl Search<'_> {
             Err(error) => return Ok(Database::of(ManagedDatabase::Unproven(error.to_string()))),
         };
         let contents = look::contents(&session).await?;
+        let existing = self.wanted.database_mode == DatabaseMode::Existing;
         let collation = if existing { Some(look::collation(&session).await?) } else { None };
-        let found = |standing: ManagedDatabase, session: Session, contents: Contents| Database {
-            standing,
-            managed: is_account.then_some(session),
-            contents,
-            collation: collation.clone(),
-            registered: None,
-        };
-        if contents.has_registry() {
-            return Ok(match look::registry(&session, name).await? {
-                Ok(registry) if is_account && registry.integration_uid == self.uid => {
-                    found(ManagedDatabase::Registered(registry), session, contents)
-                }
-                Ok(registry) => Database { managed: is_account.then_some(session), ..Database::registered(registry) },
-                Err(why) if is_account => Database::of(ManagedDatabase::Unproven(why)),
-                // No right of an admin's to read it: somebody else's.
-                Err(why) => Database::foreign(format!("it has a registry that can't be read: {why}")),
-            });
+        let registry = if contents.has_registry() { Some(look::registry(&session, name).await?) } else { None };
+        let inside = Inside { as_account, contents: &contents, registry };
+        let (standing, registered) = proof.managed_database(claim, account, inside);
+        let is_ours = matches!(standing, ManagedDatabase::Registered(_) | ManagedDatabase::Empty);
+        let managed = (as_account && (is_ours || registered.is_some())).then_some(session);
+        if !is_ours {
+            return Ok(Database { managed, registered, ..Database::of(standing) });
         }
-        if existing {
-            return Ok(match contents.has_schema_of_ours() {
-                Some(schema) => Database::foreign(format!("it has a schema {schema} already")),
-                None => found(ManagedDatabase::Empty, session, contents),
-            });
-        }
-        if !is_account {
-            return Ok(match &account.standing {
-                Standing::Unproven(why) => Database::of(ManagedDatabase::Unproven(why.clone())),
-                _ => Database::foreign(format!("it belongs to {owner}")),
-            });
-        }
-        let standing = ManagedDatabase::without_registry(name, &contents, facts, claim, &account.name);
-        Ok(if standing == ManagedDatabase::Empty { found(standing, session, contents) } else { Database::of(standing) })
+        Ok(Database { standing, managed, contents, collation, registered })
     }
 }

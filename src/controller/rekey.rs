@@ -12,21 +12,16 @@ use super::error::Error;
 use super::ownership::{Access, Finding};
 use super::system_account::{self, SystemAccount};
 use super::{look, resource};
-use crate::api::RedshiftIntegration;
-use crate::lifecycle::{AccountPower, Place, Registry, Standing, Subject, WarehouseFacts, parameters};
+use crate::api::{RedshiftIntegration, TAKE_OVER_ANNOTATION};
+use crate::lifecycle::{AccountPower, Place, Registry, Subject, WarehouseFacts, parameters, proof};
 use crate::redshift::Session;
 use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
 
 /// The registry of what becomes ours, if anything is to.
-///
-/// It is ours already if its UID says so: then only the passwords were lost, and a superuser can set
-/// new ones. It is another's otherwise, and only the annotation that names that UID makes it ours.
 pub fn heritage(object: &RedshiftIntegration, finding: &Finding, facts: &WarehouseFacts) -> Option<Registry> {
-    let registry = finding.registered.as_ref()?;
-    let ours = object.uid().as_ref() == Some(&registry.integration_uid);
-    let wanted = system_account::is_to_take_over(object, &registry.setup.database, &registry.integration_uid);
-    let can_log_in = finding.ownership.system_account == Standing::Ours;
-    ((ours || wanted) && (facts.account.superuser || can_log_in)).then(|| registry.clone())
+    let annotation = object.annotations().get(TAKE_OVER_ANNOTATION).map(String::as_str);
+    let (uid, account) = (object.uid().unwrap_or_default(), &finding.ownership.system_account);
+    proof::heritage(finding.registered.as_ref(), &uid, annotation, account, facts).cloned()
 }
 
 /// What it takes.

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Error, bounded};
 use crate::api::{DatabaseMode, INTEGRATION_UID_LABEL, RedshiftIntegration, TAKE_OVER_ANNOTATION};
-use crate::lifecycle::{AccountId, Place, Setup};
+use crate::lifecycle::{AccountId, Place, Setup, proof};
 use crate::redshift::{Credentials, Endpoint};
 use crate::scripts::{CLAIM_USER, Password};
 
@@ -350,15 +350,16 @@ pub fn somebody_elses(object: &RedshiftIntegration, left_by: Option<&str>) -> Er
 /// The command that takes over what another integration has left.
 pub fn take_over_command(object: &RedshiftIntegration, database: &str, uid: &str) -> String {
     format!(
-        "kubectl -n {} annotate rsi {} --overwrite {TAKE_OVER_ANNOTATION}={database}/{uid}",
+        "kubectl -n {} annotate rsi {} --overwrite {TAKE_OVER_ANNOTATION}={}",
         object.namespace().unwrap_or_default(),
-        object.name_any()
+        object.name_any(),
+        proof::take_over(database, uid)
     )
 }
 
 /// Whether a person wants this resource to take over what an integration has left.
 pub fn is_to_take_over(object: &RedshiftIntegration, database: &str, uid: &str) -> bool {
-    object.annotations().get(TAKE_OVER_ANNOTATION).is_some_and(|value| *value == format!("{database}/{uid}"))
+    object.annotations().get(TAKE_OVER_ANNOTATION).is_some_and(|value| *value == proof::take_over(database, uid))
 }
 
 /// Makes a Secret that an earlier integration left, by `Retain`, this resource's. It must be the one that

@@ -12,6 +12,7 @@ pub mod model;
 pub mod obstacle;
 mod parameters;
 mod plan;
+pub mod proof;
 mod report;
 mod situation;
 pub mod sweep;
