@@ -5,15 +5,16 @@ use proptest::test_runner::{RngSeed, TestRunner};
 use tokio::runtime::Runtime;
 
 use super::{Difference, Replay, Server};
-use crate::lifecycle::model::histories::{
-    Event, Run, begun, begun_with_a_member, modes, of_changing_accounts, of_one_alone, of_one_among_others,
-    of_renamings, of_several, power,
-};
+use crate::lifecycle::model::histories::{Event, Run};
 use crate::lifecycle::model::regressions;
+use crate::lifecycle::model::strategies::{
+    begun, begun_with_a_member, modes, of_changing_accounts, of_confirmed_deletions, of_one_alone, of_one_among_others,
+    of_renamings, of_several, of_take_overs, power,
+};
 use crate::lifecycle::model::warehouse::Power;
 
 /// How many histories of a kind.
-const CASES: u32 = 7;
+const CASES: u32 = 4;
 
 /// The same ones each time; a failing one is shrunk no further than one can wait for.
 fn config() -> ProptestConfig {
@@ -91,6 +92,20 @@ fn the_model_does_as_the_stand_in_does_among_others() {
     compare((modes(), power(), any::<bool>(), of_one_among_others()), |(mode, admin, is_set_up, history)| {
         let beginning = if is_set_up { begun_with_a_member(mode) } else { begun(mode) };
         (admin, [beginning, history].concat())
+    });
+}
+
+#[test]
+fn the_model_does_as_the_stand_in_does_when_deletions_are_confirmed() {
+    compare((modes(), power(), of_confirmed_deletions()), |(mode, admin, history)| {
+        (admin, [begun_with_a_member(mode), history].concat())
+    });
+}
+
+#[test]
+fn the_model_does_as_the_stand_in_does_when_one_integration_takes_over_another() {
+    compare((modes(), of_take_overs()), |(mode, history)| {
+        (Power::Superuser, [begun_with_a_member(mode), history].concat())
     });
 }
 

@@ -65,6 +65,7 @@ pub struct Pass<'a> {
     pub expected: Expected,
     pub sessions: Sessions,
     pub outcome: Outcome,
+    pub confirmed: Vec<String>,
     pub warehouse_touched: bool,
 }
 
@@ -82,19 +83,21 @@ impl Pass<'_> {
             Operation::AddFinalizer => {
                 self.object = io.write(|cluster| cluster.set_finalizer(&self.object, true)).await?;
             }
-            Operation::CreateSystemAccountSecret => self.create_secret().await?,
+            Operation::CreateSystemAccountSecret => {
+                self.account = Some(create_secret(self.io, &self.object, &self.place).await?);
+            }
             Operation::RecordNext => {
                 if let Some(account) = &self.account {
                     let mut next = account.clone();
-                    next.record_next(&self.place.setup, self.new_password());
+                    next.record_next(&self.place.setup, new_password(io));
                     io.write(|cluster| cluster.patch_secret(&self.object, &next)).await?;
                     self.account = Some(next);
                 }
             }
             Operation::RecordPlan => self.record_plan().await?,
             Operation::RecordPointOfNoReturn => {
-                self.outcome.deletion =
-                    Some(DeletionProgress { point_of_no_return: true, ..DeletionProgress::default() });
+                let confirmed = self.confirmed.clone();
+                self.outcome.deletion = Some(DeletionProgress { point_of_no_return: true, confirmed });
                 self.write_outcome().await?;
             }
             Operation::Run(on, section, subject) => self.run(*on, *section, subject).await?,
@@ -109,28 +112,6 @@ impl Pass<'_> {
                 io.write(|cluster| cluster.set_finalizer(&self.object, false)).await?;
             }
         }
-        Ok(())
-    }
-
-    fn new_password(&self) -> String {
-        format!("Password-{}", self.io.world.borrow_mut().take_number())
-    }
-
-    async fn create_secret(&mut self) -> Result<(), Stop> {
-        let uid = self.io.world.borrow_mut().take_number();
-        let account = SystemAccount {
-            integration_uid: self.object.uid.clone(),
-            uid,
-            place: self.place.clone(),
-            password: self.new_password(),
-            claim_password: self.new_password(),
-            next_accounts: Vec::new(),
-            next_password: None,
-            next_roles: Vec::new(),
-            ids: None,
-        };
-        self.io.write(|cluster| cluster.create_secret(&self.object, account.clone())).await?;
-        self.account = Some(account);
         Ok(())
     }
 
@@ -279,6 +260,28 @@ impl Pass<'_> {
         let registry = registry.map_err(|why| Stop::waiting("RegistryUnreadable", why))?;
         self.io.look("read-watched", |warehouse| warehouse.watched(registry, account)).await
     }
+}
+
+fn new_password(io: &Io) -> String {
+    format!("Password-{}", io.world.borrow_mut().take_number())
+}
+
+/// Mirrors `system_account::create`.
+pub async fn create_secret(io: &Io, object: &Resource, place: &Place) -> Result<SystemAccount, Stop> {
+    let uid = io.world.borrow_mut().take_number();
+    let account = SystemAccount {
+        integration_uid: object.uid.clone(),
+        uid,
+        place: place.clone(),
+        password: new_password(io),
+        claim_password: new_password(io),
+        next_accounts: Vec::new(),
+        next_password: None,
+        next_roles: Vec::new(),
+        ids: None,
+    };
+    io.write(|cluster| cluster.create_secret(object, account.clone())).await?;
+    Ok(account)
 }
 
 /// Mirrors `apply::under_way`.

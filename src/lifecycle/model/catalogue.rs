@@ -157,6 +157,17 @@ impl Warehouse {
             .ok_or_else(|| "there is no registry".to_owned())
     }
 
+    /// The same as somebody: it is for its owner alone, and superusers.
+    pub fn registry_as(&self, database: &str, reader: &str) -> Result<Registry, String> {
+        let table = ("immuta_system".to_owned(), "registry".to_owned());
+        let owner = self.databases.get(database).and_then(|it| it.objects.get(&table)).map(|table| table.owner);
+        let reads = |id: u32| self.is_superuser(id) || owner == Some(id);
+        if !self.users.get(reader).is_some_and(|user| reads(user.id)) {
+            return Err("permission denied".to_owned());
+        }
+        self.registry(database)
+    }
+
     /// Mirrors `look::watched`.
     pub fn watched(&self, registry: Registry, account: &str) -> Watched {
         let database = &registry.setup.database;

@@ -4,6 +4,7 @@ use super::apply::{Expected, Pass, Sessions, under_way};
 use super::edit;
 use super::kubernetes::{Resource, SystemAccount};
 use super::operator::Finished;
+use super::rekey::{Rekey, heritage};
 use super::search::{self, Search, Sweep};
 use super::warehouse::INITIAL;
 use super::world::{Io, Stop};
@@ -45,7 +46,7 @@ struct Creation<'a> {
 }
 
 impl Creation<'_> {
-    async fn run(&mut self, account: Option<SystemAccount>) -> Result<(), Stop> {
+    async fn run(&mut self, mut account: Option<SystemAccount>) -> Result<(), Stop> {
         let (io, wanted) = (self.io, self.wanted);
         if self.outcome.created.is_none()
             && let Some(holder) = self.holder()
@@ -58,7 +59,16 @@ impl Creation<'_> {
         let mut facts = search::facts(io, setup).await?;
         let uid = self.object.uid.clone();
         let search = Search { io, wanted: setup, uid: &uid, account: account.as_ref() };
-        let finding = search.run(&facts).await?;
+        let mut finding = search.run(&facts).await?;
+        if let Some(heritage) = heritage(&self.object, &finding, &facts) {
+            let place = Place { endpoint: wanted.place.endpoint.clone(), setup: heritage.setup.clone() };
+            let (object, rekeyed) =
+                Rekey { io, place, heritage }.run(&self.object, account, finding.managed.take()).await?;
+            (self.object, account) = (object, Some(rekeyed));
+            self.outcome.created = self.object.status.as_ref().and_then(|status| status.created.clone());
+            let search = Search { io, wanted: setup, uid: &uid, account: account.as_ref() };
+            finding = search.run(&facts).await?;
+        }
         facts.collation.clone_from(&finding.collation);
         self.preflight(&facts, &finding.ownership);
         let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
@@ -85,6 +95,7 @@ impl Creation<'_> {
             expected: Expected::of(&ownership.database),
             sessions: Sessions { initial: Some(session), managed: finding.managed, managed_as_admin: None },
             outcome: Outcome { tests: complete(&self.tests, &[]), ..self.outcome.clone() },
+            confirmed: Vec::new(),
             warehouse_touched: false,
         };
         let applied = pass.apply(&plan.operations).await;

@@ -5,15 +5,16 @@ use super::creation::{credentials, refused};
 use super::edit::listed;
 use super::kubernetes::{Resource, SystemAccount};
 use super::operator::Finished;
+use super::rekey::{Rekey, heritage};
 use super::search::{self, Search, Sweep};
 use super::warehouse::{INITIAL, Warehouse};
 use super::world::{Io, Stop};
 use crate::api::conditions::reasons;
 use crate::api::{DeletionPolicy, Phase};
-use crate::lifecycle::obstacle;
+use crate::lifecycle::obstacle::{self, Fate, Obstacle};
 use crate::lifecycle::{
-    Activity, ManagedDatabase, Observed, Outcome, Place, Recorded, Seen, Setup, Stages, WarehouseFacts, by_hand,
-    checks, removal,
+    Activity, Connection, ManagedDatabase, Observed, Outcome, Ownership, Place, Recorded, Seen, Setup, Stages,
+    Standing, WarehouseFacts, by_hand, checks, removal,
 };
 use crate::redshift::Endpoint;
 
@@ -32,6 +33,13 @@ pub async fn run(io: &Io, object: Resource) -> Option<Finished> {
     Some(Finished { object: cleanup.object, outcome: cleanup.outcome })
 }
 
+/// In front of the value that confirms, in a message.
+pub const CONFIRM: &str = "confirm-delete=";
+
+fn proof_refused() -> Stop {
+    Stop::stalled("ProofLost", "the password in the Secret is refused")
+}
+
 struct Cleanup<'a> {
     io: &'a Io,
     object: Resource,
@@ -42,17 +50,37 @@ impl Cleanup<'_> {
     async fn run(&mut self) -> Result<(), Stop> {
         let io = self.io;
         let account = io.read(|cluster| cluster.secrets.get(&self.object.name).cloned()).await?;
-        let account = account.filter(|account| account.integration_uid == self.object.uid);
+        let mut account = account.filter(|account| account.integration_uid == self.object.uid);
         let mut place = self.place(account.as_ref());
         credentials(io).await?;
         let session = search::enter(io, INITIAL).await?;
         let facts = search::facts(io, &place.setup).await?;
         let uid = self.object.uid.clone();
         let search = Search { io, wanted: &place.setup, uid: &uid, account: account.as_ref() };
-        let finding = search.run(&facts).await?;
-        let ownership = finding.ownership;
-        if account.is_none() {
-            self.refuse_without_proof(&facts, &place)?;
+        let mut finding = search.run(&facts).await?;
+        if let Some(heritage) =
+            heritage(&self.object, &finding, &facts).filter(|heritage| heritage.integration_uid == uid)
+        {
+            place.setup.clone_from(&heritage.setup);
+            let rekey = Rekey { io, place: place.clone(), heritage };
+            let (object, rekeyed) = rekey.run(&self.object, account, finding.managed.take()).await?;
+            (self.object, account) = (object, Some(rekeyed));
+            let search = Search { io, wanted: &place.setup, uid: &uid, account: account.as_ref() };
+            finding = search.run(&facts).await?;
+        }
+        let mut ownership = finding.ownership;
+        match &finding.registered {
+            Some(registry) if registry.integration_uid != uid => {
+                ownership = Ownership::nothing(&place.setup.system_account);
+            }
+            Some(_) => return Err(proof_refused()),
+            None if account.is_none() => self.refuse_without_proof(&facts, &place)?,
+            None => {
+                let refused = finding.locked_out || matches!(ownership.system_account, Standing::Foreign(_));
+                if refused && self.outcome.created.is_some() && facts.databases.contains_key(&place.setup.database) {
+                    return Err(proof_refused());
+                }
+            }
         }
         place.setup.system_account.clone_from(&ownership.system_account_name);
         if !checks::lacking_for_removal(&facts, &ownership, &place.setup).is_empty() {
@@ -60,9 +88,7 @@ impl Cleanup<'_> {
         }
         let sweep = Sweep::new(io, &facts, &place.setup, &ownership);
         let obstacles = sweep.of_everything().await?;
-        if !obstacles.is_empty() {
-            return Err(Stop::stalled("ForeignObjects", listed(&obstacles)));
-        }
+        self.refuse_unconfirmed(&place.setup.database, &obstacles)?;
         let given = sweep.rules.given_by_another_admin(&io.look("read-database-acls", Warehouse::database_acls).await?);
         let grants = obstacle::revocations(&obstacles, given, facts.account.power());
         let grants = grants.map_err(|statements| Stop::stalled("RevokeFirst", statements.join("; ")))?;
@@ -90,10 +116,19 @@ impl Cleanup<'_> {
             expected: Expected::of(&ownership.database),
             sessions: Sessions { initial: Some(session), managed: finding.managed, managed_as_admin: None },
             outcome: self.outcome.clone(),
+            confirmed: Vec::new(),
             warehouse_touched: false,
         };
+        pass.confirmed = obstacles.iter().map(Obstacle::digest).collect();
         let Stages { before, drop, after } = plan.stages();
-        pass.apply(before).await?;
+        let looked = match pass.apply(before).await {
+            Ok(()) if !before.is_empty() => self.look_again(&mut pass, &ownership, &obstacles).await,
+            other => other,
+        };
+        if let Err(stop) = looked {
+            self.object = pass.object.clone();
+            return Err(stop);
+        }
         let applied = match pass.apply(drop).await {
             Ok(()) => pass.apply(after).await,
             Err(Stop::Statement { why, refused: true, .. }) => {
@@ -109,6 +144,34 @@ impl Cleanup<'_> {
         self.object = pass.object.clone();
         self.outcome.deletion.clone_from(&pass.outcome.deletion);
         applied
+    }
+
+    /// Mirrors `Cleanup::refuse_unconfirmed`.
+    fn refuse_unconfirmed(&self, database: &str, obstacles: &[Obstacle]) -> Result<(), Stop> {
+        let given = self.object.confirm_delete.as_deref();
+        let deletion = self.outcome.deletion.as_ref();
+        let confirmed = deletion.map(|deletion| deletion.confirmed.as_slice()).unwrap_or_default();
+        let unmoved = obstacle::in_the_way(database, obstacles, given, confirmed);
+        if unmoved.is_empty() {
+            return Ok(());
+        }
+        let way_on = if unmoved.iter().any(|obstacle| obstacle.fate == Fate::Stays) {
+            "to be moved by hand".to_owned()
+        } else {
+            format!("{CONFIRM}{}", obstacle::confirmation(database, obstacles))
+        };
+        Err(Stop::stalled("ForeignObjects", format!("{}; {way_on}", listed(obstacles))))
+    }
+
+    /// Mirrors `Cleanup::look_again`.
+    async fn look_again(&self, pass: &mut Pass<'_>, ownership: &Ownership, expected: &[Obstacle]) -> Result<(), Stop> {
+        pass.open(Connection::InitialDatabase).await?;
+        let sweep = Sweep::new(self.io, &pass.facts, &pass.place.setup, ownership);
+        if sweep.of_everything().await? == expected {
+            return Ok(());
+        }
+        pass.take_back_deleting().await?;
+        Err(Stop::waiting("ForeignObjects", "somebody came in between the look and the removal"))
     }
 
     /// Mirrors `Cleanup::place`.

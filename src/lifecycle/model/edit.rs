@@ -115,6 +115,7 @@ impl Edit<'_> {
             account: Some(account),
             sessions: Sessions { initial: Some(session), managed: finding.managed, managed_as_admin: None },
             outcome: self.outcome.clone(),
+            confirmed: Vec::new(),
             warehouse_touched: false,
         };
         let result = pass.apply(&plan.operations).await;
@@ -166,6 +167,7 @@ impl Edit<'_> {
             account,
             sessions: Sessions { initial: Some(session), managed: finding.managed, managed_as_admin: None },
             outcome: self.outcome.clone(),
+            confirmed: Vec::new(),
             warehouse_touched: false,
         };
         pass.apply(&plan.operations).await?;

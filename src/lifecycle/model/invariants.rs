@@ -8,39 +8,69 @@ use super::warehouse::{Maker, Warehouse, digest};
 use super::world::World;
 use crate::api::{DeletionPolicy, Phase};
 use crate::lifecycle::RegistryState;
+use crate::lifecycle::proof::take_over;
 use crate::scripts::{CLAIM_USER, Statement};
 
-/// What a statement broke.
-pub fn of_statement(
-    before: &Warehouse,
-    after: &Warehouse,
-    cluster: &Cluster,
-    resource: &Resource,
-    statement: &Statement,
-) -> Vec<String> {
-    let uid = &resource.uid;
-    let mut broken = Vec::new();
-    if before != after {
-        broken.extend(nothing_foreign_is_dropped_altered_or_revoked(before, after, uid));
-        broken.extend(two_operators_never_both_write(before, uid));
-        broken.extend(no_member_is_lost_by_an_edit(before, after, uid, statement));
+/// A statement that was executed.
+pub struct Change<'a> {
+    pub before: Warehouse,
+    pub after: &'a Warehouse,
+    pub cluster: &'a Cluster,
+    pub resource: &'a Resource,
+    pub statement: &'a Statement,
+    /// What a person let go of.
+    pub confirmed: Option<&'a BTreeSet<String>>,
+}
+
+impl Change<'_> {
+    /// What it broke.
+    pub fn broken(mut self) -> Vec<String> {
+        let mut broken = Vec::new();
+        if self.before != *self.after {
+            self.take_over();
+            broken.extend(self.nothing_foreign_is_dropped_altered_or_revoked());
+            broken.extend(self.two_operators_never_both_write());
+            let Self { before, after, resource, statement, .. } = &self;
+            broken.extend(no_member_is_lost_by_an_edit(before, after, &resource.uid, statement));
+        }
+        let Self { before, after, cluster, resource, statement, .. } = &self;
+        broken.extend(no_irreversible_step_is_taken_without_its_record(before, after, cluster, resource, statement));
+        broken.into_iter().map(|what| format!("{}: {}: {what}", resource.uid, statement.name())).collect()
     }
-    broken.extend(no_irreversible_step_is_taken_without_its_record(before, after, cluster, resource, statement));
-    broken.into_iter().map(|what| format!("{uid}: {}: {what}", statement.name())).collect()
-}
 
-fn nothing_foreign_is_dropped_altered_or_revoked(before: &Warehouse, after: &Warehouse, uid: &str) -> Option<String> {
-    let (before, after) = (before.of_others_than(uid), after.of_others_than(uid));
-    (before != after).then(|| {
-        let change = |from: &BTreeSet<String>, to: &BTreeSet<String>| from.difference(to).cloned().collect::<Vec<_>>();
-        format!("foreign: {:?} became {:?}", change(&before, &after), change(&after, &before))
-    })
-}
+    /// What another left, or has, becomes this one's by the word of a person, in one step.
+    fn take_over(&mut self) {
+        let uid = &self.resource.uid;
+        for (name, database) in &self.after.databases {
+            let Some(former) = self.before.databases.get(name).and_then(|before| before.registry.clone()) else {
+                continue;
+            };
+            let is_heir = database.registry.as_ref().is_some_and(|registry| registry.integration_uid == *uid);
+            let former = former.integration_uid;
+            if is_heir && former != *uid && self.resource.take_over == Some(take_over(name, &former)) {
+                self.before.pass_on(&former, uid);
+                return;
+            }
+        }
+    }
 
-fn two_operators_never_both_write(before: &Warehouse, uid: &str) -> Option<String> {
-    match before.users.get(CLAIM_USER).map(|claim| &claim.maker) {
-        Some(Maker::Integration(holder)) if holder != uid => Some(format!("{holder} holds the warehouse")),
-        _ => None,
+    /// Unless a person has confirmed that very list.
+    fn nothing_foreign_is_dropped_altered_or_revoked(&self) -> Option<String> {
+        let uid = &self.resource.uid;
+        let (before, after) = (self.before.of_others_than(uid), self.after.of_others_than(uid));
+        let is_confirmed = |line: &String| self.confirmed.is_some_and(|confirmed| confirmed.contains(line));
+        let lost: Vec<_> = before.difference(&after).filter(|line| !is_confirmed(line)).collect();
+        let gained: Vec<_> = after.difference(&before).collect();
+        (!lost.is_empty() || !gained.is_empty()).then(|| format!("foreign: {lost:?} became {gained:?}"))
+    }
+
+    fn two_operators_never_both_write(&self) -> Option<String> {
+        match self.before.users.get(CLAIM_USER).map(|claim| &claim.maker) {
+            Some(Maker::Integration(holder)) if *holder != self.resource.uid => {
+                Some(format!("{holder} holds the warehouse"))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -126,6 +156,13 @@ pub fn of_write(before: &Cluster, world: &World, cluster: usize) -> Vec<String> 
         let retained = resource.spec.deletion_policy == DeletionPolicy::Retain;
         if (proof_goes || is_gone && !retained) && !left.is_empty() && !world.excused.contains(&resource.uid) {
             broken.push(format!("{}: nothing of ours is left after a deletion: {left:?}", resource.uid));
+        }
+    }
+    for (left_by, heir) in after.inheritances(before) {
+        let heir = after.resources.values().find(|resource| resource.uid == heir);
+        let asked_for = heir.map(|heir| take_over(&heir.spec.config.database, &left_by));
+        if asked_for.is_none() || asked_for != heir.and_then(|heir| heir.take_over.clone()) {
+            broken.push(format!("{left_by}: its Secret came into other hands without the word of a person"));
         }
     }
     for resource in after.resources.values().filter(|resource| before.resources.get(&resource.name) != Some(resource)) {

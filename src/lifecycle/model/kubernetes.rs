@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::deletion::CONFIRM;
 use crate::api::{RedshiftIntegrationSpec, RedshiftIntegrationStatus};
 use crate::lifecycle::{Place, Setup};
+use crate::redshift::Endpoint;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
@@ -18,7 +20,18 @@ pub struct Resource {
     pub spec: RedshiftIntegrationSpec,
     pub finalizer: bool,
     pub deleting: bool,
+    /// The annotations by which a person lets it take over, or be deleted in spite of others.
+    pub take_over: Option<String>,
+    pub confirm_delete: Option<String>,
     pub status: Option<RedshiftIntegrationStatus>,
+}
+
+impl Resource {
+    /// Whether its deletion says which word of a person would let it go on.
+    pub fn asks_for_a_word(&self) -> bool {
+        let mut conditions = self.status.iter().flat_map(|status| &status.conditions);
+        conditions.any(|condition| condition.message.contains(CONFIRM))
+    }
 }
 
 /// The Secret of a system account; mirrors `controller::system_account::SystemAccount`, methods included.
@@ -129,6 +142,29 @@ impl Cluster {
         let found = self.own(resource)?;
         found.status = Some(status);
         Ok(found.clone())
+    }
+
+    /// Mirrors `system_account::adopt`.
+    pub fn adopt(&mut self, resource: &Resource, left_by: &str) -> Result<(), Conflict> {
+        let wants = &resource.spec.config;
+        let fits = |found: &&mut SystemAccount| {
+            found.integration_uid == left_by
+                && found.place.setup.database == wants.database
+                && found.place.endpoint.host() == Endpoint::new(&wants.host, 0).host()
+        };
+        let found = self.secrets.get_mut(&resource.name).filter(fits).ok_or(Conflict)?;
+        found.integration_uid.clone_from(&resource.uid);
+        Ok(())
+    }
+
+    /// Secrets that have come into other hands: the UIDs of whoever had them, and has them now.
+    pub fn inheritances(&self, before: &Self) -> Vec<(String, String)> {
+        let had = |name: &String| before.secrets.get(name).map(|secret| (secret.uid, secret.integration_uid.clone()));
+        let secrets = self.secrets.iter().filter_map(|(name, secret)| Some((had(name)?, secret)));
+        secrets
+            .filter(|((uid, left_by), secret)| *uid == secret.uid && *left_by != secret.integration_uid)
+            .map(|((_, left_by), secret)| (left_by, secret.integration_uid.clone()))
+            .collect()
     }
 
     pub fn create_secret(&mut self, resource: &Resource, account: SystemAccount) -> Result<(), Conflict> {

@@ -7,6 +7,7 @@ use super::world::{Connection, Io, Stop};
 use super::{creation, deletion, edit};
 use crate::api::Phase;
 use crate::lifecycle::checks::{self, Watched};
+use crate::lifecycle::proof::take_over;
 use crate::lifecycle::{Activity, Failure, Outcome, Place, RegistryState, Wanted, next_status, validate};
 use crate::redshift::Category;
 
@@ -71,9 +72,10 @@ async fn work(io: &Io, object: Resource) -> Finished {
         return Finished { object, outcome };
     }
     let was_enabled = status.created.as_ref().is_some_and(|created| created.applied_hash.is_some());
-    match prepare(io, &object, was_enabled).await {
+    match prepare(io, &object).await {
         Ok((wanted, Some(account))) if was_enabled => watch(io, object, &wanted, account).await,
         Ok((wanted, Some(account))) => resume(io, object, &wanted, account).await,
+        Ok((wanted, None)) if was_enabled => without_secret(io, object, &wanted).await,
         Ok((wanted, None)) => creation::run(io, object, &wanted, None).await,
         Err(stop) => {
             let mut outcome = failed(&object, stop.failure());
@@ -86,13 +88,20 @@ async fn work(io: &Io, object: Resource) -> Finished {
 }
 
 /// Mirrors `reconcile::prepare`.
-async fn prepare(io: &Io, object: &Resource, was_enabled: bool) -> Result<(Wanted, Option<SystemAccount>), Stop> {
+async fn prepare(io: &Io, object: &Resource) -> Result<(Wanted, Option<SystemAccount>), Stop> {
     let wanted = validate(&object.spec).map_err(|invalid| Stop::stalled("InvalidSpec", invalid.to_string()))?;
     let account = match io.read(|cluster| cluster.secrets.get(&object.name).cloned()).await? {
-        None if was_enabled => return Err(Stop::stalled("SecretMissing", "the Secret is gone")),
         None => return Ok((wanted, None)),
         Some(account) if account.integration_uid != object.uid => {
-            return Err(Stop::stalled("SecretNotOurs", "the Secret was not made for this resource"));
+            let left_by = &account.integration_uid;
+            if object.take_over != Some(take_over(&wanted.place.setup.database, left_by)) {
+                return Err(Stop::stalled("SecretNotOurs", "the Secret was not made for this resource"));
+            }
+            if !object.finalizer {
+                io.write(|cluster| cluster.set_finalizer(object, true)).await?;
+            }
+            io.write(|cluster| cluster.adopt(object, left_by)).await?;
+            return Err(Stop::waiting("TakingOver", "what an earlier integration has left is being taken over"));
         }
         Some(account) => account,
     };
@@ -112,6 +121,15 @@ async fn resume(io: &Io, object: Resource, wanted: &Wanted, account: SystemAccou
         return watch(io, object, wanted, account).await;
     }
     creation::run(io, object, wanted, Some(account)).await
+}
+
+/// Mirrors `reconcile::without_secret`.
+async fn without_secret(io: &Io, object: Resource, wanted: &Wanted) -> Finished {
+    let mut finished = creation::run(io, object, wanted, None).await;
+    if let Activity::Stopped(_) = &finished.outcome.activity {
+        finished.outcome.phase = Phase::RecurringValidationError;
+    }
+    finished
 }
 
 /// Mirrors `reconcile::report`; as in `resource::write_status`, what is there already isn't written.
@@ -157,6 +175,7 @@ async fn is_complete(io: &Io, object: &Resource, account: &SystemAccount) -> boo
 /// Mirrors `watch::run`.
 async fn watch(io: &Io, object: Resource, wanted: &Wanted, account: SystemAccount) -> Finished {
     match look(io, wanted, &account).await {
+        Ok(look) if is_heritage(&object, &look) => creation::run(io, object, wanted, Some(account)).await,
         Ok(look) if edit::is_due(&object, &look, wanted, &account) => {
             edit::run(io, object, wanted, account, look).await
         }
@@ -170,6 +189,13 @@ async fn watch(io: &Io, object: Resource, wanted: &Wanted, account: SystemAccoun
             Finished { object, outcome }
         }
     }
+}
+
+/// Mirrors `watch::is_heritage`.
+fn is_heritage(object: &Resource, look: &Look) -> bool {
+    let registry = &look.watched.registry;
+    object.uid != registry.integration_uid
+        && object.take_over == Some(take_over(&registry.setup.database, &registry.integration_uid))
 }
 
 /// Mirrors `watch::validate`.

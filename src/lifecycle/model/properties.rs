@@ -2,13 +2,14 @@
 
 use proptest::prelude::*;
 
-use super::histories::{
-    Action, Event, Run, SLOTS, begun, begun_with_a_member, modes, of_one_alone, of_one_among_others, of_renamings,
-    of_several, power,
-};
+use super::histories::{Action, Event, Run, SLOTS};
 use super::invariants::is_enabled;
 use super::kubernetes::Resource;
 use super::others::clear_up;
+use super::strategies::{
+    begun, begun_with_a_member, modes, of_confirmed_deletions, of_one_alone, of_one_among_others, of_renamings,
+    of_several, of_take_overs, power,
+};
 use super::warehouse::{Power, digest};
 use super::world::World;
 use crate::lifecycle::validate;
@@ -194,6 +195,41 @@ proptest! {
         check(run.settle())?;
         run.lift_obstacles();
         check(run.settle())?;
+        check(run.delete_all())?;
+    }
+
+    /// A person confirms a list of others' work; other things happen then, and the list may not fit any more.
+    #[test]
+    fn a_confirmed_deletion_takes_what_was_on_the_list_and_nothing_else(
+        mode in modes(),
+        admin in power(),
+        history in of_confirmed_deletions(),
+    ) {
+        let mut run = Run::new(admin, true);
+        run.play(&begun_with_a_member(mode));
+        run.play(&history);
+        check(run.settle())?;
+        run.lift_obstacles();
+        check(run.settle())?;
+        check(run.delete_all())?;
+    }
+
+    /// By somebody of the same name, of another cluster, or of the same host; and back.
+    #[test]
+    fn who_was_taken_over_writes_nothing_any_more_and_nothing_is_left_by_both(
+        mode in modes(),
+        history in of_take_overs(),
+    ) {
+        let mut run = Run::new(Power::Superuser, true);
+        run.play(&begun_with_a_member(mode));
+        run.play(&history);
+        run.lift_obstacles();
+        check(run.settle())?;
+        let enabled = {
+            let world = run.world.borrow();
+            world.clusters.iter().flat_map(|it| it.resources.values()).filter(|it| is_enabled(it)).count()
+        };
+        prop_assert!(enabled <= 1);
         check(run.delete_all())?;
     }
 

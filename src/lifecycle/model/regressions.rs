@@ -81,11 +81,8 @@ fn a_role_that_others_granted_something_is_not_dropped_when_a_creation_goes_on_w
 
 #[test]
 fn an_account_whose_password_was_changed_is_not_left_behind_by_a_deletion() {
-    let mut run = run(
-        Power::Superuser,
-        Some(0),
-        &[WHOLE, Event::Others(Deed::ChangePassword(0)), Event::User(0, Action::Delete)],
-    );
+    let mut run =
+        run(Power::Seeing, Some(0), &[WHOLE, Event::Others(Deed::ChangePassword(0)), Event::User(0, Action::Delete)]);
     run.settle().unwrap();
     let phase = run.world.borrow().clusters[0].resources["a"].status.as_ref().and_then(|status| status.phase);
     assert_eq!(phase, Some(Phase::DeleteError));

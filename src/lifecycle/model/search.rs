@@ -1,7 +1,7 @@
 //! What in the warehouse is ours, and what stands in the way of taking it away; mirrors
 //! `controller::ownership` and `controller::obstacles`, branch by branch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::kubernetes::SystemAccount;
 use super::warehouse::{INITIAL, LoginError, PASSWORD_OF_ADMINS, Warehouse};
@@ -9,6 +9,7 @@ use super::world::{Connection, Io, Stop};
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::obstacle::Obstacle;
+use crate::lifecycle::proof::{Entry, FoundAccount, Inside, Proof};
 use crate::lifecycle::sweep::{self, DatabaseAcl};
 use crate::lifecycle::{AccountId, ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
 use crate::scripts::CLAIM_USER;
@@ -27,12 +28,23 @@ pub struct Finding {
     pub managed: Option<Connection>,
     pub contents: Contents,
     pub collation: Option<Seen<String>>,
+    pub registered: Option<Registry>,
+    pub locked_out: bool,
 }
 
-struct Account {
-    name: String,
-    standing: Standing,
-    own_roles: BTreeMap<String, bool>,
+/// Mirrors `ownership::Database`.
+struct Database {
+    standing: ManagedDatabase,
+    managed: Option<Connection>,
+    contents: Contents,
+    collation: Option<Seen<String>>,
+    registered: Option<Registry>,
+}
+
+impl Database {
+    fn of(standing: ManagedDatabase) -> Self {
+        Self { standing, managed: None, contents: Contents::default(), collation: None, registered: None }
+    }
 }
 
 const NO_PASSWORD: &str = "no Secret of this resource holds its password";
@@ -60,27 +72,19 @@ impl Search<'_> {
             }
         };
         let account = self.system_account(facts).await?;
-        let wanted_account =
-            if account.name == self.wanted.system_account || !facts.users.contains_key(&self.wanted.system_account) {
-                Standing::Absent
-            } else {
-                Standing::Foreign("it is not the account that the resource's Secret names".to_owned())
-            };
-        let (database, managed, contents, collation) = self.database(facts, &claim, &account).await?;
-        let registry = match &database {
-            ManagedDatabase::Registered(registry) => Some(registry),
-            _ => None,
-        };
-        let roles = self.roles(facts, &account, registry);
+        let proof = Proof { wanted: self.wanted, uid: self.uid, facts };
+        let database = self.database(proof, &claim, &account).await?;
+        let recorded = self.account.into_iter().flat_map(SystemAccount::roles);
         let ownership = Ownership {
             claim,
+            wanted_account: proof.wanted_account(&account),
+            roles: proof.roles(recorded, &account, &database.standing),
             system_account: account.standing,
             system_account_name: account.name,
-            wanted_account,
-            roles,
-            database,
+            database: database.standing,
         };
-        Ok(Finding { ownership, managed, contents, collation })
+        let Database { managed, contents, collation, registered, .. } = database;
+        Ok(Finding { ownership, managed, contents, collation, registered, locked_out: account.locked_out })
     }
 
     /// Mirrors `Search::log_in`.
@@ -93,18 +97,25 @@ impl Search<'_> {
     }
 
     /// Mirrors `Search::system_account`.
-    async fn system_account(&self, facts: &WarehouseFacts) -> Result<Account, Stop> {
+    async fn system_account(&self, facts: &WarehouseFacts) -> Result<FoundAccount, Stop> {
         let wanted = &self.wanted.system_account;
-        let mut found = Account { name: wanted.clone(), standing: Standing::Absent, own_roles: BTreeMap::new() };
+        let mut found = FoundAccount {
+            name: wanted.clone(),
+            standing: Standing::Absent,
+            own_roles: BTreeMap::new(),
+            locked_out: false,
+        };
         let known = self.account.into_iter().flat_map(SystemAccount::accounts);
         for (name, password) in known.filter(|(name, _)| facts.users.contains_key(*name)) {
             let made = self.account.and_then(|account| account.ids.as_ref()).map(|(_, id)| id);
             let standing = self.prove(name, password, facts, made).await;
             if standing == Standing::Ours {
                 let own_roles = self.io.look("read-own-roles", |warehouse| warehouse.own_roles(name)).await?;
-                return Ok(Account { name: name.to_owned(), standing, own_roles });
+                return Ok(FoundAccount { name: name.to_owned(), standing, own_roles, locked_out: false });
             }
             if found.standing == Standing::Absent || matches!(standing, Standing::Unproven(_)) {
+                found.locked_out = standing == Standing::of_refused_login(name, facts.users.get(name), made)
+                    && matches!(standing, Standing::Unproven(_));
                 (found.name, found.standing) = (name.to_owned(), standing);
             }
         }
@@ -114,83 +125,44 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// Mirrors `Search::roles`.
-    fn roles(
-        &self,
-        facts: &WarehouseFacts,
-        account: &Account,
-        registry: Option<&Registry>,
-    ) -> BTreeMap<String, Standing> {
-        let registered = registry.and_then(|registry| registry.setup.impersonation_role.as_deref());
-        let names: BTreeSet<&str> = self
-            .account
-            .into_iter()
-            .flat_map(SystemAccount::roles)
-            .chain(self.wanted.impersonation_role.as_deref())
-            .chain(registered)
-            .collect();
-        let is_there = |name: &str| matches!(&facts.roles, Seen::Yes(roles) if roles.contains_key(name));
-        names
-            .into_iter()
-            .filter(|name| account.own_roles.contains_key(*name) || is_there(name))
-            .map(|name| {
-                let standing = match account.own_roles.get(name) {
-                    Some(true) => Standing::Ours,
-                    _ => Standing::Foreign("the system account may not grant it".to_owned()),
-                };
-                (name.to_owned(), standing)
-            })
-            .collect()
-    }
-
     /// Mirrors `Search::database`.
-    async fn database(&self, facts: &WarehouseFacts, claim: &Standing, account: &Account) -> Result<Found, Stop> {
-        let of = |standing| Ok((standing, None, Contents::default(), None));
-        let foreign = |why: String| Ok((ManagedDatabase::Foreign(why), None, Contents::default(), None));
+    async fn database(&self, proof: Proof<'_>, claim: &Standing, account: &FoundAccount) -> Result<Database, Stop> {
         let name = self.wanted.database.as_str();
-        let Some(owner_id) = facts.databases.get(name) else { return of(ManagedDatabase::Absent) };
-        let existing = self.wanted.database_mode == DatabaseMode::Existing;
-        let password = match (&account.standing, self.account) {
-            (Standing::Ours, Some(known)) => known.password_of(&account.name),
-            (Standing::Unproven(why), _) => return of(ManagedDatabase::Unproven(why.clone())),
-            _ if existing => None,
-            _ => return foreign(format!("it belongs to {owner_id}")),
+        let known = self.account.and_then(|known| known.password_of(&account.name));
+        let (session, reader) = match (proof.entry(account), known) {
+            (Entry::Nobody(standing), _) => return Ok(Database::of(standing)),
+            (Entry::Account, Some(password)) => {
+                (self.io.log_in(&account.name, password, name).await, account.name.as_str())
+            }
+            _ => (enter(self.io, name).await, proof.facts.account.name.as_str()),
         };
-        let session = match password {
-            Some(password) => self.io.log_in(&account.name, password, name).await,
-            None => enter(self.io, name).await,
-        };
+        let as_account = reader == account.name;
         let session = match session {
             Ok(session) => session,
-            Err(error) => return of(ManagedDatabase::Unproven(format!("{error:?}"))),
+            Err(error) => return Ok(Database::of(ManagedDatabase::Unproven(format!("{error:?}")))),
         };
-        let reader = if password.is_some() { &account.name } else { &facts.account.name };
         let contents = self.io.look("read-contents", |warehouse| warehouse.contents(name, reader)).await?;
+        let existing = self.wanted.database_mode == DatabaseMode::Existing;
         let collation = existing.then(|| Seen::Yes("case_sensitive".to_owned()));
-        let managed = password.is_some().then_some(session);
-        if password.is_some() && contents.has_registry() {
-            return match self.io.look("read-registry", |warehouse| warehouse.registry(name)).await {
-                Ok(Ok(registry)) if registry.integration_uid == self.uid => {
-                    Ok((ManagedDatabase::Registered(registry), managed, contents, collation))
-                }
-                Ok(Ok(registry)) => foreign(format!("its registry names {}", registry.integration_uid)),
-                Ok(Err(why)) | Err(Stop::Statement { refused: true, why, .. }) => of(ManagedDatabase::Unproven(why)),
-                Err(stop) => Err(stop),
-            };
+        let registry = if contents.has_registry() { Some(self.registry(name, reader).await?) } else { None };
+        let inside = Inside { as_account, contents: &contents, registry };
+        let (standing, registered) = proof.managed_database(claim, account, inside);
+        let is_ours = matches!(standing, ManagedDatabase::Registered(_) | ManagedDatabase::Empty);
+        let managed = (as_account && (is_ours || registered.is_some())).then_some(session);
+        if !is_ours {
+            return Ok(Database { managed, registered, ..Database::of(standing) });
         }
-        if existing {
-            return match contents.has_schema_of_ours() {
-                Some(schema) => foreign(format!("it has a schema {schema} already")),
-                None => Ok((ManagedDatabase::Empty, managed, contents, collation)),
-            };
+        Ok(Database { standing, managed, contents, collation, registered })
+    }
+
+    /// Mirrors `look::registry`: what the server refuses is an answer.
+    async fn registry(&self, database: &str, reader: &str) -> Result<Result<Registry, String>, Stop> {
+        match self.io.look("read-registry", |warehouse| warehouse.registry_as(database, reader)).await {
+            Err(Stop::Statement { refused: true, why, .. }) => Ok(Err(why)),
+            other => other,
         }
-        let standing = ManagedDatabase::without_registry(name, &contents, facts, claim, &account.name);
-        let managed = managed.filter(|_| standing == ManagedDatabase::Empty);
-        Ok((standing, managed, contents, collation))
     }
 }
-
-type Found = (ManagedDatabase, Option<Connection>, Contents, Option<Seen<String>>);
 
 /// Mirrors `obstacles::Sweep`.
 pub struct Sweep<'a> {

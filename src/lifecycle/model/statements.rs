@@ -1,11 +1,10 @@
 //! What each statement of the scripts does to the warehouse, and what it is refused for. All of it or
 //! nothing: whatever can be refused is checked first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::objects::Objects;
 use super::warehouse::{Database, Kind, Maker, Object, Role, User, Warehouse};
-use crate::api::DatabaseMode;
-use crate::lifecycle::{Registry, RegistryState, Setup};
 use crate::scripts::{CLAIM_USER, Statement};
 
 /// The n-th quoted name of a statement.
@@ -14,16 +13,16 @@ pub fn identifier(text: &str, n: usize) -> String {
 }
 
 /// The n-th literal. None of ours holds a quote.
-fn literal(text: &str, n: usize) -> String {
+pub fn literal(text: &str, n: usize) -> String {
     text.split('\'').skip(1).step_by(2).nth(n).unwrap_or_default().to_owned()
 }
 
-fn number_after(text: &str, what: &str) -> i64 {
+pub fn number_after(text: &str, what: &str) -> i64 {
     let rest = text.split(what).nth(1).unwrap_or_default().trim_start();
     rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or_default()
 }
 
-fn refuse(unless: bool, why: &str) -> Result<(), String> {
+pub fn refuse(unless: bool, why: &str) -> Result<(), String> {
     if unless { Ok(()) } else { Err(why.to_owned()) }
 }
 
@@ -35,11 +34,9 @@ impl Warehouse {
             "create-claim" => self.create_user(acting, CLAIM_USER.to_owned(), literal(text, 0), uid),
             "create-system-account" => self.create_user(acting, identifier(text, 0), literal(text, 0), uid),
             "rename-system-account" => self.rename_user(acting, &identifier(text, 0), identifier(text, 1)),
-            "set-password-of-renamed-account" => {
-                refuse(self.is_admin(acting), "permission denied")?;
-                let user = self.users.get_mut(&identifier(text, 0)).ok_or("no such user")?;
-                user.password = Some(literal(text, 0));
-                Ok(())
+            "set-password-of-claim" => self.set_password(acting, CLAIM_USER, literal(text, 0)),
+            "set-password-of-renamed-account" | "set-password-of-system-account" => {
+                self.set_password(acting, &identifier(text, 0), literal(text, 0))
             }
             "drop-system-account" => self.drop_user(acting, database, &identifier(text, 0)),
             "drop-claim" => self.drop_user(acting, database, CLAIM_USER),
@@ -53,10 +50,15 @@ impl Warehouse {
             | "revoke-database-from-system-account" => self.grant_database(acting, name, text),
             _ if name.starts_with("revoke-on-") => self.revoke(acting, database, name, text),
             _ if name.contains("role") && super::warehouse::is_of_users_and_roles(name) => {
-                self.change_role(acting, name, text, uid)
+                self.change_role(acting, database, name, text, uid)
             }
             _ => {
+                let former = self.databases.get(database).and_then(|there| there.registry.as_ref());
+                let former = former.map(|registry| registry.integration_uid.clone());
                 self.change_contents(acting, database, uid, name, text)?;
+                if let ("write-new-owner", Some(former)) = (name, former) {
+                    self.pass_on(&former, uid);
+                }
                 if name == "complete-registry"
                     && let Some(role) = self.roles.get_mut(&literal(text, 2))
                 {
@@ -80,6 +82,12 @@ impl Warehouse {
         Ok(())
     }
 
+    fn set_password(&mut self, acting: u32, name: &str, password: String) -> Result<(), String> {
+        refuse(self.is_admin(acting), "permission denied")?;
+        self.users.get_mut(name).ok_or("no such user")?.password = Some(password);
+        Ok(())
+    }
+
     fn rename_user(&mut self, acting: u32, former: &str, new: String) -> Result<(), String> {
         refuse(self.is_admin(acting), "permission denied")?;
         refuse(!self.is_taken(&new), "the name is taken")?;
@@ -96,6 +104,11 @@ impl Warehouse {
     }
 
     fn rename_grantee(&mut self, former: &str, new: &str) {
+        for database in self.databases.values_mut() {
+            if database.granted_by_others.remove(former) {
+                database.granted_by_others.insert(new.to_owned());
+            }
+        }
         for object in self.databases.values_mut().flat_map(|database| database.objects.values_mut()) {
             if object.grantees.remove(former) {
                 object.grantees.insert(new.to_owned());
@@ -187,7 +200,13 @@ impl Warehouse {
         Ok(())
     }
 
-    fn change_role(&mut self, acting: u32, name: &str, text: &str, uid: &str) -> Result<(), String> {
+    /// Privileges on databases are in the way of a drop, and those on objects of the session's database.
+    fn is_tied(&self, role: &str, database: &str) -> bool {
+        self.databases.values().any(|database| database.granted_by_others.contains(role))
+            || self.databases[database].objects.values().any(|object| object.grantees.contains(role))
+    }
+
+    fn change_role(&mut self, acting: u32, database: &str, name: &str, text: &str, uid: &str) -> Result<(), String> {
         let (role, other) = (identifier(text, 0), identifier(text, 1));
         refuse(self.is_admin(acting), "permission denied")?;
         if name == "create-role" {
@@ -200,9 +219,9 @@ impl Warehouse {
         let superuser = self.is_superuser(acting);
         match name {
             "drop-role" => {
+                refuse(!self.is_tied(&role, database), "the role has a privilege on some object")?;
                 self.roles.remove(&role);
                 for database in self.databases.values_mut() {
-                    database.granted_by_others.remove(&role);
                     for object in database.objects.values_mut() {
                         object.grantees.remove(&role);
                     }
@@ -292,118 +311,5 @@ impl Warehouse {
             "lock-registry" => contents.owned(system, "registry_lock").map(|_| ()),
             _ => contents.change_registry(name, text, database),
         }
-    }
-}
-
-/// The objects of one database, and who changes them.
-struct Objects<'a> {
-    acting: u32,
-    superuser: bool,
-    may_create: bool,
-    uid: &'a str,
-    there: &'a mut Database,
-}
-
-impl Objects<'_> {
-    fn create(&mut self, kind: Kind, schema: &str, name: &str) -> Result<(), String> {
-        let key = (schema.to_owned(), name.to_owned());
-        refuse(!self.there.objects.contains_key(&key), "it is there")?;
-        if name.is_empty() {
-            refuse(self.may_create, "permission denied for database")?;
-        } else {
-            self.owned(schema, "")?;
-        }
-        let maker = Maker::Integration(self.uid.to_owned());
-        let object = Object { kind, owner: self.acting, maker, public: false, grantees: BTreeSet::new() };
-        self.there.objects.insert(key, object);
-        Ok(())
-    }
-
-    fn replace(&mut self, schema: &str, name: &str) -> Result<(), String> {
-        if self.there.objects.contains_key(&(schema.to_owned(), name.to_owned())) {
-            return self.owned(schema, name).map(|_| ());
-        }
-        self.create(Kind::Routine, schema, name)
-    }
-
-    fn owned(&mut self, schema: &str, name: &str) -> Result<&mut Object, String> {
-        let object = self.there.objects.get_mut(&(schema.to_owned(), name.to_owned()));
-        let object = object.ok_or_else(|| format!("no {schema}.{name}"))?;
-        refuse(self.superuser || object.owner == self.acting, "must be owner")?;
-        Ok(object)
-    }
-
-    fn open(&mut self, schema: &str, name: &str) -> Result<(), String> {
-        self.owned(schema, name)?.public = true;
-        Ok(())
-    }
-
-    fn keys(&mut self, keys: u64) -> Result<(), String> {
-        self.owned("immuta_system", "impersonation_key")?;
-        self.there.keys = keys;
-        Ok(())
-    }
-
-    /// Without CASCADE.
-    fn drop(&mut self, schema: &str, name: &str) -> Result<(), String> {
-        self.owned(schema, name)?;
-        let objects = &mut self.there.objects;
-        if name.is_empty() {
-            refuse(!objects.keys().any(|(other, name)| other == schema && !name.is_empty()), "it isn't empty")?;
-        }
-        if name == "user_profile" {
-            refuse(!objects.values().any(|object| object.kind == Kind::Reader), "others depend on it")?;
-        }
-        objects.remove(&(schema.to_owned(), name.to_owned()));
-        match name {
-            "registry" => self.there.registry = None,
-            "impersonation_key" => self.there.keys = 0,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn change_registry(&mut self, name: &str, text: &str, database: &str) -> Result<(), String> {
-        self.owned("immuta_system", "registry")?;
-        let role = |role: String| (!role.is_empty()).then_some(role);
-        if name == "write-registry-row" {
-            let mode = if literal(text, 2) == "Create" { DatabaseMode::Create } else { DatabaseMode::Existing };
-            self.there.registry = Some(Registry {
-                integration_uid: literal(text, 0),
-                state: RegistryState::Applying,
-                fencing_counter: 1,
-                schema_version: 1,
-                applied_hash: literal(text, 5),
-                setup: Setup {
-                    database: database.to_owned(),
-                    database_mode: mode,
-                    system_account: literal(text, 3),
-                    impersonation_role: role(literal(text, 4)),
-                },
-            });
-            return Ok(());
-        }
-        let row = self.there.registry.as_mut().ok_or("the registry is empty")?;
-        match name {
-            "check-registry" => {
-                let expected = (literal(text, 0), number_after(text, "max(fencing_counter) = "), literal(text, 1));
-                let found = (row.integration_uid.clone(), row.fencing_counter, row.state.as_str().to_owned());
-                return refuse(expected == found, "the registry has changed");
-            }
-            "complete-registry" => {
-                row.state = RegistryState::Complete;
-                row.setup.system_account = literal(text, 1);
-                row.setup.impersonation_role = role(literal(text, 2));
-                row.applied_hash = literal(text, 3);
-            }
-            "write-deleting" => row.state = RegistryState::Deleting,
-            "write-taken-back" => {
-                let applied = !row.applied_hash.is_empty();
-                row.state = if applied { RegistryState::Complete } else { RegistryState::Applying };
-            }
-            other => panic!("the model doesn't know the statement {other}"),
-        }
-        row.fencing_counter += 1;
-        Ok(())
     }
 }

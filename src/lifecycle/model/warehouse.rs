@@ -202,6 +202,48 @@ impl Warehouse {
         self.next_id
     }
 
+    /// What one integration made is another's from now on.
+    pub fn pass_on(&mut self, former: &str, heir: &str) {
+        let databases = self.databases.values_mut();
+        let inside = databases.flat_map(|it| it.objects.values_mut().map(|it| &mut it.maker).chain([&mut it.maker]));
+        let users = self.users.values_mut().map(|user| &mut user.maker);
+        let roles = self.roles.values_mut().map(|role| &mut role.maker);
+        for maker in inside.chain(users).chain(roles).filter(|maker| maker.is(former)) {
+            *maker = Maker::Integration(heir.to_owned());
+        }
+    }
+
+    /// What of others' a person can let go of together with an integration: objects in the database that it
+    /// made, and what its users and roles were granted. Lines as in [`Self::of_others_than`].
+    pub fn at_stake(&self, uid: &str) -> BTreeSet<String> {
+        let is_ours = |name: &String| {
+            self.users.get(name).is_some_and(|user| user.maker.is(uid))
+                || self.roles.get(name).is_some_and(|role| role.maker.is(uid))
+        };
+        let mut prefixes = Vec::new();
+        for (name, database) in &self.databases {
+            for ((schema, object), what) in database.objects.iter().filter(|(_, what)| !what.maker.is(uid)) {
+                let full = format!("{name}.{schema}.{object}");
+                if what.grantees.iter().any(is_ours) || database.maker.is(uid) {
+                    prefixes.push(full.clone());
+                }
+            }
+            if database.granted_by_others.iter().any(is_ours) {
+                prefixes.push(format!("the database {name}"));
+            }
+        }
+        let is_own = |line: &str| {
+            let mut made = self.databases.iter().filter(|(_, database)| database.maker.is(uid));
+            made.any(|(name, _)| line.split(' ').nth(1).is_some_and(|what| what.starts_with(&format!("{name}."))))
+        };
+        let lines = self.of_others_than(uid).into_iter();
+        let at_stake = |line: &String| {
+            let grant = line.starts_with("grant ") && prefixes.iter().any(|what| line.ends_with(what.as_str()));
+            grant || is_own(line)
+        };
+        lines.filter(at_stake).collect()
+    }
+
     /// Everything in here that an integration didn't make, each in a line that changes with whatever is
     /// done to it.
     pub fn of_others_than(&self, uid: &str) -> BTreeSet<String> {
@@ -225,13 +267,13 @@ impl Warehouse {
                 lines.insert(format!("database {name} {} {} {granted:?}", owner(database.owner), database.public));
             }
             for ((schema, object), what) in database.objects.iter().filter(|(_, what)| !what.maker.is(uid)) {
-                let granted = what.grantees.len();
-                lines.insert(format!("{:?} {name}.{schema}.{object} {} {granted}", what.kind, owner(what.owner)));
+                lines.insert(format!("{:?} {name}.{schema}.{object} {}", what.kind, owner(what.owner)));
+                // Grants have no names that outlive a renaming.
+                lines.extend((0..what.grantees.len()).map(|n| format!("grant {n} on {name}.{schema}.{object}")));
             }
             if !database.maker.is(uid) {
-                lines.extend(
-                    database.granted_by_others.iter().map(|role| format!("{role} granted something in {name}")),
-                );
+                lines
+                    .extend((0..database.granted_by_others.len()).map(|n| format!("grant {n} on the database {name}")));
             }
         }
         lines

@@ -37,6 +37,10 @@ pub struct World {
     pub sessions: BTreeMap<String, u32>,
     /// UIDs of integrations whose proof a person took away: what is left of them is theirs to remove.
     pub excused: BTreeSet<String>,
+    /// What of others' was at stake when an integration's deletion last gave a list, and when a person
+    /// confirmed one.
+    pub shown: BTreeMap<String, BTreeSet<String>>,
+    pub confirmed: BTreeMap<String, BTreeSet<String>>,
     /// What should never have happened.
     pub broken: Vec<String>,
     pub record: Record,
@@ -52,6 +56,8 @@ impl World {
             next: 0,
             sessions: BTreeMap::new(),
             excused: BTreeSet::new(),
+            shown: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
             broken: Vec::new(),
             record: Record::default(),
         }))
@@ -175,8 +181,17 @@ impl Io {
         let world = &mut *self.world.borrow_mut();
         let before = world.clusters[self.cluster].clone();
         let done = write(&mut world.clusters[self.cluster]);
+        // What its passwords prove is the heir's from now on.
+        for (left_by, heir) in world.clusters[self.cluster].inheritances(&before) {
+            world.warehouse.pass_on(&left_by, &heir);
+        }
         let broken = invariants::of_write(&before, world, self.cluster);
         world.broken.extend(broken);
+        for resource in world.clusters[self.cluster].resources.values().filter(|it| it.asks_for_a_word()) {
+            if before.resources.get(&resource.name) != Some(resource) {
+                world.shown.insert(resource.uid.clone(), world.warehouse.at_stake(&resource.uid));
+            }
+        }
         if fault.is_some() {
             return Err(Stop::Api);
         }
@@ -242,7 +257,10 @@ impl Io {
         });
         if done.is_ok() {
             let cluster = &world.clusters[self.cluster];
-            world.broken.extend(invariants::of_statement(&before, &world.warehouse, cluster, resource, statement));
+            let confirmed = world.confirmed.get(&resource.uid);
+            let change =
+                invariants::Change { before, after: &world.warehouse, cluster, resource, statement, confirmed };
+            world.broken.extend(change.broken());
         }
         match (done, fault) {
             (_, Some(_)) => Err(stop("answer lost".to_owned(), false)),

@@ -1,0 +1,113 @@
+//! What the registry names becomes ours by its passwords; mirrors `controller::rekey`.
+
+use secrecy::SecretString;
+
+use super::apply;
+use super::kubernetes::{Resource, SystemAccount};
+use super::search::{self, Finding};
+use super::warehouse::digest;
+use super::world::{Connection, Io, Stop};
+use crate::lifecycle::{AccountPower, Place, Registry, Subject, WarehouseFacts, parameters, proof};
+use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
+
+/// Mirrors `rekey::heritage`.
+pub fn heritage(object: &Resource, finding: &Finding, facts: &WarehouseFacts) -> Option<Registry> {
+    let (annotation, account) = (object.take_over.as_deref(), &finding.ownership.system_account);
+    proof::heritage(finding.registered.as_ref(), &object.uid, annotation, account, facts).cloned()
+}
+
+/// Mirrors `rekey::Rekey`.
+pub struct Rekey<'a> {
+    pub io: &'a Io,
+    pub place: Place,
+    pub heritage: Registry,
+}
+
+impl Rekey<'_> {
+    /// Mirrors `Rekey::run`.
+    pub async fn run(
+        &self,
+        object: &Resource,
+        account: Option<SystemAccount>,
+        managed: Option<Connection>,
+    ) -> Result<(Resource, SystemAccount), Stop> {
+        let io = self.io;
+        let mut object = object.clone();
+        if !object.finalizer {
+            object = io.write(|cluster| cluster.set_finalizer(&object, true)).await?;
+        }
+        let account = match account {
+            Some(account) => account,
+            None => apply::create_secret(io, &object, &self.place).await?,
+        };
+        object = self.record(object).await?;
+        let logs_in = managed.is_some();
+        let mut session = match managed {
+            Some(session) => session,
+            None => search::enter(io, &self.place.setup.database).await?,
+        };
+        if self.heritage.integration_uid != object.uid {
+            let parameters = self.parameters().text("new_integration_uid", &object.uid);
+            for section in [Section::BeginChange, Section::TakeOver, Section::CommitChange] {
+                self.execute(&mut session, &object, section, &parameters).await?;
+            }
+        }
+        if !logs_in {
+            self.set_passwords(&mut session, &object, &account).await?;
+        }
+        Ok((object, account))
+    }
+
+    async fn execute(
+        &self,
+        session: &mut Connection,
+        object: &Resource,
+        section: Section,
+        parameters: &Parameters,
+    ) -> Result<(), Stop> {
+        for statement in statements(section, parameters).expect("every value is given") {
+            self.io.execute(session, object, &statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Mirrors `Rekey::record`.
+    async fn record(&self, object: Resource) -> Result<Resource, Stop> {
+        let mut status = object.status.clone().unwrap_or_default();
+        if status.created.is_some() {
+            return Ok(object);
+        }
+        status.created = Some(self.place.created(None));
+        self.io.write(|cluster| cluster.write_status(&object, status)).await
+    }
+
+    fn parameters(&self) -> Parameters {
+        let registry = &self.heritage;
+        parameters(&self.place.setup, AccountPower::Superuser, &Subject::Pass)
+            .text("integration_uid", &registry.integration_uid)
+            .text("registry_state", registry.state.as_str())
+            .integer("fencing_counter", registry.fencing_counter)
+    }
+
+    /// Mirrors `Rekey::set_passwords`.
+    async fn set_passwords(
+        &self,
+        session: &mut Connection,
+        object: &Resource,
+        account: &SystemAccount,
+    ) -> Result<(), Stop> {
+        let name = &self.place.setup.system_account;
+        let facts = search::facts(self.io, &self.place.setup).await?;
+        if !facts.users.contains_key(CLAIM_USER) || !facts.users.contains_key(name) {
+            return Err(Stop::stalled("UsersGone", "a user that the registry names is gone"));
+        }
+        let Some(password) = account.password_of(name) else {
+            return Err(Stop::stalled("RecordedElsewhere", "the Secret doesn't name the user that the registry does"));
+        };
+        let parameters = self
+            .parameters()
+            .secret("claim_password", SecretString::from(digest(&account.claim_password, CLAIM_USER)))
+            .secret("system_account_password", SecretString::from(digest(password, name)));
+        self.execute(session, object, Section::SetPasswords, &parameters).await
+    }
+}
