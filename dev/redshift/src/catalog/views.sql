@@ -47,11 +47,12 @@ WHERE u.rolcanlogin AND pg_catalog.rdsdb_kind(r.oid) = 'role'
     AND (u.rolname = current_user OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ROLE_GRANTS.html
+-- Which are roles is asked once for each, and not for each pair.
 CREATE VIEW pg_catalog.svv_role_grants AS
+WITH roles AS MATERIALIZED (SELECT oid, rolname FROM pg_roles WHERE pg_catalog.rdsdb_kind(oid) = 'role')
 SELECT r.oid::integer AS role_id, r.rolname::text AS role_name, g.oid::integer AS granted_role_id, g.rolname::text AS granted_role_name
-FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member JOIN pg_roles g ON g.oid = m.roleid
-WHERE pg_catalog.rdsdb_kind(r.oid) = 'role' AND pg_catalog.rdsdb_kind(g.oid) = 'role'
-    AND (pg_has_role(current_user, r.oid, 'member') OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
+FROM pg_auth_members m JOIN roles r ON r.oid = m.member JOIN roles g ON g.oid = m.roleid
+WHERE pg_has_role(current_user, r.oid, 'member') OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE');
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_SYSTEM_PRIVILEGES.html
 CREATE VIEW pg_catalog.svv_system_privileges AS
