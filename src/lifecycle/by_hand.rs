@@ -3,7 +3,7 @@
 use super::contents::SCHEMAS;
 use super::{Seen, Setup, WarehouseFacts};
 use crate::api::{DatabaseMode, Next};
-use crate::scripts::CLAIM_USER;
+use crate::scripts::{CLAIM_USER, show_identifier};
 
 /// Something with a name of ours, and the statement that takes it away.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,27 +68,36 @@ fn remnant(what: String, removal: String) -> Remnant {
 }
 
 fn role(name: &str) -> (Kind, Remnant) {
-    (Kind::Role(name.to_owned()), remnant(format!("the role {name}"), format!("DROP ROLE \"{name}\" FORCE")))
+    (
+        Kind::Role(name.to_owned()),
+        remnant(format!("the role {name}"), format!("DROP ROLE {} FORCE", show_identifier(name))),
+    )
 }
 
 fn account(name: &str) -> (Kind, Remnant) {
-    (Kind::Account(name.to_owned()), remnant(format!("the user {name}"), format!("DROP USER \"{name}\"")))
+    (
+        Kind::Account(name.to_owned()),
+        remnant(format!("the user {name}"), format!("DROP USER {}", show_identifier(name))),
+    )
 }
 
 fn everything(setup: &Setup) -> Vec<(Kind, Remnant)> {
     let database = &setup.database;
     let mut all = vec![match setup.database_mode {
-        DatabaseMode::Create => {
-            (Kind::Database, remnant(format!("the database {database}"), format!("DROP DATABASE \"{database}\"")))
-        }
+        DatabaseMode::Create => (
+            Kind::Database,
+            remnant(format!("the database {database}"), format!("DROP DATABASE {}", show_identifier(database))),
+        ),
         DatabaseMode::Existing => {
             let schemas = SCHEMAS.join(", ");
-            let what = format!("the schemas {schemas} in the database {database} (as far as they are there)");
+            let what = format!(
+                "the schemas {schemas} in the database {database} (as far as they are there; CASCADE drops others' views on them too)"
+            );
             // A user who has privileges on a database isn't dropped.
             let removal = format!(
-                "in {database}: DROP SCHEMA IF EXISTS {schemas} CASCADE; REVOKE ALL PRIVILEGES ON DATABASE \"{database}\" \
-                 FROM \"{}\"",
-                setup.system_account
+                "in {database}: DROP SCHEMA IF EXISTS {schemas} CASCADE; REVOKE ALL PRIVILEGES ON DATABASE {} FROM {}",
+                show_identifier(database),
+                show_identifier(&setup.system_account)
             );
             (Kind::Schemas, remnant(what, removal))
         }

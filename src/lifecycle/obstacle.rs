@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{AccountPower, Member};
+use crate::scripts::{quote_identifier, show_identifier};
 
 /// Something of others' that a deletion would destroy or leave behind.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -51,17 +52,27 @@ pub enum Grantable {
 }
 
 impl Grant {
+    /// Whether a statement that revokes it can be written: there are names that we refuse to send.
+    #[must_use]
+    pub fn can_be_revoked(&self) -> bool {
+        let on = match &self.on {
+            Grantable::Database(name) | Grantable::Schema(name) => vec![name],
+            Grantable::Relation(schema, name) => vec![schema, name],
+        };
+        on.into_iter().chain([&self.grantor]).all(|name| quote_identifier(name).is_ok())
+    }
+
     /// The statement that a superuser would run, for a person to read.
     #[must_use]
     pub fn revocation(&self) -> String {
         let on = match &self.on {
-            Grantable::Database(name) => format!("DATABASE \"{name}\""),
-            Grantable::Schema(name) => format!("SCHEMA \"{name}\""),
-            Grantable::Relation(schema, name) => format!("\"{schema}\".\"{name}\""),
+            Grantable::Database(name) => format!("DATABASE {}", show_identifier(name)),
+            Grantable::Schema(name) => format!("SCHEMA {}", show_identifier(name)),
+            Grantable::Relation(schema, name) => format!("{}.{}", show_identifier(schema), show_identifier(name)),
         };
         let from = match &self.grantee {
-            Member::User(name, _) => format!("\"{name}\""),
-            Member::Role(name) => format!("ROLE \"{name}\""),
+            Member::User(name, _) => show_identifier(name),
+            Member::Role(name) => format!("ROLE {}", show_identifier(name)),
         };
         format!("in {}, as {}: REVOKE ALL PRIVILEGES ON {on} FROM {from}", self.database, self.grantor)
     }
@@ -160,6 +171,19 @@ mod tests {
         assert!(in_the_way("immuta", &obstacles[1..], None, &confirmed).is_empty());
         let newer = [Obstacle::new("dev: y", Fate::Ignored)];
         assert_eq!(in_the_way("immuta", &newer, None, &confirmed).len(), 1);
+    }
+
+    #[test]
+    fn a_name_is_one_name_in_a_statement_that_somebody_pastes() {
+        let grant = Grant {
+            database: "dev".to_owned(),
+            on: Grantable::Relation("public".to_owned(), "a\" FROM x; DROP DATABASE b; --".to_owned()),
+            grantee: Member::User("account".to_owned(), false),
+            grantor: "owner".to_owned(),
+        };
+        assert!(!grant.can_be_revoked());
+        let statement = "REVOKE ALL PRIVILEGES ON \"public\".\"a\"\" FROM x; DROP DATABASE b; --\" FROM \"account\"";
+        assert!(grant.revocation().ends_with(statement), "{}", grant.revocation());
     }
 
     #[test]

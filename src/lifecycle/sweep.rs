@@ -187,7 +187,9 @@ impl Sweep<'_> {
             grantee: grantee.clone(),
             grantor: if grantor.is_empty() { self.facts.account.name.clone() } else { grantor },
         };
-        Fate::Revoked(grantors.into_iter().map(grant).collect())
+        let grants: Vec<_> = grantors.into_iter().map(grant).collect();
+        // Behind the point of no return it would be too late to find out.
+        if grants.iter().all(Grant::can_be_revoked) { Fate::Revoked(grants) } else { Fate::Stays }
     }
 
     fn named(&self, id: Option<&AccountId>) -> Vec<String> {

@@ -14,7 +14,7 @@ mod statement;
 
 pub use names::{NameError, ObjectName};
 pub use password::{Password, PasswordError, generate_key};
-pub use quote::{QuoteError, quote_identifier, quote_literal};
+pub use quote::{QuoteError, quote_identifier, quote_literal, show_identifier};
 pub use reserved_words::RESERVED_WORDS;
 pub use script::{Fact, Parameters, RenderError};
 pub use section::{Section, statements};

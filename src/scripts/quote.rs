@@ -40,6 +40,14 @@ pub fn quote_identifier(name: &str) -> Result<String, QuoteError> {
     Ok(format!("\"{name}\""))
 }
 
+/// Writes a name into a statement that is printed for a person and never sent. Names of others' objects come
+/// from the catalogue: whatever is in them, they stay one name when the statement is pasted.
+#[must_use]
+pub fn show_identifier(name: &str) -> String {
+    let name: String = name.chars().filter(|character| !character.is_control()).collect();
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// Writes a text as a literal.
 ///
 /// Both the quote and the backslash are doubled: the backslash escapes in Redshift's literals, and
@@ -88,6 +96,7 @@ mod tests {
     #[test]
     fn a_name_with_a_double_quote_is_refused() {
         assert_eq!(quote_identifier("a\"b"), Err(QuoteError::ForbiddenInName));
+        assert_eq!(show_identifier("a\"; DROP\nb"), "\"a\"\"; DROPb\"");
         assert_eq!(quote_identifier(""), Err(QuoteError::EmptyName));
         assert_eq!(quote_identifier(&"ä".repeat(64)), Err(QuoteError::LongName(128)));
     }
