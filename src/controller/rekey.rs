@@ -132,7 +132,8 @@ impl Rekey<'_> {
             Error::stalled(
                 "RecordedElsewhere",
                 format!(
-                    "the Secret {} doesn't name the user {name} that the registry does",
+                    "the system account is {} by its Secret, and {name} by the registry; restore the Secret that names \
+                     {name} from a backup",
                     account.place.setup.system_account
                 ),
             )
