@@ -353,7 +353,8 @@ fn not_dropped(place: &Place, error: &StatementError) -> Error {
         return Error::waiting(
             "DatabaseInUse",
             format!(
-                "{what} is in use and was not dropped ({error}); the deletion goes on when the others have logged out"
+                "{what} is in use and was not dropped ({error}); the deletion goes on when the others have logged out: \
+                 stv_sessions lists them, on Serverless sys_session_history"
             ),
         );
     }

@@ -16,8 +16,8 @@ use crate::api::conditions::reasons;
 use crate::api::{Phase, RedshiftIntegration, ValidationStatus, ValidationTest};
 use crate::lifecycle::checks::{self, Preflight, complete};
 use crate::lifecycle::{
-    Activity, Connection, Failure, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Standing, Wanted,
-    WarehouseFacts, by_hand, set_up,
+    Activity, Connection, Failure, Observed, Outcome, Ownership, Place, Recorded, Refusal, Registry, Seen, Standing,
+    Wanted, WarehouseFacts, by_hand, set_up,
 };
 use crate::redshift::{Category, ConnectError};
 
@@ -102,14 +102,10 @@ impl Creation<'_> {
         // Another integration explains whatever else is in the way.
         let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
         if let Some(test) = claimed.or_else(|| checks::first_failure(&self.tests)) {
+            let way_on = self.way_to_take_over(finding.registered.as_ref(), claimed.is_some());
             let mut error = prerequisites(test);
-            if let (Error::Stopped(failure), Some(registry)) = (&mut error, &finding.registered) {
-                let database = &wanted.place.setup.database;
-                let command = system_account::take_over_command(&self.object, database, &registry.integration_uid);
-                failure.message = format!(
-                    "{}. If that one is given up, what it has there is taken over by: {command}",
-                    failure.message
-                );
+            if let (Error::Stopped(failure), Some(way_on)) = (&mut error, way_on) {
+                failure.message = format!("{}. {way_on}", failure.message);
             }
             return Err(error);
         }
@@ -144,6 +140,23 @@ impl Creation<'_> {
             return Err(error);
         }
         self.verify(&mut pass).await
+    }
+
+    /// How to take over what another integration has, as far as it can be told from here.
+    fn way_to_take_over(&self, registered: Option<&Registry>, is_claimed: bool) -> Option<String> {
+        match registered {
+            Some(registry) => {
+                let database = &self.wanted.place.setup.database;
+                let command = system_account::take_over_command(&self.object, database, &registry.integration_uid);
+                Some(format!("If that one is given up, what it has there is taken over by: {command}"))
+            }
+            None if is_claimed && self.holder().is_none() => Some(
+                "If that one is gone for good: with its database in spec.config.database, and with a superuser's \
+                 credentials, the command that takes over what it has is given here"
+                    .to_owned(),
+            ),
+            None => None,
+        }
     }
 
     /// Status says that a creation was begun, and the passwords that would prove what came of it are gone.
