@@ -1,9 +1,8 @@
 //! A namespace is deleted, with the operator in another one. Kubernetes deletes what is in it in any order, and
 //! lets nothing be created in it any more: no Secret, no event.
 
-use std::sync::Arc;
-
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::serde::de::DeserializeOwned;
