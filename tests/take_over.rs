@@ -1,7 +1,7 @@
 //! Lost passwords, lost status, and taking over what another integration has left.
 
 use kube::ResourceExt;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use redshift_integration_operator::api::RedshiftIntegration;
 use redshift_stand_in::faults::{Action, Fault};
 use serde_json::json;
@@ -209,6 +209,36 @@ async fn another_cluster_takes_over_and_the_former_owner_touches_nothing() {
     here.until_gone().await;
     assert_same(&taken, &Dump::of(&here.stand_in).await);
     there.until_phase("enabled").await;
+    there.delete().await;
+    there.until_gone().await;
+    assert_same(&nothing, &Dump::of(&here.stand_in).await);
+}
+
+#[tokio::test]
+async fn a_take_over_that_was_interrupted_goes_on_although_the_former_owner_has_renamed_the_account() {
+    let here = World::new().await;
+    let nothing = Dump::of(&here.stand_in).await;
+    let former = here.enabled().await;
+    let mut there = here.elsewhere().await;
+    here.stand_in.faults().set(Fault::new(Action::HoldBefore).at("SET integration_uid"));
+    let mut manifest = there.manifest("analytics", json!({"config": {"systemAccount": {"name": "governor"}}}));
+    let value = format!("immuta/{}", former.uid().unwrap());
+    manifest["metadata"]["annotations"] = json!({"redshift-governance.dev/take-over": value});
+    there.api().create(&PostParams::default(), &serde_json::from_value(manifest).unwrap()).await.unwrap();
+    // Its Secret is made, with the name that the account has now.
+    here.stand_in.faults().held().await;
+    there.kill_operator();
+    while here.stand_in.connections().0 > 0 {
+        tokio::task::yield_now().await;
+    }
+    here.stand_in.faults().clear();
+    here.patch(json!({"spec": {"config": {"systemAccount": {"name": "steward"}}}})).await;
+    here.until_phase("enabled").await;
+    there.start_operator();
+    let object = there.until_phase("enabled").await;
+    assert_eq!(object.status.unwrap().created.unwrap().system_account, "governor");
+    here.delete().await;
+    here.until_gone().await;
     there.delete().await;
     there.until_gone().await;
     assert_same(&nothing, &Dump::of(&here.stand_in).await);

@@ -52,10 +52,14 @@ impl Rekey<'_> {
         if !resource::has_finalizer(&object) {
             object = resource::add_finalizer(client, &object).await?;
         }
-        let account = match account {
+        let mut account = match account {
             Some(account) => account,
             None => self.make_account(&object).await?,
         };
+        // Since the Secret was made, its former owner may have given other names.
+        if !account.names(&self.place.setup) {
+            system_account::record_next(client, &object, &mut account, &self.place.setup).await?;
+        }
         object = self.record(object).await?;
         let uid = object.uid().unwrap_or_default();
         let logs_in = managed.is_some();
@@ -128,16 +132,7 @@ impl Rekey<'_> {
             ));
         }
         let password = account.accounts().find(|(known, _)| known == name).map(|(_, password)| password);
-        let password = password.ok_or_else(|| {
-            Error::stalled(
-                "RecordedElsewhere",
-                format!(
-                    "the system account is {} by its Secret, and {name} by the registry; restore the Secret that names \
-                     {name} from a backup",
-                    account.place.setup.system_account
-                ),
-            )
-        })?;
+        let password = password.expect("the Secret names the account before its password is set");
         let parameters = self
             .parameters()
             .secret("claim_password", account.claim_password.md5_for(CLAIM_USER))

@@ -262,7 +262,7 @@ impl Pass<'_> {
     }
 }
 
-fn new_password(io: &Io) -> String {
+pub fn new_password(io: &Io) -> String {
     format!("Password-{}", io.world.borrow_mut().take_number())
 }
 

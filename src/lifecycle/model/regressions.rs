@@ -2,6 +2,7 @@
 
 use super::histories::{Action, Event, Run};
 use super::others::Deed;
+use super::strategies::begun_with_a_member;
 use super::warehouse::Power;
 use super::world::Fault;
 use crate::api::Phase;
@@ -216,4 +217,21 @@ pub fn sample() -> Vec<(Power, Vec<Event>)> {
 fn what_a_lesser_account_set_up_in_an_existing_database_a_superuser_can_delete() {
     let mut run = run(Power::Seeing, None, &[WHOLE, Event::Admin(Power::Superuser)]);
     run.delete_all().unwrap();
+}
+
+#[test]
+fn a_take_over_is_carried_through_although_the_former_owner_renamed_things_in_the_middle_of_it() {
+    for step in 0..30 {
+        let mut run = Run::new(Power::Superuser, true);
+        run.play(&begun_with_a_member(Some(0)));
+        run.play(&[
+            Event::User(0, Action::Rename(1)),
+            Event::User(1, Action::Create(Some(0))),
+            Event::User(1, Action::TakeOver),
+            Event::Pass(1, u8::MAX, Some((step, Fault::Refused))),
+        ]);
+        run.lift_obstacles();
+        run.settle().unwrap();
+        run.delete_all().unwrap();
+    }
 }

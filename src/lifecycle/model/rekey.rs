@@ -36,10 +36,14 @@ impl Rekey<'_> {
         if !object.finalizer {
             object = io.write(|cluster| cluster.set_finalizer(&object, true)).await?;
         }
-        let account = match account {
+        let mut account = match account {
             Some(account) => account,
             None => apply::create_secret(io, &object, &self.place).await?,
         };
+        if !account.names(&self.place.setup) {
+            account.record_next(&self.place.setup, apply::new_password(io));
+            io.write(|cluster| cluster.patch_secret(&object, &account)).await?;
+        }
         object = self.record(object).await?;
         let logs_in = managed.is_some();
         let mut session = match managed {
@@ -101,9 +105,7 @@ impl Rekey<'_> {
         if !facts.users.contains_key(CLAIM_USER) || !facts.users.contains_key(name) {
             return Err(Stop::stalled("UsersGone", "a user that the registry names is gone"));
         }
-        let Some(password) = account.password_of(name) else {
-            return Err(Stop::stalled("RecordedElsewhere", "the Secret doesn't name the user that the registry does"));
-        };
+        let password = account.password_of(name).expect("the Secret names the account before its password is set");
         let parameters = self
             .parameters()
             .secret("claim_password", SecretString::from(digest(&account.claim_password, CLAIM_USER)))
