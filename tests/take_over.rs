@@ -4,7 +4,7 @@ use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use redshift_integration_operator::api::RedshiftIntegration;
 use redshift_stand_in::faults::{Action, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows,
@@ -38,6 +38,22 @@ fn annotation(message: &str, name: &str) -> String {
 
 async fn annotate(world: &World, key: &str, value: &str) -> RedshiftIntegration {
     world.patch(json!({"metadata": {"annotations": {format!("redshift-governance.dev/{key}"): value}}})).await
+}
+
+async fn create_to_take_over(world: &World, former: &RedshiftIntegration, changes: Value) {
+    let mut manifest = world.manifest("analytics", changes);
+    let value = format!("immuta/{}", former.uid().unwrap());
+    manifest["metadata"]["annotations"] = json!({"redshift-governance.dev/take-over": value});
+    world.api().create(&PostParams::default(), &serde_json::from_value(manifest).unwrap()).await.unwrap();
+}
+
+/// Whatever the operator had under way is undone by the server.
+async fn kill_and_let_go(world: &mut World) {
+    world.kill_operator();
+    while world.stand_in.connections().0 > 0 {
+        tokio::task::yield_now().await;
+    }
+    world.stand_in.faults().clear();
 }
 
 #[tokio::test]
@@ -78,11 +94,7 @@ async fn an_operator_that_is_killed_before_new_passwords_are_set_leaves_that_to_
     world.stand_in.faults().set(Fault::new(Action::HoldBefore).at(at));
     lose_the_secret(&world).await;
     world.stand_in.faults().held().await;
-    world.kill_operator();
-    while world.stand_in.connections().0 > 0 {
-        tokio::task::yield_now().await;
-    }
-    world.stand_in.faults().clear();
+    kill_and_let_go(&mut world).await;
     // The Secret is there, and what it holds is nobody's password yet.
     makes_a_lesser_admin(&world).await;
     assert!(login(&world.stand_in, "immuta_system_account", &password(&world).await, "immuta").await.is_err());
@@ -215,23 +227,58 @@ async fn another_cluster_takes_over_and_the_former_owner_touches_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_being_taken_over_with_its_secret_goes_with_a_deletion() {
+    let mut world = World::new().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    world.create(json!({"deletionPolicy": "Retain"})).await;
+    let former = world.until_phase("enabled").await;
+    world.delete().await;
+    world.until_gone().await;
+    world.stand_in.faults().set(Fault::new(Action::HoldBefore).at("SET integration_uid"));
+    create_to_take_over(&world, &former, json!({})).await;
+    // The Secret is the heir's, and the registry still names the former owner.
+    world.stand_in.faults().held().await;
+    kill_and_let_go(&mut world).await;
+    world.delete().await;
+    world.start_operator();
+    world.until_gone().await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+    assert!(world.secrets().get_opt(SECRET).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn new_passwords_are_not_set_over_the_head_of_who_took_over_meanwhile() {
+    let here = World::new().await;
+    let nothing = Dump::of(&here.stand_in).await;
+    let former = here.enabled().await;
+    let there = here.elsewhere().await;
+    here.stand_in.faults().set(Fault::new(Action::HoldBefore).at("BEGIN"));
+    lose_the_secret(&here).await;
+    // It has seen that the registry is its own, and made new passwords.
+    here.stand_in.faults().held().await;
+    create_to_take_over(&there, &former, json!({})).await;
+    there.until_phase("enabled").await;
+    here.stand_in.faults().release();
+    here.until("it says who took over", |object| ready_reason(object) == "AlreadyExists").await;
+    login(&here.stand_in, "immuta_system_account", &password(&there).await, "immuta").await.unwrap();
+    here.delete().await;
+    here.until_gone().await;
+    there.delete().await;
+    there.until_gone().await;
+    assert_same(&nothing, &Dump::of(&here.stand_in).await);
+}
+
+#[tokio::test]
 async fn a_take_over_that_was_interrupted_goes_on_although_the_former_owner_has_renamed_the_account() {
     let here = World::new().await;
     let nothing = Dump::of(&here.stand_in).await;
     let former = here.enabled().await;
     let mut there = here.elsewhere().await;
     here.stand_in.faults().set(Fault::new(Action::HoldBefore).at("SET integration_uid"));
-    let mut manifest = there.manifest("analytics", json!({"config": {"systemAccount": {"name": "governor"}}}));
-    let value = format!("immuta/{}", former.uid().unwrap());
-    manifest["metadata"]["annotations"] = json!({"redshift-governance.dev/take-over": value});
-    there.api().create(&PostParams::default(), &serde_json::from_value(manifest).unwrap()).await.unwrap();
+    create_to_take_over(&there, &former, json!({"config": {"systemAccount": {"name": "governor"}}})).await;
     // Its Secret is made, with the name that the account has now.
     here.stand_in.faults().held().await;
-    there.kill_operator();
-    while here.stand_in.connections().0 > 0 {
-        tokio::task::yield_now().await;
-    }
-    here.stand_in.faults().clear();
+    kill_and_let_go(&mut there).await;
     here.patch(json!({"spec": {"config": {"systemAccount": {"name": "steward"}}}})).await;
     here.until_phase("enabled").await;
     there.start_operator();
@@ -285,7 +332,7 @@ async fn a_backup_restored_under_another_uid_owns_nothing_until_a_person_says_so
     }
     object.as_object_mut().unwrap().remove("status");
     let object: RedshiftIntegration = serde_json::from_value(object).unwrap();
-    world.api().create(&kube::api::PostParams::default(), &object).await.unwrap();
+    world.api().create(&PostParams::default(), &object).await.unwrap();
     let patch = json!({"status": status});
     world.api().patch_status("analytics", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     world.start_operator();

@@ -121,10 +121,11 @@ impl Cleanup<'_> {
         let uid = self.object.uid().unwrap_or_default();
         let search = Search { access: &access, wanted: &place.setup, uid: &uid, account: account.as_ref() };
         let mut finding = search.run(&facts).await?;
-        if let Some(heritage) =
-            heritage(&self.object, &finding, &facts).filter(|heritage| heritage.integration_uid == uid)
+        if let Some(heritage) = heritage(&self.object, &finding, &facts)
+            .filter(|heritage| heritage.integration_uid == uid || finding.managed.is_some())
         {
-            // Ours, and only the passwords were lost.
+            // Ours, and only the passwords were lost; or it was being taken over with its former owner's Secret,
+            // which nobody else has now.
             place.setup.clone_from(&heritage.setup);
             let rekey = Rekey { context, access: &access, place: place.clone(), heritage, for_removal: true };
             (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;

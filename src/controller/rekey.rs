@@ -67,12 +67,16 @@ impl Rekey<'_> {
             Some(session) => session,
             None => self.access.enter_database(&self.place.setup.database).await?,
         };
-        if self.heritage.integration_uid != uid {
-            self.change_owner(&session, &uid).await?;
+        let mut registry = self.heritage.clone();
+        if registry.integration_uid != uid {
+            let parameters = self.parameters(&registry).text("new_integration_uid", &uid);
+            change(&session, Section::TakeOver, &parameters).await?;
+            (registry.integration_uid, registry.fencing_counter) = (uid, registry.fencing_counter + 1);
         }
         if !logs_in {
             let next = object.status.as_ref().and_then(|status| status.created.as_ref()?.next.as_ref());
-            self.set_passwords(&session, &account, next.and_then(|next| next.system_account.as_deref())).await?;
+            let next = next.and_then(|next| next.system_account.as_deref());
+            self.set_passwords(&session, &registry, &account, next).await?;
         }
         Ok((object, Some(account)))
     }
@@ -97,24 +101,21 @@ impl Rekey<'_> {
         resource::write_status(&self.context.client, &object, status).await
     }
 
-    fn parameters(&self) -> Parameters {
-        let registry = &self.heritage;
+    fn parameters(&self, registry: &Registry) -> Parameters {
         parameters(&self.place.setup, AccountPower::Superuser, &Subject::Pass)
             .text("integration_uid", &registry.integration_uid)
             .text("registry_state", registry.state.as_str())
             .integer("fencing_counter", registry.fencing_counter)
     }
 
-    async fn change_owner(&self, session: &Session, uid: &str) -> Result<(), Error> {
-        let parameters = self.parameters().text("new_integration_uid", uid);
-        for section in [Section::BeginChange, Section::TakeOver, Section::CommitChange] {
-            session.execute(&statements(section, &parameters)?).await?;
-        }
-        Ok(())
-    }
-
     /// `next` is the name that an edit was giving to the account.
-    async fn set_passwords(&self, session: &Session, account: &SystemAccount, next: Option<&str>) -> Result<(), Error> {
+    async fn set_passwords(
+        &self,
+        session: &Session,
+        registry: &Registry,
+        account: &SystemAccount,
+        next: Option<&str>,
+    ) -> Result<(), Error> {
         let name = &self.place.setup.system_account;
         let facts = look::warehouse(session, &self.place.setup).await?;
         let renamed = next.filter(|next| facts.users.contains_key(*next)).unwrap_or("…");
@@ -134,10 +135,17 @@ impl Rekey<'_> {
         let password = account.accounts().find(|(known, _)| known == name).map(|(_, password)| password);
         let password = password.expect("the Secret names the account before its password is set");
         let parameters = self
-            .parameters()
+            .parameters(registry)
             .secret("claim_password", account.claim_password.md5_for(CLAIM_USER))
             .secret("system_account_password", password.md5_for(name));
-        session.execute(&statements(Section::SetPasswords, &parameters)?).await?;
-        Ok(())
+        change(session, Section::SetPasswords, &parameters).await
     }
+}
+
+/// Behind the lock, and only if the registry still is as it was seen: meanwhile another may have taken over.
+async fn change(session: &Session, section: Section, parameters: &Parameters) -> Result<(), Error> {
+    for section in [Section::BeginChange, section, Section::CommitChange] {
+        session.execute(&statements(section, parameters)?).await?;
+    }
+    Ok(())
 }

@@ -58,8 +58,8 @@ impl Cleanup<'_> {
         let uid = self.object.uid.clone();
         let search = Search { io, wanted: &place.setup, uid: &uid, account: account.as_ref() };
         let mut finding = search.run(&facts).await?;
-        if let Some(heritage) =
-            heritage(&self.object, &finding, &facts).filter(|heritage| heritage.integration_uid == uid)
+        if let Some(heritage) = heritage(&self.object, &finding, &facts)
+            .filter(|heritage| heritage.integration_uid == uid || finding.managed.is_some())
         {
             place.setup.clone_from(&heritage.setup);
             let rekey = Rekey { io, place: place.clone(), heritage };

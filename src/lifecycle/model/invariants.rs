@@ -166,7 +166,9 @@ pub fn of_write(before: &Cluster, world: &World, cluster: usize) -> Vec<String> 
         }
     }
     for resource in after.resources.values().filter(|resource| before.resources.get(&resource.name) != Some(resource)) {
-        broken.extend(status_claims_only_what_is_so(&world.warehouse, resource));
+        if !world.overtaken.contains(&resource.uid) {
+            broken.extend(status_claims_only_what_is_so(&world.warehouse, resource));
+        }
     }
     broken
 }

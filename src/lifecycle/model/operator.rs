@@ -25,6 +25,7 @@ pub async fn pass(io: Io, name: String) {
 
 async fn try_pass(io: &Io, name: &str) -> Result<(), Stop> {
     let Some(object) = io.read(|cluster| cluster.resources.get(name).cloned()).await? else { return Ok(()) };
+    io.world.borrow_mut().overtaken.remove(&object.uid);
     if object.deleting {
         if !object.finalizer {
             return Ok(());

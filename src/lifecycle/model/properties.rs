@@ -15,7 +15,7 @@ use super::world::World;
 use crate::lifecycle::validate;
 use crate::scripts::CLAIM_USER;
 
-/// Cases per property.
+/// Cases per property, unless `PROPTEST_CASES` says otherwise.
 const CASES: u32 = 2_000;
 
 /// So many rounds of passes must be enough, whatever happened before.
@@ -141,8 +141,14 @@ fn roll_back(roll_back: bool, admin: Power, history: &[Event]) -> bool {
     roll_back || admin != Power::Superuser || history.iter().any(|event| matches!(event, Event::Admin(_)))
 }
 
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { CASES };
+    ProptestConfig { cases, failure_persistence: None, ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+    #![proptest_config(config())]
 
     /// Faults, crashes, edits and lost status, with accounts of every kind.
     #[test]

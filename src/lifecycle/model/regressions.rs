@@ -235,3 +235,59 @@ fn a_take_over_is_carried_through_although_the_former_owner_renamed_things_in_th
         run.delete_all().unwrap();
     }
 }
+
+#[test]
+fn what_was_being_taken_over_with_its_secret_goes_with_the_heir() {
+    for steps in 0..40 {
+        let mut run = Run::new(Power::Superuser, true);
+        run.play(&begun_with_a_member(Some(0)));
+        run.play(&[
+            WHOLE,
+            Event::User(0, Action::Replace),
+            Event::User(0, Action::TakeOver),
+            Event::Pass(0, steps, None),
+            Event::Crash(0),
+        ]);
+        run.delete_all().unwrap();
+    }
+}
+
+#[test]
+fn a_grant_to_another_role_than_the_confirmed_one_stays() {
+    let mut run = run(
+        Power::Superuser,
+        Some(0),
+        &[
+            WHOLE,
+            Event::Others(Deed::GrantToRole(0)),
+            Event::User(0, Action::Delete),
+            WHOLE,
+            Event::User(0, Action::ConfirmDelete),
+            Event::Others(Deed::TakeRole(2)),
+            Event::Others(Deed::GrantToRole(2)),
+        ],
+    );
+    run.settle().unwrap();
+    run.delete_all().unwrap();
+}
+
+#[test]
+fn passwords_are_not_set_over_the_head_of_who_took_over_meanwhile() {
+    for steps in 0..40 {
+        let mut run = run(
+            Power::Superuser,
+            Some(0),
+            &[
+                WHOLE,
+                Event::User(1, Action::Create(Some(0))),
+                Event::User(1, Action::TakeOver),
+                Event::User(0, Action::DeleteSecret),
+                Event::Pass(0, steps, None),
+                Event::Pass(1, u8::MAX, None),
+                WHOLE,
+            ],
+        );
+        run.settle().unwrap();
+        run.delete_all().unwrap();
+    }
+}

@@ -50,27 +50,30 @@ impl Rekey<'_> {
             Some(session) => session,
             None => search::enter(io, &self.place.setup.database).await?,
         };
-        if self.heritage.integration_uid != object.uid {
-            let parameters = self.parameters().text("new_integration_uid", &object.uid);
-            for section in [Section::BeginChange, Section::TakeOver, Section::CommitChange] {
-                self.execute(&mut session, &object, section, &parameters).await?;
-            }
+        let mut registry = self.heritage.clone();
+        if registry.integration_uid != object.uid {
+            let parameters = self.parameters(&registry).text("new_integration_uid", &object.uid);
+            self.change(&mut session, &object, Section::TakeOver, &parameters).await?;
+            (registry.integration_uid, registry.fencing_counter) = (object.uid.clone(), registry.fencing_counter + 1);
         }
         if !logs_in {
-            self.set_passwords(&mut session, &object, &account).await?;
+            self.set_passwords(&mut session, &object, &registry, &account).await?;
         }
         Ok((object, account))
     }
 
-    async fn execute(
+    /// Mirrors `rekey::change`.
+    async fn change(
         &self,
         session: &mut Connection,
         object: &Resource,
         section: Section,
         parameters: &Parameters,
     ) -> Result<(), Stop> {
-        for statement in statements(section, parameters).expect("every value is given") {
-            self.io.execute(session, object, &statement).await?;
+        for section in [Section::BeginChange, section, Section::CommitChange] {
+            for statement in statements(section, parameters).expect("every value is given") {
+                self.io.execute(session, object, &statement).await?;
+            }
         }
         Ok(())
     }
@@ -85,8 +88,7 @@ impl Rekey<'_> {
         self.io.write(|cluster| cluster.write_status(&object, status)).await
     }
 
-    fn parameters(&self) -> Parameters {
-        let registry = &self.heritage;
+    fn parameters(&self, registry: &Registry) -> Parameters {
         parameters(&self.place.setup, AccountPower::Superuser, &Subject::Pass)
             .text("integration_uid", &registry.integration_uid)
             .text("registry_state", registry.state.as_str())
@@ -98,6 +100,7 @@ impl Rekey<'_> {
         &self,
         session: &mut Connection,
         object: &Resource,
+        registry: &Registry,
         account: &SystemAccount,
     ) -> Result<(), Stop> {
         let name = &self.place.setup.system_account;
@@ -107,9 +110,9 @@ impl Rekey<'_> {
         }
         let password = account.password_of(name).expect("the Secret names the account before its password is set");
         let parameters = self
-            .parameters()
+            .parameters(registry)
             .secret("claim_password", SecretString::from(digest(&account.claim_password, CLAIM_USER)))
             .secret("system_account_password", SecretString::from(digest(password, name)));
-        self.execute(session, object, Section::SetPasswords, &parameters).await
+        self.change(session, object, Section::SetPasswords, &parameters).await
     }
 }

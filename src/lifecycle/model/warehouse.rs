@@ -216,32 +216,12 @@ impl Warehouse {
     /// What of others' a person can let go of together with an integration: objects in the database that it
     /// made, and what its users and roles were granted. Lines as in [`Self::of_others_than`].
     pub fn at_stake(&self, uid: &str) -> BTreeSet<String> {
-        let is_ours = |name: &String| {
-            self.users.get(name).is_some_and(|user| user.maker.is(uid))
-                || self.roles.get(name).is_some_and(|role| role.maker.is(uid))
-        };
-        let mut prefixes = Vec::new();
-        for (name, database) in &self.databases {
-            for ((schema, object), what) in database.objects.iter().filter(|(_, what)| !what.maker.is(uid)) {
-                let full = format!("{name}.{schema}.{object}");
-                if what.grantees.iter().any(is_ours) || database.maker.is(uid) {
-                    prefixes.push(full.clone());
-                }
-            }
-            if database.granted_by_others.iter().any(is_ours) {
-                prefixes.push(format!("the database {name}"));
-            }
-        }
         let is_own = |line: &str| {
             let mut made = self.databases.iter().filter(|(_, database)| database.maker.is(uid));
             made.any(|(name, _)| line.split(' ').nth(1).is_some_and(|what| what.starts_with(&format!("{name}."))))
         };
         let lines = self.of_others_than(uid).into_iter();
-        let at_stake = |line: &String| {
-            let grant = line.starts_with("grant ") && prefixes.iter().any(|what| line.ends_with(what.as_str()));
-            grant || is_own(line)
-        };
-        lines.filter(at_stake).collect()
+        lines.filter(|line| is_own(line) || line.contains(TO_OURS)).collect()
     }
 
     /// Everything in here that an integration didn't make, each in a line that changes with whatever is
@@ -268,12 +248,12 @@ impl Warehouse {
             }
             for ((schema, object), what) in database.objects.iter().filter(|(_, what)| !what.maker.is(uid)) {
                 lines.insert(format!("{:?} {name}.{schema}.{object} {}", what.kind, owner(what.owner)));
-                // Grants have no names that outlive a renaming.
-                lines.extend((0..what.grantees.len()).map(|n| format!("grant {n} on {name}.{schema}.{object}")));
+                let is_ours = |user: &str| self.users.get(user).is_some_and(|user| user.maker.is(uid));
+                lines.extend(grants(&what.grantees, is_ours, &format!("{name}.{schema}.{object}")));
             }
             if !database.maker.is(uid) {
-                lines
-                    .extend((0..database.granted_by_others.len()).map(|n| format!("grant {n} on the database {name}")));
+                let is_ours = |role: &str| self.roles.get(role).is_some_and(|role| role.maker.is(uid));
+                lines.extend(grants(&database.granted_by_others, is_ours, &format!("the database {name}")));
             }
         }
         lines
@@ -302,6 +282,16 @@ impl Warehouse {
         });
         users.chain(roles).chain(databases).collect()
     }
+}
+
+/// In a line about a grant.
+const TO_OURS: &str = " to ours, number ";
+
+/// A line for each grant. Those to what is ours are counted: their names don't outlive a renaming.
+fn grants(grantees: &BTreeSet<String>, is_ours: impl Fn(&str) -> bool, on: &str) -> Vec<String> {
+    let (ours, others): (Vec<_>, Vec<_>) = grantees.iter().partition(|grantee| is_ours(grantee));
+    let ours = (0..ours.len()).map(|n| format!("grant-on {on}{TO_OURS}{n}"));
+    ours.chain(others.into_iter().map(|grantee| format!("grant-on {on} to {grantee}"))).collect()
 }
 
 /// A connection.

@@ -37,6 +37,9 @@ pub struct World {
     pub sessions: BTreeMap<String, u32>,
     /// UIDs of integrations whose proof a person took away: what is left of them is theirs to remove.
     pub excused: BTreeSet<String>,
+    /// UIDs of integrations that were taken over while a pass of theirs was under way: what that looked at was
+    /// so, and isn't any more.
+    pub overtaken: BTreeSet<String>,
     /// What of others' was at stake when an integration's deletion last gave a list, and when a person
     /// confirmed one.
     pub shown: BTreeMap<String, BTreeSet<String>>,
@@ -56,6 +59,7 @@ impl World {
             next: 0,
             sessions: BTreeMap::new(),
             excused: BTreeSet::new(),
+            overtaken: BTreeSet::new(),
             shown: BTreeMap::new(),
             confirmed: BTreeMap::new(),
             broken: Vec::new(),
@@ -256,6 +260,10 @@ impl Io {
             outcome: done.clone(),
         });
         if done.is_ok() {
+            if name == "write-new-owner" {
+                let registries = before.databases.values().filter_map(|database| database.registry.as_ref());
+                world.overtaken.extend(registries.map(|registry| registry.integration_uid.clone()));
+            }
             let cluster = &world.clusters[self.cluster];
             let confirmed = world.confirmed.get(&resource.uid);
             let change =
