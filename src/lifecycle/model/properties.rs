@@ -7,7 +7,7 @@ use super::invariants::is_enabled;
 use super::kubernetes::Resource;
 use super::others::clear_up;
 use super::strategies::{
-    begun, begun_with_a_member, modes, of_confirmed_deletions, of_one_alone, of_one_among_others, of_renamings,
+    begun, begun_with_a_member, config, modes, of_confirmed_deletions, of_one_alone, of_one_among_others, of_renamings,
     of_several, of_take_overs, power,
 };
 use super::warehouse::{Power, digest};
@@ -15,7 +15,7 @@ use super::world::World;
 use crate::lifecycle::validate;
 use crate::scripts::CLAIM_USER;
 
-/// Cases per property, unless `PROPTEST_CASES` says otherwise.
+/// Cases per property.
 const CASES: u32 = 2_000;
 
 /// So many rounds of passes must be enough, whatever happened before.
@@ -141,14 +141,8 @@ fn roll_back(roll_back: bool, admin: Power, history: &[Event]) -> bool {
     roll_back || admin != Power::Superuser || history.iter().any(|event| matches!(event, Event::Admin(_)))
 }
 
-fn config() -> ProptestConfig {
-    let default = ProptestConfig::default();
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { CASES };
-    ProptestConfig { cases, failure_persistence: None, ..default }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(config(CASES))]
 
     /// Faults, crashes, edits and lost status, with accounts of every kind.
     #[test]

@@ -8,6 +8,13 @@ use super::others::{Deed, deeds};
 use super::warehouse::Power;
 use super::world::Fault;
 
+/// So many cases, unless `PROPTEST_CASES` says otherwise; seeds are printed and kept nowhere.
+pub fn config(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
+    ProptestConfig { cases, failure_persistence: None, ..default }
+}
+
 fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![Just(Fault::Refused), Just(Fault::Lost), Just(Fault::AnswerLost)]
 }
