@@ -130,14 +130,19 @@ async fn with_the_operator_at_work(home: &World) -> [World; 2] {
 /// What is there when the operator comes back, and what it says then; nothing where it can do its work.
 type Arranged = (&'static [&'static str], Option<(&'static str, &'static str)>);
 
-const ARRANGED: [Arranged; 5] = [
+const ARRANGED: [Arranged; 6] = [
     (&[ADMINS, AUTHORITY], None),
     // With somebody in it who is no superuser.
     (&[ADMINS, AUTHORITY], Some(("ProofLost", "namespace__our_secret_went_first_and_the_admin_is_no_superuser"))),
     (&[OURS, AUTHORITY], Some(("SecretMissing", "namespace__admin_secret_went_first"))),
     (&[OURS, ADMINS], Some(("CaBundleMissing", "namespace__ca_bundle_went_first"))),
     (&[], Some(("SecretMissing", "namespace__everything_went_first"))),
+    // With an operator that dies when the database is dropped, and the users are not.
+    (&[ADMINS, AUTHORITY], Some(("ProofLost", "namespace__our_secret_went_first_and_half_of_it_is_removed"))),
 ];
+
+/// Where the operator dies in the middle of a removal, of which of those.
+const DIES: [(usize, &str); 2] = [(0, MARK), (5, "DROP DATABASE")];
 
 async fn clear_away_the_lesser_admin(world: &World) {
     let dba = admin(&world.stand_in, "dev").await;
@@ -162,13 +167,19 @@ async fn with_the_operator_away(home: &mut World) -> Vec<World> {
         }
     }
     // Without our Secret each pass sets passwords of its own, since none can be stored.
-    let without_ours = &integrations[0].world.stand_in;
-    without_ours.faults().set(Fault::new(Action::HoldAfter).at(MARK));
+    let without_ours = DIES.map(|(n, at)| (&integrations[n].world, at));
+    for (world, at) in without_ours {
+        world.stand_in.faults().set(Fault::new(Action::HoldAfter).at(at));
+    }
     home.start_operator();
-    without_ours.faults().held().await;
+    for (world, _) in without_ours {
+        world.stand_in.faults().held().await;
+    }
     home.kill_operator();
-    until_disconnected(&integrations[0].world).await;
-    without_ours.faults().clear();
+    for (world, _) in without_ours {
+        until_disconnected(world).await;
+        world.stand_in.faults().clear();
+    }
     home.start_operator();
     for (integration, (kept, said)) in integrations.iter().zip(ARRANGED) {
         if let Some((reason, case)) = said {

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::succeed;
+use super::{records, succeed};
 
 /// A running control plane with the resource's definition on it; it ends when it is dropped, or with the test in
 /// whatever way that ends.
@@ -67,5 +67,6 @@ impl Drop for ControlPlane {
         // The end of its input asks it to end, and everything that it has started with it.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
+        records::keep_audit_log(self.folder.path());
     }
 }

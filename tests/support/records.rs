@@ -75,6 +75,14 @@ impl Drop for Records {
     }
 }
 
+/// Keeps what was asked of a control plane that was one test's own, in this folder.
+pub fn keep_audit_log(of: &Path) {
+    if let (Some(folder), Some(name)) = (std::env::var_os("TEST_RECORDS"), of.file_name()) {
+        // A control plane that didn't start has none.
+        let _ = fs::copy(of.join("audit.log"), Path::new(&folder).join(name).with_extension("audit"));
+    }
+}
+
 fn file(folder: &Path, namespace: &str, kind: &str) -> PathBuf {
     folder.join(format!("{namespace}.{kind}"))
 }
