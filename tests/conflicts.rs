@@ -2,7 +2,7 @@
 //! system, and neither he nor his deletion touches what the first one has.
 
 use kube::ResourceExt;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use redshift_integration_operator::api::RedshiftIntegration;
 use redshift_stand_in::{Options, StandIn};
 use serde_json::json;
@@ -209,7 +209,7 @@ async fn an_elder_that_never_got_in_holds_nothing_and_is_told_so_once_it_could()
 async fn a_resource_made_anew_does_not_take_what_an_earlier_one_left() {
     let world = World::new().await;
     world.create(json!({"deletionPolicy": "Retain"})).await;
-    world.until_phase("enabled").await;
+    let former = world.until_phase("enabled").await;
     world.delete().await;
     world.until_gone().await;
     let before = Dump::of(&world.stand_in).await;
@@ -219,6 +219,15 @@ async fn a_resource_made_anew_does_not_take_what_an_earlier_one_left() {
     assert_eq!((stalled.status.as_str(), stalled.reason.as_str()), ("True", "SecretNotOurs"));
     assert!(stalled.message.contains("analytics-system-account"), "{}", stalled.message);
     documented("conflict__made_anew_after_retain", &object, "Stalled");
+    world.delete().await;
+    world.until_gone().await;
+    // Nor for another database, whatever the annotation says: the key to the first one would be lost.
+    let mut manifest = world.manifest("analytics", json!({"config": {"database": "governed"}}));
+    let value = format!("governed/{}", former.uid().unwrap());
+    manifest["metadata"]["annotations"] = json!({"redshift-governance.dev/take-over": value});
+    world.api().create(&PostParams::default(), &serde_json::from_value(manifest).unwrap()).await.unwrap();
+    let object = world.until_phase("createError").await;
+    documented("conflict__made_anew_for_another_database", &object, "Stalled");
     world.delete().await;
     world.until_gone().await;
     assert!(world.secrets().get_opt("analytics-system-account").await.unwrap().is_some());

@@ -171,13 +171,17 @@ async fn what_our_account_owns_elsewhere_is_never_overridden() {
     let dba = admin(&world.stand_in, "redshift_sample_data").await;
     dba.batch_execute("CREATE TABLE kept (id INTEGER)").await.unwrap();
     dba.batch_execute("ALTER TABLE kept OWNER TO immuta_system_account").await.unwrap();
+    dba.batch_execute("CREATE ROLE auditors").await.unwrap();
+    dba.batch_execute("ALTER ROLE auditors OWNER TO immuta_system_account").await.unwrap();
     let before = Dump::of(&world.stand_in).await;
     world.delete().await;
     let message = refused(&world, "deletion__what_our_account_owns_elsewhere").await;
+    assert!(message.contains("immuta_system_account owns the role auditors"), "{message}");
     assert!(message.contains("redshift_sample_data: immuta_system_account owns relation public.kept"), "{message}");
     assert!(message.contains("by hand in any case") && !message.contains("confirm-delete"), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
     dba.batch_execute("ALTER TABLE kept OWNER TO awsuser").await.unwrap();
+    dba.batch_execute("ALTER ROLE auditors OWNER TO awsuser").await.unwrap();
     world.until_gone().await;
 }
 

@@ -33,6 +33,7 @@ impl<'a> Sweep<'a> {
         let mut obstacles = self.of_databases(initial, true, &roles).await?;
         let acls = look::database_acls(initial).await?;
         obstacles.extend(self.rules.of_users_on_databases(&acls));
+        obstacles.extend(self.rules.of_users_among_roles());
         obstacles.extend(self.database_grants(initial, &roles, &acls).await?);
         obstacles.sort();
         obstacles.dedup();

@@ -16,7 +16,7 @@ use super::{Guarded, cleanup, create, resource, watch};
 use crate::api::{
     CONFIRM_DELETE_ANNOTATION, Phase, REQUESTED_AT_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION,
 };
-use crate::lifecycle::{Activity, Outcome, Place, Wanted, next_status, validate};
+use crate::lifecycle::{Activity, Outcome, Wanted, next_status, validate};
 use crate::redshift::Endpoint;
 
 /// How long another pass on the same warehouse, or an older resource, is waited for. Short, since both
@@ -173,18 +173,15 @@ async fn prepare(context: &Context, object: &RedshiftIntegration) -> Result<(Wan
     let name = system_account::name(object);
     let account = match system_account::find(&context.client, object).await? {
         Found::Absent => None,
-        Found::SomebodyElses(left_by) => {
+        Found::SomebodyElses(former) => {
             let database = &wanted.place.setup.database;
-            let heir = left_by.as_deref().filter(|uid| system_account::is_to_take_over(object, database, uid));
-            let Some(left_by) = heir else {
-                return Err(system_account::somebody_elses(object, left_by.as_deref()));
-            };
-            // With the finalizer first: from here on a deletion has to look.
-            if !resource::has_finalizer(object) {
-                resource::add_finalizer(&context.client, object).await?;
-            }
-            system_account::adopt(&context.client, object, left_by).await?;
-            return Err(Error::waiting("TakingOver", "what an earlier integration has left is being taken over"));
+            return Err(match former {
+                Some(former) if system_account::is_to_take_over(object, database, &former.integration_uid) => {
+                    system_account::adopt(&context.client, object, &former, &wanted.place).await?;
+                    Error::waiting("TakingOver", "what an earlier integration has left is being taken over")
+                }
+                former => system_account::somebody_elses(object, former.as_deref(), &wanted.place),
+            });
         }
         Found::Malformed(what) => {
             return Err(Error::stalled(
@@ -195,12 +192,8 @@ async fn prepare(context: &Context, object: &RedshiftIntegration) -> Result<(Wan
         Found::Ours(account) => Some(*account),
     };
     if let Some(account) = &account {
-        let (is, wants) = (&account.place, &wanted.place);
-        let same = |place: &Place| {
-            let setup = &place.setup;
-            (place.endpoint.host().to_owned(), setup.database.clone(), setup.database_mode)
-        };
-        if same(is) != same(wants) {
+        let is = &account.place;
+        if !is.is_where(&wanted.place) {
             return Err(Error::stalled(
                 "RecordedElsewhere",
                 format!(

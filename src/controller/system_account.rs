@@ -12,6 +12,7 @@ use kube::{Client, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Error, bounded};
+use super::resource;
 use crate::api::{DatabaseMode, INTEGRATION_UID_LABEL, RedshiftIntegration, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::{AccountId, Place, Setup, proof};
 use crate::redshift::{Credentials, Endpoint};
@@ -70,6 +71,15 @@ impl Stored {
     }
 }
 
+/// The Secret of another resource, or of an earlier one of this name.
+#[derive(Clone, Debug)]
+pub struct Former {
+    /// UID of that integration.
+    pub integration_uid: String,
+    /// What it holds, or what is wrong with it.
+    account: Result<SystemAccount, String>,
+}
+
 /// What stands under the name of the Secret.
 #[derive(Clone, Debug)]
 pub enum Found {
@@ -77,8 +87,8 @@ pub enum Found {
     Absent,
     /// Ours.
     Ours(Box<SystemAccount>),
-    /// Somebody else's: it doesn't have our label; the UID in the one that it has.
-    SomebodyElses(Option<String>),
+    /// Somebody else's; another integration's, if it has the label with a UID.
+    SomebodyElses(Option<Box<Former>>),
     /// Ours by its label, but not what we wrote.
     Malformed(String),
 }
@@ -131,11 +141,13 @@ fn api(client: &Client, object: &RedshiftIntegration) -> Api<Secret> {
 pub async fn find(client: &Client, object: &RedshiftIntegration) -> Result<Found, Error> {
     let secret = bounded("read the system account's Secret", api(client, object).get_opt(&name(object))).await?;
     let Some(secret) = secret else { return Ok(Found::Absent) };
+    let account = read(&secret);
     let label = secret.labels().get(INTEGRATION_UID_LABEL);
     if label != object.uid().as_ref() {
-        return Ok(Found::SomebodyElses(label.cloned()));
+        let former = label.map(|uid| Box::new(Former { integration_uid: uid.clone(), account }));
+        return Ok(Found::SomebodyElses(former));
     }
-    Ok(match read(&secret) {
+    Ok(match account {
         Ok(account) => Found::Ours(Box::new(account)),
         Err(what) => Found::Malformed(what),
     })
@@ -237,7 +249,7 @@ pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place)
             .await;
     match made {
         Ok(made) => Ok(SystemAccount { stored: Some(Stored::of(&made)), ..account }),
-        Err(error) if error.is_conflict() => Err(somebody_elses(object, None)),
+        Err(error) if error.is_conflict() => Err(somebody_elses(object, None, &account.place)),
         Err(error) => Err(error),
     }
 }
@@ -327,20 +339,35 @@ pub async fn settle(
     Ok(())
 }
 
-/// The words for a Secret of that name which isn't ours. `left_by` is the integration that it was made
-/// for.
-pub fn somebody_elses(object: &RedshiftIntegration, left_by: Option<&str>) -> Error {
+/// The words for a Secret of that name which isn't ours.
+pub fn somebody_elses(object: &RedshiftIntegration, former: Option<&Former>, wanted: &Place) -> Error {
     let name = name(object);
-    let message = match left_by {
-        None => format!(
-            "the Secret {name} is there and was not made for this resource; rename or delete it, or give the resource \
-             another name"
+    let Some(former) = former else {
+        return Error::stalled(
+            "SecretNotOurs",
+            format!(
+                "the Secret {name} is there and was not made for this resource; rename or delete it, or give the resource \
+                 another name"
+            ),
+        );
+    };
+    // It may be the only key to what that one has in the warehouse: nobody is told to delete it.
+    let uid = &former.integration_uid;
+    let whose =
+        format!("the Secret {name} was made for another resource, or for an earlier one of this name (UID {uid})");
+    let is = former.account.as_ref().ok().map(|account| &account.place);
+    let message = match is {
+        Some(is) if !is.is_where(wanted) => format!(
+            "{whose}, and is the key to what that has in the database {} on {} (databaseMode {}); give this resource \
+             another name; or, to take over what is there, set spec.config to that place, and then: {}",
+            is.setup.database,
+            is.endpoint.host(),
+            is.setup.database_mode.as_str(),
+            take_over_command(object, &is.setup.database, uid)
         ),
-        // It may be the only key to what that one has in the warehouse: nobody is told to delete it.
-        Some(uid) => format!(
-            "the Secret {name} was made for another resource, or for an earlier one of this name (UID {uid}), and is the \
-             key to what that has in the warehouse; if this resource is for another warehouse, give it another name; else, to \
-             take over what is there: {}",
+        _ => format!(
+            "{whose}, and is the key to what that has in the warehouse; if this resource is for another warehouse, give it \
+             another name; else, to take over what is there: {}",
             take_over_command(object, &object.spec.config.database, uid)
         ),
     };
@@ -364,20 +391,27 @@ pub fn is_to_take_over(object: &RedshiftIntegration, database: &str, uid: &str) 
 
 /// Makes a Secret that an earlier integration left, by `Retain`, this resource's. It must be the one that
 /// the person named, and unchanged since it was read.
-pub async fn adopt(client: &Client, object: &RedshiftIntegration, left_by: &str) -> Result<(), Error> {
+pub async fn adopt(
+    client: &Client,
+    object: &RedshiftIntegration,
+    former: &Former,
+    wanted: &Place,
+) -> Result<(), Error> {
     let request_name = name(object);
-    let found = bounded("read the system account's Secret", api(client, object).get(&request_name)).await?;
-    let belongs = found.labels().get(INTEGRATION_UID_LABEL).is_some_and(|label| label == left_by);
-    let account = read(&found).map_err(|what| {
+    let account = former.account.as_ref().map_err(|what| {
         Error::stalled("SecretMalformed", format!("the Secret {request_name} can't be taken over: {what}"))
     })?;
-    let (is, wants) = (&account.place, &object.spec.config);
-    if !belongs || is.setup.database != wants.database || is.endpoint.host() != Endpoint::new(&wants.host, 0).host() {
-        return Err(somebody_elses(object, None));
+    if !account.place.is_where(wanted) {
+        return Err(somebody_elses(object, Some(former), wanted));
     }
+    // With the finalizer first: from here on a deletion has to look.
+    if !resource::has_finalizer(object) {
+        resource::add_finalizer(client, object).await?;
+    }
+    let stored = account.stored.as_ref();
     let patch = serde_json::json!({"metadata": {
-        "uid": found.uid(),
-        "resourceVersion": found.resource_version(),
+        "uid": stored.map(|stored| &stored.uid),
+        "resourceVersion": stored.map(|stored| &stored.version),
         "labels": {INTEGRATION_UID_LABEL: object.uid()},
     }});
     let (api, params) = (api(client, object), PatchParams::default());

@@ -126,6 +126,19 @@ impl Sweep<'_> {
         found
     }
 
+    /// Roles that our users own and nothing of ours names: who made them isn't known.
+    #[must_use]
+    pub fn of_users_among_roles(&self) -> Vec<Obstacle> {
+        let Seen::Yes(roles) = &self.facts.roles else { return Vec::new() };
+        let known: Vec<_> = self.ownership.own_roles().collect();
+        let mut found = Vec::new();
+        for (user, _) in self.users() {
+            let unknown = roles.iter().filter(|(role, owner)| *owner == user && !known.contains(&role.as_str()));
+            found.extend(unknown.map(|(role, _)| Obstacle::new(format!("{user} owns the role {role}"), Fate::Stays)));
+        }
+        found
+    }
+
     /// What others granted to one of our roles on databases as a whole.
     #[must_use]
     pub fn of_role_on_databases(&self, role: &str, grants: Seen<RoleGrants>, acls: &[DatabaseAcl]) -> Vec<Obstacle> {

@@ -70,6 +70,13 @@ impl From<&Created> for Place {
 }
 
 impl Place {
+    /// Whether it is the same database of the same host, used in the same way, whatever is set up in it.
+    #[must_use]
+    pub fn is_where(&self, other: &Self) -> bool {
+        let database = |setup: &Setup| (setup.database.clone(), setup.database_mode);
+        self.endpoint.host() == other.endpoint.host() && database(&self.setup) == database(&other.setup)
+    }
+
     /// How status puts it; `applied_hash` once all of it is there.
     #[must_use]
     pub fn created(&self, applied_hash: Option<String>) -> Created {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use super::deletion::CONFIRM;
 use crate::api::{RedshiftIntegrationSpec, RedshiftIntegrationStatus};
 use crate::lifecycle::{Place, Setup};
-use crate::redshift::Endpoint;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
@@ -145,14 +144,8 @@ impl Cluster {
     }
 
     /// Mirrors `system_account::adopt`.
-    pub fn adopt(&mut self, resource: &Resource, left_by: &str) -> Result<(), Conflict> {
-        let wants = &resource.spec.config;
-        let fits = |found: &&mut SystemAccount| {
-            found.integration_uid == left_by
-                && found.place.setup.database == wants.database
-                && found.place.endpoint.host() == Endpoint::new(&wants.host, 0).host()
-        };
-        let found = self.secrets.get_mut(&resource.name).filter(fits).ok_or(Conflict)?;
+    pub fn adopt(&mut self, resource: &Resource, former: &SystemAccount) -> Result<(), Conflict> {
+        let found = self.secrets.get_mut(&resource.name).filter(|found| *found == former).ok_or(Conflict)?;
         found.integration_uid.clone_from(&resource.uid);
         Ok(())
     }

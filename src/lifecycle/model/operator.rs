@@ -98,19 +98,18 @@ async fn prepare(io: &Io, object: &Resource) -> Result<(Wanted, Option<SystemAcc
             if object.take_over != Some(take_over(&wanted.place.setup.database, left_by)) {
                 return Err(Stop::stalled("SecretNotOurs", "the Secret was not made for this resource"));
             }
+            if !account.place.is_where(&wanted.place) {
+                return Err(Stop::stalled("SecretNotOurs", "the Secret is for another place"));
+            }
             if !object.finalizer {
                 io.write(|cluster| cluster.set_finalizer(object, true)).await?;
             }
-            io.write(|cluster| cluster.adopt(object, left_by)).await?;
+            io.write(|cluster| cluster.adopt(object, &account)).await?;
             return Err(Stop::waiting("TakingOver", "what an earlier integration has left is being taken over"));
         }
         Some(account) => account,
     };
-    let same = |place: &Place| {
-        let setup = &place.setup;
-        (place.endpoint.host().to_owned(), setup.database.clone(), setup.database_mode)
-    };
-    if same(&account.place) != same(&wanted.place) {
+    if !account.place.is_where(&wanted.place) {
         return Err(Stop::stalled("RecordedElsewhere", "the Secret names another place"));
     }
     Ok((wanted, Some(account)))

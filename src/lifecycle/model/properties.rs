@@ -108,11 +108,22 @@ impl Run {
         Ok(())
     }
 
+    /// Of which nobody knows any more whose they are: a deletion asks a person.
+    fn drop_the_roles_that_messages_name(&mut self) {
+        let world = &mut *self.world.borrow_mut();
+        let resources = world.clusters.iter().flat_map(|cluster| cluster.resources.values());
+        let said: Vec<_> = resources.map(brief).filter(|said| said.contains("owns the role")).collect();
+        let roles = &mut world.warehouse.roles;
+        roles.retain(|role, _| !said.iter().any(|said| said.contains(&format!("owns the role {role};"))));
+    }
+
     /// All resources are deleted, and all that is ours goes with them.
     pub fn delete_all(&mut self) -> Result<(), String> {
         for slot in 0..SLOTS.len() {
             self.play(&[Event::User(slot, Action::Retain(false)), Event::User(slot, Action::Delete)]);
         }
+        self.settle()?;
+        self.drop_the_roles_that_messages_name();
         self.settle()?;
         let world = self.world.borrow();
         let left = world.clusters.iter().flat_map(|cluster| cluster.resources.values());

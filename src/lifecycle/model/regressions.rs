@@ -291,3 +291,43 @@ fn passwords_are_not_set_over_the_head_of_who_took_over_meanwhile() {
         run.delete_all().unwrap();
     }
 }
+
+#[test]
+fn a_secret_for_another_database_is_not_taken_over_and_stops_no_deletion() {
+    let mut run = run(
+        Power::Superuser,
+        Some(0),
+        &[
+            WHOLE,
+            Event::User(0, Action::Replace),
+            Event::User(0, Action::Move(Some(1))),
+            Event::User(0, Action::TakeOver),
+            WHOLE,
+            Event::User(0, Action::Delete),
+        ],
+    );
+    run.settle().unwrap();
+    assert!(run.world.borrow().clusters.iter().all(|cluster| cluster.resources.is_empty()));
+}
+
+#[test]
+fn a_role_that_only_the_lost_secret_named_is_told_of_before_anything_is_removed() {
+    for steps in 0..40 {
+        let mut run = Run::new(Power::Superuser, true);
+        run.play(&begun_with_a_member(None));
+        run.play(&[
+            WHOLE,
+            Event::User(0, Action::Impersonate(None)),
+            Event::Pass(0, steps, None),
+            Event::Crash(0),
+            Event::User(1, Action::Create(None)),
+            Event::User(1, Action::TakeOver),
+            Event::User(0, Action::DeleteSecret),
+            Event::Pass(1, u8::MAX, None),
+            Event::User(1, Action::Delete),
+        ]);
+        run.settle().unwrap();
+        run.lift_obstacles();
+        run.delete_all().unwrap();
+    }
+}

@@ -184,6 +184,7 @@ impl<'a> Sweep<'a> {
         let mut obstacles = self.of_databases(true, &roles).await?;
         let acls = self.io.look("read-database-acls", Warehouse::database_acls).await?;
         obstacles.extend(self.rules.of_users_on_databases(&acls));
+        obstacles.extend(self.rules.of_users_among_roles());
         obstacles.extend(self.database_grants(&roles, &acls).await?);
         obstacles.sort();
         obstacles.dedup();
