@@ -147,6 +147,32 @@ async fn a_deletion_after_the_secret_was_lost_removes_everything() {
 }
 
 #[tokio::test]
+async fn a_role_that_an_interrupted_edit_made_goes_although_the_secret_that_named_it_was_lost() {
+    let mut world = World::new().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    world.enabled().await;
+    makes_a_lesser_admin(&world).await;
+    // The role is there by then, and the registry doesn't name it yet.
+    world.stand_in.faults().set(Fault::new(Action::HoldBefore).at("LOCK TABLE immuta_system.registry_lock"));
+    world.patch(json!({"spec": {"config": {"impersonation": {"enabled": true}}}})).await;
+    world.stand_in.faults().held().await;
+    kill_and_let_go(&mut world).await;
+    let dba = admin(&world.stand_in, "dev").await;
+    let role = "SELECT role_name FROM svv_roles WHERE role_name = 'immuta_impersonation'";
+    assert_eq!(rows(&dba, role).await.len(), 1);
+    lose_the_secret(&world).await;
+    world.put_secret("redshift-admin", "awsuser", world.stand_in.admin_password()).await;
+    world.patch(json!({"spec": {"config": {"impersonation": {"enabled": false}}}})).await;
+    world.start_operator();
+    world.until_phase("enabled").await;
+    world.delete().await;
+    world.until_gone().await;
+    dba.batch_execute("DROP USER lesser").await.unwrap();
+    dba.batch_execute("DROP ROLE makers").await.unwrap();
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
 async fn status_and_secret_lost_together_are_found_again() {
     let mut world = World::new().await;
     world.enabled().await;

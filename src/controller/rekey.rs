@@ -56,9 +56,13 @@ impl Rekey<'_> {
             Some(account) => account,
             None => self.make_account(&object).await?,
         };
-        // Since the Secret was made, its former owner may have given other names.
-        if !account.names(&self.place.setup) {
-            system_account::record_next(client, &object, &mut account, &self.place.setup).await?;
+        // Since the Secret was made, its former owner may have given other names; and an edit that was interrupted
+        // may have left a role that the registry doesn't name yet, or any more.
+        let created = object.status.as_ref().and_then(|status| status.created.as_ref());
+        for setup in self.place.setup.with_roles_of(created) {
+            if !account.names(&setup) {
+                system_account::record_next(client, &object, &mut account, &setup).await?;
+            }
         }
         object = self.record(object).await?;
         let uid = object.uid().unwrap_or_default();

@@ -30,6 +30,15 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// This, and the same with each role that a status names: the one that was set up, and the one to come.
+    #[must_use]
+    pub fn with_roles_of(&self, created: Option<&Created>) -> Vec<Self> {
+        let next = created.and_then(|created| created.next.as_ref()?.impersonation_role.as_ref());
+        let roles = created.and_then(|created| created.impersonation_role.as_ref()).into_iter().chain(next);
+        let with_role = |role: &String| Self { impersonation_role: Some(role.clone()), ..self.clone() };
+        [self.clone()].into_iter().chain(roles.map(with_role)).collect()
+    }
+
     /// SHA-256 (hex) of it, and of the version of what is set up.
     #[must_use]
     pub fn hash(&self) -> String {

@@ -331,3 +331,27 @@ fn a_role_that_only_the_lost_secret_named_is_told_of_before_anything_is_removed(
         run.delete_all().unwrap();
     }
 }
+
+#[test]
+fn a_role_that_an_interrupted_edit_made_goes_although_the_secret_that_named_it_was_lost() {
+    for steps in 0..40 {
+        for admin in [Power::Seeing, Power::Superuser] {
+            let mut run = run(
+                Power::Superuser,
+                Some(0),
+                &[
+                    WHOLE,
+                    Event::Admin(admin),
+                    Event::User(0, Action::Impersonate(Some(0))),
+                    Event::Pass(0, steps, None),
+                    Event::Crash(0),
+                    Event::User(0, Action::DeleteSecret),
+                    Event::User(0, Action::Impersonate(None)),
+                ],
+            );
+            run.lift_obstacles();
+            run.settle().unwrap();
+            run.delete_all().unwrap();
+        }
+    }
+}

@@ -40,9 +40,12 @@ impl Rekey<'_> {
             Some(account) => account,
             None => apply::create_secret(io, &object, &self.place).await?,
         };
-        if !account.names(&self.place.setup) {
-            account.record_next(&self.place.setup, apply::new_password(io));
-            io.write(|cluster| cluster.patch_secret(&object, &account)).await?;
+        let created = object.status.as_ref().and_then(|status| status.created.as_ref());
+        for setup in self.place.setup.with_roles_of(created) {
+            if !account.names(&setup) {
+                account.record_next(&setup, apply::new_password(io));
+                io.write(|cluster| cluster.patch_secret(&object, &account)).await?;
+            }
         }
         object = self.record(object).await?;
         let logs_in = managed.is_some();
