@@ -265,6 +265,9 @@ async fn what_was_being_taken_over_with_its_secret_goes_with_a_deletion() {
     // The Secret is the heir's, and the registry still names the former owner.
     world.stand_in.faults().held().await;
     kill_and_let_go(&mut world).await;
+    // A login that fails for another reason than the password proves nothing, and nothing is let go for it.
+    let full = Action::RefuseLogin { sqlstate: "53300".into(), message: "too many connections".into() };
+    world.stand_in.faults().set(Fault::new(full).of("immuta_system_account"));
     world.delete().await;
     world.start_operator();
     world.until_gone().await;

@@ -16,7 +16,7 @@ use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase,
 use crate::lifecycle::obstacle::{self, Obstacle};
 use crate::lifecycle::{
     Activity, Connection, Failure, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded, Refusal,
-    Seen, Setup, Stages, Standing, WarehouseFacts, by_hand, checks, removal,
+    Seen, Setup, Stages, Standing, WarehouseFacts, by_hand, checks, proof, removal,
 };
 use crate::redshift::{Category, Credentials, Endpoint, Session, StatementError};
 use crate::scripts::CLAIM_USER;
@@ -122,10 +122,9 @@ impl Cleanup<'_> {
         let search = Search { access: &access, wanted: &place.setup, uid: &uid, account: account.as_ref() };
         let mut finding = search.run(&facts).await?;
         if let Some(heritage) = heritage(&self.object, &finding, &facts)
-            .filter(|heritage| heritage.integration_uid == uid || finding.managed.is_some())
+            && proof::goes_along(&heritage, &uid, &finding.ownership.system_account, finding.locked_out)
+                .map_err(|why| refused(Refusal::Unproven(why)))?
         {
-            // Ours, and only the passwords were lost; or it was being taken over with its former owner's Secret,
-            // which nobody else has now.
             place.setup.clone_from(&heritage.setup);
             let rekey = Rekey { context, access: &access, place: place.clone(), heritage, for_removal: true };
             (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;

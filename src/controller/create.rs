@@ -8,7 +8,7 @@ use super::context::Context;
 use super::error::Error;
 use super::obstacles::Sweep;
 use super::ownership::{Access, Search};
-use super::refusals::LostProof;
+use super::refusals::{self, LostProof};
 use super::rekey::{Rekey, heritage};
 use super::system_account::{self, SystemAccount};
 use super::{dereference, edit, look, resource};
@@ -147,7 +147,7 @@ impl Creation<'_> {
         match registered {
             Some(registry) => {
                 let database = &self.wanted.place.setup.database;
-                let command = system_account::take_over_command(&self.object, database, &registry.integration_uid);
+                let command = refusals::take_over_command(&self.object, database, &registry.integration_uid);
                 Some(format!("If that one is given up, what it has there is taken over by: {command}"))
             }
             None if is_claimed && self.holder().is_none() => Some(

@@ -12,7 +12,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::context::{Context, Memory};
 use super::error::{Error, bounded};
 use super::system_account::{self, Found, SystemAccount};
-use super::{Guarded, cleanup, create, resource, watch};
+use super::{Guarded, cleanup, create, refusals, resource, watch};
 use crate::api::{
     CONFIRM_DELETE_ANNOTATION, Phase, REQUESTED_AT_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION,
 };
@@ -180,7 +180,7 @@ async fn prepare(context: &Context, object: &RedshiftIntegration) -> Result<(Wan
                     system_account::adopt(&context.client, object, &former, &wanted.place).await?;
                     Error::waiting("TakingOver", "what an earlier integration has left is being taken over")
                 }
-                former => system_account::somebody_elses(object, former.as_deref(), &wanted.place),
+                former => refusals::secret_not_ours(object, former.as_deref(), &wanted.place),
             });
         }
         Found::Malformed(what) => {

@@ -4,11 +4,11 @@
 use kube::ResourceExt;
 
 use super::error::Error;
-use super::system_account;
-use crate::api::{CONFIRM_DELETE_ANNOTATION, RedshiftIntegration};
+use super::system_account::{self, Former};
+use crate::api::{CONFIRM_DELETE_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
-use crate::lifecycle::{AccountPower, Failure, Place};
+use crate::lifecycle::{AccountPower, Failure, Place, proof};
 
 /// The passwords are gone, and with them the proof of what is ours.
 pub struct LostProof<'a> {
@@ -66,6 +66,50 @@ pub fn refused_proof(object: &RedshiftIntegration) -> Error {
              deletion goes on",
             system_account::name(object)
         ),
+    )
+}
+
+/// The name of our Secret is taken by one that isn't ours.
+pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<&Former>, wanted: &Place) -> Error {
+    let name = system_account::name(object);
+    let Some(former) = former else {
+        return Error::stalled(
+            "SecretNotOurs",
+            format!(
+                "the Secret {name} is there and was not made for this resource; rename or delete it, or give the resource \
+                 another name"
+            ),
+        );
+    };
+    // It may be the only key to what that one has in the warehouse: nobody is told to delete it.
+    let uid = &former.integration_uid;
+    let whose =
+        format!("the Secret {name} was made for another resource, or for an earlier one of this name (UID {uid})");
+    let message = match former.place() {
+        Some(is) if !is.is_where(wanted) => format!(
+            "{whose}, and is the key to what that has in the database {} on {} (databaseMode {}); give this resource \
+             another name; or, to take over what is there, set spec.config to that place, and then: {}",
+            is.setup.database,
+            is.endpoint.host(),
+            is.setup.database_mode.as_str(),
+            take_over_command(object, &is.setup.database, uid)
+        ),
+        _ => format!(
+            "{whose}, and is the key to what that has in the warehouse; if this resource is for another warehouse, give it \
+             another name; else, to take over what is there: {}",
+            take_over_command(object, &object.spec.config.database, uid)
+        ),
+    };
+    Error::stalled("SecretNotOurs", message)
+}
+
+/// The command that takes over what another integration has left.
+pub fn take_over_command(object: &RedshiftIntegration, database: &str, uid: &str) -> String {
+    format!(
+        "kubectl -n {} annotate rsi {} --overwrite {TAKE_OVER_ANNOTATION}={}",
+        object.namespace().unwrap_or_default(),
+        object.name_any(),
+        proof::take_over(database, uid)
     )
 }
 

@@ -12,7 +12,7 @@ use kube::{Client, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Error, bounded};
-use super::resource;
+use super::{refusals, resource};
 use crate::api::{DatabaseMode, INTEGRATION_UID_LABEL, RedshiftIntegration, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::{AccountId, Place, Setup, proof};
 use crate::redshift::{Credentials, Endpoint};
@@ -78,6 +78,13 @@ pub struct Former {
     pub integration_uid: String,
     /// What it holds, or what is wrong with it.
     account: Result<SystemAccount, String>,
+}
+
+impl Former {
+    /// Where that integration is, if the Secret can be read.
+    pub fn place(&self) -> Option<&Place> {
+        self.account.as_ref().ok().map(|account| &account.place)
+    }
 }
 
 /// What stands under the name of the Secret.
@@ -249,7 +256,7 @@ pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place)
             .await;
     match made {
         Ok(made) => Ok(SystemAccount { stored: Some(Stored::of(&made)), ..account }),
-        Err(error) if error.is_conflict() => Err(somebody_elses(object, None, &account.place)),
+        Err(error) if error.is_conflict() => Err(refusals::secret_not_ours(object, None, &account.place)),
         Err(error) => Err(error),
     }
 }
@@ -339,51 +346,6 @@ pub async fn settle(
     Ok(())
 }
 
-/// The words for a Secret of that name which isn't ours.
-pub fn somebody_elses(object: &RedshiftIntegration, former: Option<&Former>, wanted: &Place) -> Error {
-    let name = name(object);
-    let Some(former) = former else {
-        return Error::stalled(
-            "SecretNotOurs",
-            format!(
-                "the Secret {name} is there and was not made for this resource; rename or delete it, or give the resource \
-                 another name"
-            ),
-        );
-    };
-    // It may be the only key to what that one has in the warehouse: nobody is told to delete it.
-    let uid = &former.integration_uid;
-    let whose =
-        format!("the Secret {name} was made for another resource, or for an earlier one of this name (UID {uid})");
-    let is = former.account.as_ref().ok().map(|account| &account.place);
-    let message = match is {
-        Some(is) if !is.is_where(wanted) => format!(
-            "{whose}, and is the key to what that has in the database {} on {} (databaseMode {}); give this resource \
-             another name; or, to take over what is there, set spec.config to that place, and then: {}",
-            is.setup.database,
-            is.endpoint.host(),
-            is.setup.database_mode.as_str(),
-            take_over_command(object, &is.setup.database, uid)
-        ),
-        _ => format!(
-            "{whose}, and is the key to what that has in the warehouse; if this resource is for another warehouse, give it \
-             another name; else, to take over what is there: {}",
-            take_over_command(object, &object.spec.config.database, uid)
-        ),
-    };
-    Error::stalled("SecretNotOurs", message)
-}
-
-/// The command that takes over what another integration has left.
-pub fn take_over_command(object: &RedshiftIntegration, database: &str, uid: &str) -> String {
-    format!(
-        "kubectl -n {} annotate rsi {} --overwrite {TAKE_OVER_ANNOTATION}={}",
-        object.namespace().unwrap_or_default(),
-        object.name_any(),
-        proof::take_over(database, uid)
-    )
-}
-
 /// Whether a person wants this resource to take over what an integration has left.
 pub fn is_to_take_over(object: &RedshiftIntegration, database: &str, uid: &str) -> bool {
     object.annotations().get(TAKE_OVER_ANNOTATION).is_some_and(|value| *value == proof::take_over(database, uid))
@@ -402,7 +364,7 @@ pub async fn adopt(
         Error::stalled("SecretMalformed", format!("the Secret {request_name} can't be taken over: {what}"))
     })?;
     if !account.place.is_where(wanted) {
-        return Err(somebody_elses(object, Some(former), wanted));
+        return Err(refusals::secret_not_ours(object, Some(former), wanted));
     }
     // With the finalizer first: from here on a deletion has to look.
     if !resource::has_finalizer(object) {

@@ -174,3 +174,18 @@ pub fn heritage<'a>(
     let wanted = annotation == Some(take_over(&registry.setup.database, &registry.integration_uid).as_str());
     ((ours || wanted) && (facts.account.superuser || *account == Standing::Ours)).then_some(registry)
 }
+
+/// Whether a deletion takes along what the registry names: if it is ours, or was being taken over with its former
+/// owner's Secret, which nobody else has now. Else why that can't be told.
+///
+/// # Errors
+///
+/// If whoever may be the system account could not log in.
+pub fn goes_along(heritage: &Registry, uid: &str, account: &Standing, locked_out: bool) -> Result<bool, String> {
+    match account {
+        _ if heritage.integration_uid == uid || locked_out => Ok(true),
+        Standing::Ours => Ok(true),
+        Standing::Unproven(why) => Err(why.clone()),
+        _ => Ok(false),
+    }
+}

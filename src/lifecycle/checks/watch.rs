@@ -122,8 +122,9 @@ fn impersonation(watched: &Watched) -> ValidationTest {
             "{account} may not grant the role {role}; let a superuser run: GRANT ROLE {role} TO {account} WITH ADMIN OPTION"
         )),
         None => wrong.push(format!(
-            "the role {role} was dropped, or taken from {account}; let a superuser run: GRANT ROLE {role} TO {account} \
-             WITH ADMIN OPTION"
+            "the role {role} was dropped, or taken from {account}; if it is there, and is not another one that somebody made \
+             under this name, let a superuser run: GRANT ROLE {role} TO {account} WITH ADMIN OPTION; else set \
+             spec.config.impersonation.role to another name"
         )),
     }
     for procedure in PROCEDURES.into_iter().filter(|name| watched.contents.procedure_is_public(name)) {

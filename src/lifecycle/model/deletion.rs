@@ -13,8 +13,8 @@ use crate::api::conditions::reasons;
 use crate::api::{DeletionPolicy, Phase};
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
 use crate::lifecycle::{
-    Activity, Connection, ManagedDatabase, Observed, Outcome, Ownership, Place, Recorded, Seen, Setup, Stages,
-    Standing, WarehouseFacts, by_hand, checks, removal,
+    Activity, Connection, ManagedDatabase, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Setup, Stages,
+    Standing, WarehouseFacts, by_hand, checks, proof, removal,
 };
 use crate::redshift::Endpoint;
 
@@ -59,7 +59,8 @@ impl Cleanup<'_> {
         let search = Search { io, wanted: &place.setup, uid: &uid, account: account.as_ref() };
         let mut finding = search.run(&facts).await?;
         if let Some(heritage) = heritage(&self.object, &finding, &facts)
-            .filter(|heritage| heritage.integration_uid == uid || finding.managed.is_some())
+            && proof::goes_along(&heritage, &uid, &finding.ownership.system_account, finding.locked_out)
+                .map_err(|why| refused(Refusal::Unproven(why)))?
         {
             place.setup.clone_from(&heritage.setup);
             let rekey = Rekey { io, place: place.clone(), heritage };

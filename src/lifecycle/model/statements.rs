@@ -60,7 +60,7 @@ impl Warehouse {
                     self.pass_on(&former, uid);
                 }
                 if name == "complete-registry"
-                    && let Some(role) = self.roles.get_mut(&literal(text, 2))
+                    && let Some(role) = self.roles.get_mut(&literal(text, 2)).filter(|role| role.maker.is(uid))
                 {
                     role.in_service = true;
                 }
