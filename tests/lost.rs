@@ -8,7 +8,7 @@ use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Dump, World, admin, assert_same, condition, conditions, documented, makes_a_lesser_admin, phase_of,
+    Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, phase_of,
 };
 
 const SECRET: &str = "analytics-system-account";
@@ -323,13 +323,18 @@ async fn a_secret_that_is_lost_when_the_account_was_just_renamed_is_made_anew_un
     world.start_operator();
     let object = world.until("it says so", |object| ready_reason(object) == "ProofLost").await;
     documented("lost__secret_while_a_lesser_admin_renamed_the_account", &object, "Stalled");
+    // Somebody takes the name that became free: his password stays his.
+    let dba = admin(&world.stand_in, "dev").await;
+    dba.batch_execute("CREATE USER immuta_system_account PASSWORD 'Theirs1234'").await.unwrap();
     world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
     let object = world.until("it says so", |object| ready_reason(object) == "UsersGone").await;
     documented("lost__secret_of_a_renamed_account", &object, "Stalled");
     let message = &condition(&object, "Stalled").message;
     let (_, rest) = message.split_once("give it its name back (").unwrap();
     let (statement, _) = rest.split_once(')').unwrap();
-    admin(&world.stand_in, "dev").await.batch_execute(statement).await.unwrap();
+    login(&world.stand_in, "immuta_system_account", "Theirs1234", "dev").await.unwrap();
+    dba.batch_execute("DROP USER immuta_system_account").await.unwrap();
+    dba.batch_execute(statement).await.unwrap();
     let object = world.until_phase("enabled").await;
     assert_eq!(object.status.unwrap().created.unwrap().system_account, "governor");
     world.delete().await;

@@ -126,7 +126,8 @@ impl Cleanup<'_> {
                 .map_err(|why| refused(Refusal::Unproven(why)))?
         {
             place.setup.clone_from(&heritage.setup);
-            let rekey = Rekey { context, access: &access, place: place.clone(), heritage, for_removal: true };
+            let owner = finding.registry_owner.take();
+            let rekey = Rekey { context, access: &access, place: place.clone(), heritage, owner, for_removal: true };
             (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;
             let search = Search { access: &access, wanted: &place.setup, uid: &uid, account: account.as_ref() };
             finding = search.run(&facts).await?;

@@ -87,7 +87,8 @@ impl Creation<'_> {
         let mut finding = search.run(&facts).await?;
         if let Some(heritage) = heritage(&self.object, &finding, &facts) {
             let place = Place { endpoint: wanted.place.endpoint.clone(), setup: heritage.setup.clone() };
-            let rekey = Rekey { context, access: &access, place, heritage, for_removal: false };
+            let owner = finding.registry_owner.take();
+            let rekey = Rekey { context, access: &access, place, heritage, owner, for_removal: false };
             (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;
             // What was written may not be forgotten by what is written next.
             self.outcome.created = self.object.status.as_ref().and_then(|status| status.created.clone());

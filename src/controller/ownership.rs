@@ -69,6 +69,8 @@ pub struct Finding {
     /// The registry in the managed database, where that isn't ours by its users: another integration's, or
     /// ours, if the passwords were lost.
     pub registered: Option<Registry>,
+    /// The user who owns that.
+    pub registry_owner: Option<AccountId>,
     /// The system account is the very one that was made, and its password isn't ours any more.
     pub locked_out: bool,
 }
@@ -80,11 +82,19 @@ struct Database {
     contents: Contents,
     collation: Option<Seen<String>>,
     registered: Option<Registry>,
+    registry_owner: Option<AccountId>,
 }
 
 impl Database {
     fn of(standing: ManagedDatabase) -> Self {
-        Self { standing, managed: None, contents: Contents::default(), collation: None, registered: None }
+        Self {
+            standing,
+            managed: None,
+            contents: Contents::default(),
+            collation: None,
+            registered: None,
+            registry_owner: None,
+        }
     }
 }
 
@@ -113,8 +123,9 @@ impl Search<'_> {
             system_account_name: account.name,
             database: database.standing,
         };
-        let Database { managed, contents, collation, registered, .. } = database;
-        Ok(Finding { ownership, managed, contents, collation, registered, locked_out: account.locked_out })
+        let Database { managed, contents, collation, registered, registry_owner, .. } = database;
+        let locked_out = account.locked_out;
+        Ok(Finding { ownership, managed, contents, collation, registered, registry_owner, locked_out })
     }
 
     /// Whether a password is the user's.
@@ -194,8 +205,9 @@ impl Search<'_> {
         let is_ours = matches!(standing, ManagedDatabase::Registered(_) | ManagedDatabase::Empty);
         let managed = (as_account && (is_ours || registered.is_some())).then_some(session);
         if !is_ours {
-            return Ok(Database { managed, registered, ..Database::of(standing) });
+            let registry_owner = contents.registry_owner().cloned();
+            return Ok(Database { managed, registered, registry_owner, ..Database::of(standing) });
         }
-        Ok(Database { standing, managed, contents, collation, registered })
+        Ok(Database { standing, managed, contents, collation, registered, registry_owner: None })
     }
 }

@@ -8,7 +8,8 @@ use super::system_account::{self, Former};
 use crate::api::{CONFIRM_DELETE_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
-use crate::lifecycle::{AccountPower, Failure, Place, proof};
+use crate::lifecycle::{AccountPower, Failure, Place, Setup, proof};
+use crate::scripts::show_identifier;
 
 /// The passwords are gone, and with them the proof of what is ours.
 pub struct LostProof<'a> {
@@ -54,6 +55,28 @@ impl LostProof<'_> {
             ),
         )
     }
+}
+
+/// Users that go with the registry are not there under their names. `called` is what the system account is called by
+/// now.
+pub fn users_gone(setup: &Setup, gone: &[&str], called: Option<&str>) -> Error {
+    let Setup { database, system_account, .. } = setup;
+    let way = match called {
+        Some(called) => format!(
+            "the owner of the registry is called {called} now: give it its name back (ALTER USER {} RENAME TO {}), once no \
+             other user has that",
+            show_identifier(called),
+            show_identifier(system_account)
+        ),
+        None => "if one was renamed, give it its name back, else drop the database if it is not needed".to_owned(),
+    };
+    let gone = gone.iter().map(|user| format!("the user {user}")).collect::<Vec<_>>().join(", ");
+    Error::stalled(
+        "UsersGone",
+        format!(
+            "the registry in the database {database} is this integration's, and what goes with it is gone: {gone}; {way}"
+        ),
+    )
 }
 
 /// The account is there, its password isn't ours any more, and nobody here can read the registry.

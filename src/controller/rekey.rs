@@ -11,9 +11,9 @@ use super::context::Context;
 use super::error::Error;
 use super::ownership::{Access, Finding};
 use super::system_account::{self, SystemAccount};
-use super::{look, resource};
+use super::{look, refusals, resource};
 use crate::api::{RedshiftIntegration, TAKE_OVER_ANNOTATION};
-use crate::lifecycle::{AccountPower, Place, Registry, Subject, WarehouseFacts, parameters, proof};
+use crate::lifecycle::{AccountId, AccountPower, Place, Registry, Subject, WarehouseFacts, parameters, proof};
 use crate::redshift::Session;
 use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
 
@@ -34,6 +34,8 @@ pub struct Rekey<'a> {
     pub place: Place,
     /// The registry.
     pub heritage: Registry,
+    /// Who owns it: the system account, whatever its name is by now.
+    pub owner: Option<AccountId>,
     /// Whether it is for a deletion, which goes on where no Secret can be made any more.
     pub for_removal: bool,
 }
@@ -78,9 +80,7 @@ impl Rekey<'_> {
             (registry.integration_uid, registry.fencing_counter) = (uid, registry.fencing_counter + 1);
         }
         if !logs_in {
-            let next = object.status.as_ref().and_then(|status| status.created.as_ref()?.next.as_ref());
-            let next = next.and_then(|next| next.system_account.as_deref());
-            self.set_passwords(&session, &registry, &account, next).await?;
+            self.set_passwords(&session, &registry, &account).await?;
         }
         Ok((object, Some(account)))
     }
@@ -112,29 +112,20 @@ impl Rekey<'_> {
             .integer("fencing_counter", registry.fencing_counter)
     }
 
-    /// `next` is the name that an edit was giving to the account.
     async fn set_passwords(
         &self,
         session: &Session,
         registry: &Registry,
         account: &SystemAccount,
-        next: Option<&str>,
     ) -> Result<(), Error> {
         let name = &self.place.setup.system_account;
-        let facts = look::warehouse(session, &self.place.setup).await?;
-        let renamed = next.filter(|next| facts.users.contains_key(*next)).unwrap_or("…");
-        let gone: Vec<_> = [name, CLAIM_USER].into_iter().filter(|user| !facts.users.contains_key(*user)).collect();
+        let users = look::warehouse(session, &self.place.setup).await?.users;
+        let claim = account.ids.as_ref().map(|(claim, _)| claim);
+        let gone = proof::gone(&users, (name, self.owner.as_ref()), claim);
         if !gone.is_empty() {
-            return Err(Error::stalled(
-                "UsersGone",
-                format!(
-                    "the registry in the database {} is this integration's, and what goes with it is gone: {}; if a user was \
-                     renamed, give it its name back (ALTER USER \"{renamed}\" RENAME TO \"{name}\"), else drop the database \
-                     if it is not needed",
-                    self.place.setup.database,
-                    gone.iter().map(|user| format!("the user {user}")).collect::<Vec<_>>().join(", ")
-                ),
-            ));
+            let called =
+                users.iter().find(|(_, id)| self.owner.as_ref() == Some(*id)).map(|(called, _)| called.as_str());
+            return Err(refusals::users_gone(&self.place.setup, &gone, called.filter(|called| called != name)));
         }
         let password = account.accounts().find(|(known, _)| known == name).map(|(_, password)| password);
         let password = password.expect("the Secret names the account before its password is set");

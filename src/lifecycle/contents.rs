@@ -250,6 +250,12 @@ impl Contents {
         self.relation("immuta_system.registry").is_some()
     }
 
+    /// Who owns the registry: the system account, whatever its name is by now.
+    #[must_use]
+    pub fn registry_owner(&self) -> Option<&AccountId> {
+        Some(&self.relation("immuta_system.registry")?.owner)
+    }
+
     fn user_schemas(&self) -> impl Iterator<Item = &Schema> {
         self.schemas.iter().filter(|schema| !is_system_schema(&schema.name))
     }

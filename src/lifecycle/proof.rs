@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::Contents;
-use super::{ManagedDatabase, Registry, Seen, Setup, Standing, WarehouseFacts};
+use super::{AccountId, ManagedDatabase, Registry, Seen, Setup, Standing, WarehouseFacts};
 use crate::api::DatabaseMode;
+use crate::scripts::CLAIM_USER;
 
 /// The system account, as far as it was found.
 #[derive(Clone, Debug)]
@@ -173,6 +174,20 @@ pub fn heritage<'a>(
     let ours = registry.integration_uid == uid;
     let wanted = annotation == Some(take_over(&registry.setup.database, &registry.integration_uid).as_str());
     ((ours || wanted) && (facts.account.superuser || *account == Standing::Ours)).then_some(registry)
+}
+
+/// The names that don't stand for the users which go with a registry: of the account, which owns it, and of the
+/// claim. Somebody else can have taken a name that became free.
+#[must_use]
+pub fn gone<'a>(
+    users: &BTreeMap<String, AccountId>,
+    account: (&'a str, Option<&AccountId>),
+    claim: Option<&AccountId>,
+) -> Vec<&'a str> {
+    let is_there = |name: &str, id: Option<&AccountId>| {
+        users.get(name).is_some_and(|found| id.is_none_or(|expected| found == expected))
+    };
+    [account, (CLAIM_USER, claim)].into_iter().filter(|(name, id)| !is_there(name, *id)).map(|(name, _)| name).collect()
 }
 
 /// Whether a deletion takes along what the registry names: if it is ours, or was being taken over with its former

@@ -63,7 +63,7 @@ impl Cleanup<'_> {
                 .map_err(|why| refused(Refusal::Unproven(why)))?
         {
             place.setup.clone_from(&heritage.setup);
-            let rekey = Rekey { io, place: place.clone(), heritage };
+            let rekey = Rekey { io, place: place.clone(), heritage, owner: finding.registry_owner.take() };
             let (object, rekeyed) = rekey.run(&self.object, account, finding.managed.take()).await?;
             (self.object, account) = (object, Some(rekeyed));
             let search = Search { io, wanted: &place.setup, uid: &uid, account: account.as_ref() };

@@ -2,7 +2,7 @@
 
 use super::histories::{Action, Event, Run};
 use super::others::Deed;
-use super::strategies::begun_with_a_member;
+use super::strategies::{begun, begun_with_a_member};
 use super::warehouse::Power;
 use super::world::Fault;
 use crate::api::Phase;
@@ -376,5 +376,41 @@ fn a_login_that_fails_lets_nothing_go_that_was_being_taken_over() {
             run.settle().unwrap();
             assert!(run.world.borrow().clusters.iter().all(|cluster| cluster.resources.is_empty()));
         }
+    }
+}
+
+#[test]
+fn no_password_is_set_for_a_user_who_took_the_name_that_became_free() {
+    for step in 0..60 {
+        let mut run = Run::new(Power::Superuser, false);
+        run.play(&begun(Some(0)));
+        run.play(&[
+            Event::Pass(0, 21, None),
+            Event::Crash(0),
+            Event::User(0, Action::Rename(1)),
+            Event::Others(Deed::Expose),
+            Event::Pass(0, u8::MAX, Some((step, Fault::Refused))),
+            Event::Others(Deed::TakeUser(0)),
+        ]);
+        run.settle().unwrap();
+        run.lift_obstacles();
+        run.settle().unwrap();
+        run.delete_all().unwrap();
+    }
+}
+
+#[test]
+fn who_lost_a_role_by_switching_impersonation_off_does_not_get_another_one() {
+    for step in 20..60 {
+        let mut run = Run::new(Power::Superuser, true);
+        run.play(&begun_with_a_member(None));
+        run.play(&[
+            Event::User(0, Action::Rename(1)),
+            Event::User(0, Action::Impersonate(None)),
+            Event::Pass(0, u8::MAX, Some((step, Fault::Lost))),
+            Event::User(0, Action::Impersonate(Some(1))),
+        ]);
+        run.settle().unwrap();
+        run.delete_all().unwrap();
     }
 }

@@ -7,7 +7,7 @@ use super::kubernetes::{Resource, SystemAccount};
 use super::search::{self, Finding};
 use super::warehouse::digest;
 use super::world::{Connection, Io, Stop};
-use crate::lifecycle::{AccountPower, Place, Registry, Subject, WarehouseFacts, parameters, proof};
+use crate::lifecycle::{AccountId, AccountPower, Place, Registry, Subject, WarehouseFacts, parameters, proof};
 use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
 
 /// Mirrors `rekey::heritage`.
@@ -21,6 +21,7 @@ pub struct Rekey<'a> {
     pub io: &'a Io,
     pub place: Place,
     pub heritage: Registry,
+    pub owner: Option<AccountId>,
 }
 
 impl Rekey<'_> {
@@ -108,7 +109,8 @@ impl Rekey<'_> {
     ) -> Result<(), Stop> {
         let name = &self.place.setup.system_account;
         let facts = search::facts(self.io, &self.place.setup).await?;
-        if !facts.users.contains_key(CLAIM_USER) || !facts.users.contains_key(name) {
+        let claim = account.ids.as_ref().map(|(claim, _)| claim);
+        if !proof::gone(&facts.users, (name, self.owner.as_ref()), claim).is_empty() {
             return Err(Stop::stalled("UsersGone", "a user that the registry names is gone"));
         }
         let password = account.password_of(name).expect("the Secret names the account before its password is set");

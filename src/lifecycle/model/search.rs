@@ -29,6 +29,7 @@ pub struct Finding {
     pub contents: Contents,
     pub collation: Option<Seen<String>>,
     pub registered: Option<Registry>,
+    pub registry_owner: Option<AccountId>,
     pub locked_out: bool,
 }
 
@@ -39,11 +40,19 @@ struct Database {
     contents: Contents,
     collation: Option<Seen<String>>,
     registered: Option<Registry>,
+    registry_owner: Option<AccountId>,
 }
 
 impl Database {
     fn of(standing: ManagedDatabase) -> Self {
-        Self { standing, managed: None, contents: Contents::default(), collation: None, registered: None }
+        Self {
+            standing,
+            managed: None,
+            contents: Contents::default(),
+            collation: None,
+            registered: None,
+            registry_owner: None,
+        }
     }
 }
 
@@ -83,8 +92,9 @@ impl Search<'_> {
             system_account_name: account.name,
             database: database.standing,
         };
-        let Database { managed, contents, collation, registered, .. } = database;
-        Ok(Finding { ownership, managed, contents, collation, registered, locked_out: account.locked_out })
+        let Database { managed, contents, collation, registered, registry_owner, .. } = database;
+        let locked_out = account.locked_out;
+        Ok(Finding { ownership, managed, contents, collation, registered, registry_owner, locked_out })
     }
 
     /// Mirrors `Search::log_in`.
@@ -150,9 +160,10 @@ impl Search<'_> {
         let is_ours = matches!(standing, ManagedDatabase::Registered(_) | ManagedDatabase::Empty);
         let managed = (as_account && (is_ours || registered.is_some())).then_some(session);
         if !is_ours {
-            return Ok(Database { managed, registered, ..Database::of(standing) });
+            let registry_owner = contents.registry_owner().cloned();
+            return Ok(Database { managed, registered, registry_owner, ..Database::of(standing) });
         }
-        Ok(Database { standing, managed, contents, collation, registered })
+        Ok(Database { standing, managed, contents, collation, registered, registry_owner: None })
     }
 
     /// Mirrors `look::registry`: what the server refuses is an answer.

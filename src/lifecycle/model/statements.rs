@@ -59,10 +59,12 @@ impl Warehouse {
                 if let ("write-new-owner", Some(former)) = (name, former) {
                     self.pass_on(&former, uid);
                 }
-                if name == "complete-registry"
-                    && let Some(role) = self.roles.get_mut(&literal(text, 2)).filter(|role| role.maker.is(uid))
-                {
-                    role.in_service = true;
+                if name == "complete-registry" {
+                    let registered = literal(text, 2);
+                    for (role, ours) in self.roles.iter_mut().filter(|(_, role)| role.maker.is(uid)) {
+                        // Where impersonation is off, nobody is a member of anything any more.
+                        ours.in_service = !registered.is_empty() && (ours.in_service || *role == registered);
+                    }
                 }
                 Ok(())
             }
