@@ -135,7 +135,7 @@ fn waits_for_an_older_one(context: &Context, object: &RedshiftIntegration, endpo
             .any(|other| other.uid() != object.uid() && not_looked_at(other) && age(other) < age(object))
 }
 
-async fn work(context: &Context, object: RedshiftIntegration) -> create::Finished {
+async fn work(context: &Context, mut object: RedshiftIntegration) -> create::Finished {
     let status = object.status.clone().unwrap_or_default();
     if object.spec.suspend {
         let outcome = Outcome {
@@ -149,7 +149,7 @@ async fn work(context: &Context, object: RedshiftIntegration) -> create::Finishe
         return create::Finished { object, outcome };
     }
     let was_enabled = status.created.as_ref().is_some_and(|created| created.applied_hash.is_some());
-    match prepare(context, &object).await {
+    match prepare(context, &mut object).await {
         Ok((wanted, Some(account))) if was_enabled && account.ids.is_some() => {
             watch::run(context, object, &wanted, account).await
         }
@@ -168,20 +168,23 @@ async fn work(context: &Context, object: RedshiftIntegration) -> create::Finishe
 }
 
 /// What can be told without a connection: a spec that can be carried out, and a Secret that belongs to it.
-async fn prepare(context: &Context, object: &RedshiftIntegration) -> Result<(Wanted, Option<SystemAccount>), Error> {
+/// The Secret that an earlier integration has left is made this one's, if a person wants it so.
+async fn prepare(
+    context: &Context,
+    object: &mut RedshiftIntegration,
+) -> Result<(Wanted, Option<SystemAccount>), Error> {
     let wanted = validate(&object.spec)?;
     let name = system_account::name(object);
     let account = match system_account::find(&context.client, object).await? {
         Found::Absent => None,
         Found::SomebodyElses(former) => {
             let database = &wanted.place.setup.database;
-            return Err(match former {
+            match former {
                 Some(former) if system_account::is_to_take_over(object, database, &former.integration_uid) => {
-                    system_account::adopt(&context.client, object, &former, &wanted.place).await?;
-                    Error::waiting("TakingOver", "what an earlier integration has left is being taken over")
+                    Some(system_account::adopt(&context.client, object, *former, &wanted.place).await?)
                 }
-                former => refusals::secret_not_ours(object, former.as_deref(), &wanted.place),
-            });
+                former => return Err(refusals::secret_not_ours(object, former.as_deref(), &wanted.place)),
+            }
         }
         Found::Malformed(what) => {
             return Err(Error::stalled(

@@ -355,20 +355,20 @@ pub fn is_to_take_over(object: &RedshiftIntegration, database: &str, uid: &str) 
 /// the person named, and unchanged since it was read.
 pub async fn adopt(
     client: &Client,
-    object: &RedshiftIntegration,
-    former: &Former,
+    object: &mut RedshiftIntegration,
+    former: Former,
     wanted: &Place,
-) -> Result<(), Error> {
+) -> Result<SystemAccount, Error> {
     let request_name = name(object);
-    let account = former.account.as_ref().map_err(|what| {
+    if former.place().is_some_and(|place| !place.is_where(wanted)) {
+        return Err(refusals::secret_not_ours(object, Some(&former), wanted));
+    }
+    let account = former.account.map_err(|what| {
         Error::stalled("SecretMalformed", format!("the Secret {request_name} can't be taken over: {what}"))
     })?;
-    if !account.place.is_where(wanted) {
-        return Err(refusals::secret_not_ours(object, Some(former), wanted));
-    }
     // With the finalizer first: from here on a deletion has to look.
     if !resource::has_finalizer(object) {
-        resource::add_finalizer(client, object).await?;
+        *object = resource::add_finalizer(client, object).await?;
     }
     let stored = account.stored.as_ref();
     let patch = serde_json::json!({"metadata": {
@@ -377,8 +377,9 @@ pub async fn adopt(
         "labels": {INTEGRATION_UID_LABEL: object.uid()},
     }});
     let (api, params) = (api(client, object), PatchParams::default());
-    bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&patch))).await?;
-    Ok(())
+    let adopted =
+        bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&patch))).await?;
+    Ok(SystemAccount { stored: Some(Stored::of(&adopted)), ..account })
 }
 
 /// Deletes the Secret: that very one, not another of its name.

@@ -59,7 +59,7 @@ fn waits_for_an_older_one(io: &Io, object: &Resource) -> bool {
 }
 
 /// Mirrors `reconcile::work`.
-async fn work(io: &Io, object: Resource) -> Finished {
+async fn work(io: &Io, mut object: Resource) -> Finished {
     let status = object.status.clone().unwrap_or_default();
     if object.spec.suspend {
         let outcome = Outcome {
@@ -73,7 +73,7 @@ async fn work(io: &Io, object: Resource) -> Finished {
         return Finished { object, outcome };
     }
     let was_enabled = status.created.as_ref().is_some_and(|created| created.applied_hash.is_some());
-    match prepare(io, &object).await {
+    match prepare(io, &mut object).await {
         Ok((wanted, Some(account))) if was_enabled => watch(io, object, &wanted, account).await,
         Ok((wanted, Some(account))) => resume(io, object, &wanted, account).await,
         Ok((wanted, None)) if was_enabled => without_secret(io, object, &wanted).await,
@@ -89,7 +89,7 @@ async fn work(io: &Io, object: Resource) -> Finished {
 }
 
 /// Mirrors `reconcile::prepare`.
-async fn prepare(io: &Io, object: &Resource) -> Result<(Wanted, Option<SystemAccount>), Stop> {
+async fn prepare(io: &Io, object: &mut Resource) -> Result<(Wanted, Option<SystemAccount>), Stop> {
     let wanted = validate(&object.spec).map_err(|invalid| Stop::stalled("InvalidSpec", invalid.to_string()))?;
     let account = match io.read(|cluster| cluster.secrets.get(&object.name).cloned()).await? {
         None => return Ok((wanted, None)),
@@ -102,10 +102,10 @@ async fn prepare(io: &Io, object: &Resource) -> Result<(Wanted, Option<SystemAcc
                 return Err(Stop::stalled("SecretNotOurs", "the Secret is for another place"));
             }
             if !object.finalizer {
-                io.write(|cluster| cluster.set_finalizer(object, true)).await?;
+                *object = io.write(|cluster| cluster.set_finalizer(object, true)).await?;
             }
             io.write(|cluster| cluster.adopt(object, &account)).await?;
-            return Err(Stop::waiting("TakingOver", "what an earlier integration has left is being taken over"));
+            SystemAccount { integration_uid: object.uid.clone(), ..account }
         }
         Some(account) => account,
     };

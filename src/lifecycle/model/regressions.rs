@@ -358,24 +358,24 @@ fn a_role_that_an_interrupted_edit_made_goes_although_the_secret_that_named_it_w
 
 #[test]
 fn a_login_that_fails_lets_nothing_go_that_was_being_taken_over() {
-    for step in 0..20 {
-        for steps in [23, u8::MAX] {
-            let mut run = run(
-                Power::Superuser,
-                Some(0),
-                &[
-                    Event::Pass(0, steps, None),
-                    Event::Crash(0),
-                    Event::User(0, Action::Replace),
-                    Event::User(0, Action::TakeOver),
-                    WHOLE,
-                    Event::User(0, Action::Delete),
-                    Event::Pass(0, u8::MAX, Some((step, Fault::Refused))),
-                ],
-            );
-            run.settle().unwrap();
-            assert!(run.world.borrow().clusters.iter().all(|cluster| cluster.resources.is_empty()));
-        }
+    let cases = [23, u8::MAX].into_iter().flat_map(|steps| (0..12).map(move |until| (steps, until)));
+    for ((steps, until), step) in cases.flat_map(|case| (0..20).map(move |step| (case, step))) {
+        let mut run = run(
+            Power::Superuser,
+            Some(0),
+            &[
+                Event::Pass(0, steps, None),
+                Event::Crash(0),
+                Event::User(0, Action::Replace),
+                Event::User(0, Action::TakeOver),
+                Event::Pass(0, until, None),
+                Event::Crash(0),
+                Event::User(0, Action::Delete),
+                Event::Pass(0, u8::MAX, Some((step, Fault::Refused))),
+            ],
+        );
+        run.settle().unwrap();
+        assert!(run.world.borrow().clusters.iter().all(|cluster| cluster.resources.is_empty()));
     }
 }
 
