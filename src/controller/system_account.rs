@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Client, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 
 use super::error::{Error, bounded};
 use super::{refusals, resource};
@@ -270,22 +271,23 @@ pub async fn is_namespace_terminating(client: &Client, object: &RedshiftIntegrat
     asked.is_err_and(|error| error.is_namespace_terminating())
 }
 
-/// Changes keys of that very Secret as it was read; `None` takes a key away. A write that was given up and
-/// arrives late, when others have been made, is refused.
+/// Merges a change into that very Secret as it was read. A write that was given up and arrives late, when others
+/// have been made, is refused.
 async fn patch(
     client: &Client,
     object: &RedshiftIntegration,
     account: &mut SystemAccount,
-    keys: &BTreeMap<&str, Option<ByteString>>,
+    mut change: Value,
 ) -> Result<(), Error> {
     // What was never stored isn't changed: only a deletion goes on without its Secret.
     let Some(stored) = &account.stored else { return Ok(()) };
-    let metadata = serde_json::json!({"uid": stored.uid, "resourceVersion": stored.version});
-    let patch = serde_json::json!({"metadata": metadata, "data": keys});
+    change["metadata"]["uid"] = json!(stored.uid);
+    change["metadata"]["resourceVersion"] = json!(stored.version);
     let request_name = name(object);
     let (api, params) = (api(client, object), PatchParams::default());
     let patched: Secret =
-        bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&patch))).await?;
+        bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&change)))
+            .await?;
     account.stored = Some(Stored::of(&patched));
     Ok(())
 }
@@ -311,7 +313,7 @@ pub async fn record_next(
         (NEXT_PASSWORD, next.next_password.as_ref().map(|password| bytes(password.secret().expose_secret()))),
         (NEXT_ROLE, list(&next.next_roles)),
     ]);
-    patch(client, object, &mut next, &keys).await?;
+    patch(client, object, &mut next, json!({"data": keys})).await?;
     *account = next;
     Ok(())
 }
@@ -338,7 +340,7 @@ pub async fn settle(
         (CLAIM_USER_ID, Some(bytes(&ids.0))),
         (USER_ID, Some(bytes(&ids.1))),
     ]);
-    patch(client, object, account, &keys).await?;
+    patch(client, object, account, json!({"data": keys})).await?;
     account.place = place.clone();
     account.password = password;
     (account.next_accounts, account.next_password) = (Vec::new(), None);
@@ -359,27 +361,19 @@ pub async fn adopt(
     former: Former,
     wanted: &Place,
 ) -> Result<SystemAccount, Error> {
-    let request_name = name(object);
     if former.place().is_some_and(|place| !place.is_where(wanted)) {
         return Err(refusals::secret_not_ours(object, Some(&former), wanted));
     }
-    let account = former.account.map_err(|what| {
-        Error::stalled("SecretMalformed", format!("the Secret {request_name} can't be taken over: {what}"))
+    let mut account = former.account.map_err(|what| {
+        Error::stalled("SecretMalformed", format!("the Secret {} can't be taken over: {what}", name(object)))
     })?;
     // With the finalizer first: from here on a deletion has to look.
     if !resource::has_finalizer(object) {
         *object = resource::add_finalizer(client, object).await?;
     }
-    let stored = account.stored.as_ref();
-    let patch = serde_json::json!({"metadata": {
-        "uid": stored.map(|stored| &stored.uid),
-        "resourceVersion": stored.map(|stored| &stored.version),
-        "labels": {INTEGRATION_UID_LABEL: object.uid()},
-    }});
-    let (api, params) = (api(client, object), PatchParams::default());
-    let adopted =
-        bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&patch))).await?;
-    Ok(SystemAccount { stored: Some(Stored::of(&adopted)), ..account })
+    let label = json!({"metadata": {"labels": {INTEGRATION_UID_LABEL: object.uid()}}});
+    patch(client, object, &mut account, label).await?;
+    Ok(account)
 }
 
 /// Deletes the Secret: that very one, not another of its name.
