@@ -16,7 +16,7 @@ use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase,
 use crate::lifecycle::obstacle::{self, Obstacle};
 use crate::lifecycle::{
     Activity, Connection, Failure, ManagedDatabase, Member, Observed, Outcome, Ownership, Place, Recorded, Refusal,
-    Seen, Setup, Stages, Standing, WarehouseFacts, by_hand, checks, proof, removal,
+    Seen, Setup, Stages, Standing, WarehouseFacts, by_hand, checks, removal,
 };
 use crate::redshift::{Category, Credentials, Endpoint, Session, StatementError};
 use crate::scripts::CLAIM_USER;
@@ -122,12 +122,12 @@ impl Cleanup<'_> {
         let search = Search { access: &access, wanted: &place.setup, uid: &uid, account: account.as_ref() };
         let mut finding = search.run(&facts).await?;
         if let Some(heritage) = heritage(&self.object, &finding, &facts)
-            && proof::goes_along(&heritage, &uid, &finding.ownership.system_account, finding.locked_out)
+            && heritage
+                .goes_along(&uid, &finding.ownership.system_account, finding.locked_out)
                 .map_err(|why| refused(Refusal::Unproven(why)))?
         {
-            place.setup.clone_from(&heritage.setup);
-            let owner = finding.registry_owner.take();
-            let rekey = Rekey { context, access: &access, place: place.clone(), heritage, owner, for_removal: true };
+            place.setup.clone_from(&heritage.registry.setup);
+            let rekey = Rekey { context, access: &access, place: place.clone(), heritage, for_removal: true };
             (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;
             let search = Search { access: &access, wanted: &place.setup, uid: &uid, account: account.as_ref() };
             finding = search.run(&facts).await?;
@@ -135,7 +135,7 @@ impl Cleanup<'_> {
         let mut ownership = finding.ownership;
         match &finding.registered {
             // Another integration took over: nothing in there is ours any more, whatever password still works.
-            Some(registry) if registry.integration_uid != uid => {
+            Some(found) if found.registry.integration_uid != uid => {
                 ownership = Ownership::nothing(&place.setup.system_account);
             }
             Some(_) => return Err(refusals::refused_proof(&self.object)),

@@ -15,9 +15,10 @@ use super::{dereference, edit, look, resource};
 use crate::api::conditions::reasons;
 use crate::api::{Phase, RedshiftIntegration, ValidationStatus, ValidationTest};
 use crate::lifecycle::checks::{self, Preflight, complete};
+use crate::lifecycle::proof::Heritage;
 use crate::lifecycle::{
-    Activity, Connection, Failure, Observed, Outcome, Ownership, Place, Recorded, Refusal, Registry, Seen, Standing,
-    Wanted, WarehouseFacts, by_hand, set_up,
+    Activity, Connection, Failure, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Standing, Wanted,
+    WarehouseFacts, by_hand, set_up,
 };
 use crate::redshift::{Category, ConnectError};
 
@@ -86,9 +87,8 @@ impl Creation<'_> {
         let search = Search { access: &access, wanted: &wanted.place.setup, uid: &uid, account: account.as_ref() };
         let mut finding = search.run(&facts).await?;
         if let Some(heritage) = heritage(&self.object, &finding, &facts) {
-            let place = Place { endpoint: wanted.place.endpoint.clone(), setup: heritage.setup.clone() };
-            let owner = finding.registry_owner.take();
-            let rekey = Rekey { context, access: &access, place, heritage, owner, for_removal: false };
+            let place = Place { endpoint: wanted.place.endpoint.clone(), setup: heritage.registry.setup.clone() };
+            let rekey = Rekey { context, access: &access, place, heritage, for_removal: false };
             (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;
             // What was written may not be forgotten by what is written next.
             self.outcome.created = self.object.status.as_ref().and_then(|status| status.created.clone());
@@ -144,9 +144,9 @@ impl Creation<'_> {
     }
 
     /// How to take over what another integration has, as far as it can be told from here.
-    fn way_to_take_over(&self, registered: Option<&Registry>, is_claimed: bool) -> Option<String> {
+    fn way_to_take_over(&self, registered: Option<&Heritage>, is_claimed: bool) -> Option<String> {
         match registered {
-            Some(registry) => {
+            Some(Heritage { registry, .. }) => {
                 let database = &self.wanted.place.setup.database;
                 let command = refusals::take_over_command(&self.object, database, &registry.integration_uid);
                 Some(format!("If that one is given up, what it has there is taken over by: {command}"))

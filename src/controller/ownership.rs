@@ -9,8 +9,8 @@ use super::look;
 use super::system_account::SystemAccount;
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::Contents;
-use crate::lifecycle::proof::{Entry, FoundAccount, Inside, Proof};
-use crate::lifecycle::{AccountId, ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
+use crate::lifecycle::proof::{Entry, FoundAccount, Heritage, Inside, Proof};
+use crate::lifecycle::{AccountId, ManagedDatabase, Ownership, Seen, Setup, Standing, WarehouseFacts};
 use crate::redshift::{ConnectError, Connector, Credentials, Session, Target};
 use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
 
@@ -68,9 +68,7 @@ pub struct Finding {
     pub collation: Option<Seen<String>>,
     /// The registry in the managed database, where that isn't ours by its users: another integration's, or
     /// ours, if the passwords were lost.
-    pub registered: Option<Registry>,
-    /// The user who owns that.
-    pub registry_owner: Option<AccountId>,
+    pub registered: Option<Heritage>,
     /// The system account is the very one that was made, and its password isn't ours any more.
     pub locked_out: bool,
 }
@@ -81,20 +79,12 @@ struct Database {
     managed: Option<Session>,
     contents: Contents,
     collation: Option<Seen<String>>,
-    registered: Option<Registry>,
-    registry_owner: Option<AccountId>,
+    registered: Option<Heritage>,
 }
 
 impl Database {
     fn of(standing: ManagedDatabase) -> Self {
-        Self {
-            standing,
-            managed: None,
-            contents: Contents::default(),
-            collation: None,
-            registered: None,
-            registry_owner: None,
-        }
+        Self { standing, managed: None, contents: Contents::default(), collation: None, registered: None }
     }
 }
 
@@ -123,9 +113,8 @@ impl Search<'_> {
             system_account_name: account.name,
             database: database.standing,
         };
-        let Database { managed, contents, collation, registered, registry_owner, .. } = database;
-        let locked_out = account.locked_out;
-        Ok(Finding { ownership, managed, contents, collation, registered, registry_owner, locked_out })
+        let Database { managed, contents, collation, registered, .. } = database;
+        Ok(Finding { ownership, managed, contents, collation, registered, locked_out: account.locked_out })
     }
 
     /// Whether a password is the user's.
@@ -205,9 +194,8 @@ impl Search<'_> {
         let is_ours = matches!(standing, ManagedDatabase::Registered(_) | ManagedDatabase::Empty);
         let managed = (as_account && (is_ours || registered.is_some())).then_some(session);
         if !is_ours {
-            let registry_owner = contents.registry_owner().cloned();
-            return Ok(Database { managed, registered, registry_owner, ..Database::of(standing) });
+            return Ok(Database { managed, registered, ..Database::of(standing) });
         }
-        Ok(Database { standing, managed, contents, collation, registered, registry_owner: None })
+        Ok(Database { standing, managed, contents, collation, registered })
     }
 }

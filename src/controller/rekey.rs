@@ -13,12 +13,13 @@ use super::ownership::{Access, Finding};
 use super::system_account::{self, SystemAccount};
 use super::{look, refusals, resource};
 use crate::api::{RedshiftIntegration, TAKE_OVER_ANNOTATION};
-use crate::lifecycle::{AccountId, AccountPower, Place, Registry, Subject, WarehouseFacts, parameters, proof};
+use crate::lifecycle::proof::{self, Heritage};
+use crate::lifecycle::{AccountPower, Place, Registry, Subject, WarehouseFacts, parameters};
 use crate::redshift::Session;
 use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
 
 /// The registry of what becomes ours, if anything is to.
-pub fn heritage(object: &RedshiftIntegration, finding: &Finding, facts: &WarehouseFacts) -> Option<Registry> {
+pub fn heritage(object: &RedshiftIntegration, finding: &Finding, facts: &WarehouseFacts) -> Option<Heritage> {
     let annotation = object.annotations().get(TAKE_OVER_ANNOTATION).map(String::as_str);
     let (uid, account) = (object.uid().unwrap_or_default(), &finding.ownership.system_account);
     proof::heritage(finding.registered.as_ref(), &uid, annotation, account, facts).cloned()
@@ -33,9 +34,7 @@ pub struct Rekey<'a> {
     /// Where it is, and what, as the registry says.
     pub place: Place,
     /// The registry.
-    pub heritage: Registry,
-    /// Who owns it: the system account, whatever its name is by now.
-    pub owner: Option<AccountId>,
+    pub heritage: Heritage,
     /// Whether it is for a deletion, which goes on where no Secret can be made any more.
     pub for_removal: bool,
 }
@@ -49,7 +48,7 @@ impl Rekey<'_> {
         managed: Option<Session>,
     ) -> Result<(RedshiftIntegration, Option<SystemAccount>), Error> {
         let client = &self.context.client;
-        info!(former = self.heritage.integration_uid, "taking over what the registry names");
+        info!(former = self.heritage.registry.integration_uid, "taking over what the registry names");
         let mut object = object.clone();
         if !resource::has_finalizer(&object) {
             object = resource::add_finalizer(client, &object).await?;
@@ -73,7 +72,7 @@ impl Rekey<'_> {
             Some(session) => session,
             None => self.access.enter_database(&self.place.setup.database).await?,
         };
-        let mut registry = self.heritage.clone();
+        let mut registry = self.heritage.registry.clone();
         if registry.integration_uid != uid {
             let parameters = self.parameters(&registry).text("new_integration_uid", &uid);
             change(&session, Section::TakeOver, &parameters).await?;
@@ -121,11 +120,10 @@ impl Rekey<'_> {
         let name = &self.place.setup.system_account;
         let users = look::warehouse(session, &self.place.setup).await?.users;
         let claim = account.ids.as_ref().map(|(claim, _)| claim);
-        let gone = proof::gone(&users, (name, self.owner.as_ref()), claim);
+        let gone = self.heritage.gone(&users, claim);
         if !gone.is_empty() {
-            let called =
-                users.iter().find(|(_, id)| self.owner.as_ref() == Some(*id)).map(|(called, _)| called.as_str());
-            return Err(refusals::users_gone(&self.place.setup, &gone, called.filter(|called| called != name)));
+            let called = self.heritage.account_is_called(&users);
+            return Err(refusals::users_gone(&self.place.setup, &gone, called));
         }
         let password = account.accounts().find(|(known, _)| known == name).map(|(_, password)| password);
         let password = password.expect("the Secret names the account before its password is set");

@@ -42,6 +42,54 @@ pub struct Inside<'a> {
     pub registry: Option<Result<Registry, String>>,
 }
 
+/// A registry that isn't ours by its users: another integration's, or ours, if the passwords were lost.
+#[derive(Clone, Debug)]
+pub struct Heritage {
+    /// What it says.
+    pub registry: Registry,
+    /// Who owns it: the system account, whatever its name is by now.
+    pub owner: AccountId,
+}
+
+impl Heritage {
+    /// The names that don't stand for the users which go with it: of the account, and of the claim, whose id is known
+    /// if a Secret holds it. Somebody else can have taken a name that became free.
+    #[must_use]
+    pub fn gone(&self, users: &BTreeMap<String, AccountId>, claim: Option<&AccountId>) -> Vec<&str> {
+        let account = self.registry.setup.system_account.as_str();
+        let mut gone = Vec::new();
+        if users.get(account) != Some(&self.owner) {
+            gone.push(account);
+        }
+        if users.get(CLAIM_USER).is_none_or(|found| claim.is_some_and(|made| made != found)) {
+            gone.push(CLAIM_USER);
+        }
+        gone
+    }
+
+    /// What the account is called by now, if that isn't what the registry says.
+    #[must_use]
+    pub fn account_is_called<'a>(&self, users: &'a BTreeMap<String, AccountId>) -> Option<&'a str> {
+        let (called, _) = users.iter().find(|(_, id)| **id == self.owner)?;
+        (*called != self.registry.setup.system_account).then_some(called)
+    }
+
+    /// Whether a deletion takes it along: if it is ours, or was being taken over with its former owner's Secret, which
+    /// nobody else has now.
+    ///
+    /// # Errors
+    ///
+    /// If that can't be told, why: whoever may be the system account could not log in.
+    pub fn goes_along(&self, uid: &str, account: &Standing, locked_out: bool) -> Result<bool, String> {
+        match account {
+            _ if self.registry.integration_uid == uid || locked_out => Ok(true),
+            Standing::Ours => Ok(true),
+            Standing::Unproven(why) => Err(why.clone()),
+            _ => Ok(false),
+        }
+    }
+}
+
 /// What there is to tell from.
 #[derive(Clone, Copy, Debug)]
 pub struct Proof<'a> {
@@ -78,7 +126,7 @@ impl Proof<'_> {
         claim: &Standing,
         account: &FoundAccount,
         inside: Inside<'_>,
-    ) -> (ManagedDatabase, Option<Registry>) {
+    ) -> (ManagedDatabase, Option<Heritage>) {
         let Inside { as_account, contents, registry } = inside;
         let standing = match registry {
             Some(Ok(registry)) if as_account && registry.integration_uid == self.uid => {
@@ -86,7 +134,8 @@ impl Proof<'_> {
             }
             Some(Ok(registry)) => {
                 let why = format!("its registry names the integration {}", registry.integration_uid);
-                return (ManagedDatabase::Foreign(why), Some(registry));
+                let owner = contents.registry_owner().cloned();
+                return (ManagedDatabase::Foreign(why), owner.map(|owner| Heritage { registry, owner }));
             }
             Some(Err(why)) if as_account => ManagedDatabase::Unproven(why),
             // No right of an admin's to read it: somebody else's.
@@ -164,43 +213,14 @@ pub fn take_over(database: &str, uid: &str) -> String {
 /// new ones. It is another's otherwise, and only the annotation that names that UID makes it ours.
 #[must_use]
 pub fn heritage<'a>(
-    found: Option<&'a Registry>,
+    found: Option<&'a Heritage>,
     uid: &str,
     annotation: Option<&str>,
     account: &Standing,
     facts: &WarehouseFacts,
-) -> Option<&'a Registry> {
-    let registry = found?;
+) -> Option<&'a Heritage> {
+    let registry = &found?.registry;
     let ours = registry.integration_uid == uid;
     let wanted = annotation == Some(take_over(&registry.setup.database, &registry.integration_uid).as_str());
-    ((ours || wanted) && (facts.account.superuser || *account == Standing::Ours)).then_some(registry)
-}
-
-/// The names that don't stand for the users which go with a registry: of the account, which owns it, and of the
-/// claim. Somebody else can have taken a name that became free.
-#[must_use]
-pub fn gone<'a>(
-    users: &BTreeMap<String, AccountId>,
-    account: (&'a str, Option<&AccountId>),
-    claim: Option<&AccountId>,
-) -> Vec<&'a str> {
-    let is_there = |name: &str, id: Option<&AccountId>| {
-        users.get(name).is_some_and(|found| id.is_none_or(|expected| found == expected))
-    };
-    [account, (CLAIM_USER, claim)].into_iter().filter(|(name, id)| !is_there(name, *id)).map(|(name, _)| name).collect()
-}
-
-/// Whether a deletion takes along what the registry names: if it is ours, or was being taken over with its former
-/// owner's Secret, which nobody else has now. Else why that can't be told.
-///
-/// # Errors
-///
-/// If whoever may be the system account could not log in.
-pub fn goes_along(heritage: &Registry, uid: &str, account: &Standing, locked_out: bool) -> Result<bool, String> {
-    match account {
-        _ if heritage.integration_uid == uid || locked_out => Ok(true),
-        Standing::Ours => Ok(true),
-        Standing::Unproven(why) => Err(why.clone()),
-        _ => Ok(false),
-    }
+    ((ours || wanted) && (facts.account.superuser || *account == Standing::Ours)).then_some(found?)
 }

@@ -61,10 +61,9 @@ impl Creation<'_> {
         let search = Search { io, wanted: setup, uid: &uid, account: account.as_ref() };
         let mut finding = search.run(&facts).await?;
         if let Some(heritage) = heritage(&self.object, &finding, &facts) {
-            let place = Place { endpoint: wanted.place.endpoint.clone(), setup: heritage.setup.clone() };
-            let owner = finding.registry_owner.take();
+            let place = Place { endpoint: wanted.place.endpoint.clone(), setup: heritage.registry.setup.clone() };
             let (object, rekeyed) =
-                Rekey { io, place, heritage, owner }.run(&self.object, account, finding.managed.take()).await?;
+                Rekey { io, place, heritage }.run(&self.object, account, finding.managed.take()).await?;
             (self.object, account) = (object, Some(rekeyed));
             self.outcome.created = self.object.status.as_ref().and_then(|status| status.created.clone());
             let search = Search { io, wanted: setup, uid: &uid, account: account.as_ref() };

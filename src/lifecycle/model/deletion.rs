@@ -14,7 +14,7 @@ use crate::api::{DeletionPolicy, Phase};
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
 use crate::lifecycle::{
     Activity, Connection, ManagedDatabase, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Setup, Stages,
-    Standing, WarehouseFacts, by_hand, checks, proof, removal,
+    Standing, WarehouseFacts, by_hand, checks, removal,
 };
 use crate::redshift::Endpoint;
 
@@ -59,11 +59,12 @@ impl Cleanup<'_> {
         let search = Search { io, wanted: &place.setup, uid: &uid, account: account.as_ref() };
         let mut finding = search.run(&facts).await?;
         if let Some(heritage) = heritage(&self.object, &finding, &facts)
-            && proof::goes_along(&heritage, &uid, &finding.ownership.system_account, finding.locked_out)
+            && heritage
+                .goes_along(&uid, &finding.ownership.system_account, finding.locked_out)
                 .map_err(|why| refused(Refusal::Unproven(why)))?
         {
-            place.setup.clone_from(&heritage.setup);
-            let rekey = Rekey { io, place: place.clone(), heritage, owner: finding.registry_owner.take() };
+            place.setup.clone_from(&heritage.registry.setup);
+            let rekey = Rekey { io, place: place.clone(), heritage };
             let (object, rekeyed) = rekey.run(&self.object, account, finding.managed.take()).await?;
             (self.object, account) = (object, Some(rekeyed));
             let search = Search { io, wanted: &place.setup, uid: &uid, account: account.as_ref() };
@@ -71,7 +72,7 @@ impl Cleanup<'_> {
         }
         let mut ownership = finding.ownership;
         match &finding.registered {
-            Some(registry) if registry.integration_uid != uid => {
+            Some(found) if found.registry.integration_uid != uid => {
                 ownership = Ownership::nothing(&place.setup.system_account);
             }
             Some(_) => return Err(proof_refused()),

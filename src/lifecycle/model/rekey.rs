@@ -7,11 +7,12 @@ use super::kubernetes::{Resource, SystemAccount};
 use super::search::{self, Finding};
 use super::warehouse::digest;
 use super::world::{Connection, Io, Stop};
-use crate::lifecycle::{AccountId, AccountPower, Place, Registry, Subject, WarehouseFacts, parameters, proof};
+use crate::lifecycle::proof::{self, Heritage};
+use crate::lifecycle::{AccountPower, Place, Registry, Subject, WarehouseFacts, parameters};
 use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
 
 /// Mirrors `rekey::heritage`.
-pub fn heritage(object: &Resource, finding: &Finding, facts: &WarehouseFacts) -> Option<Registry> {
+pub fn heritage(object: &Resource, finding: &Finding, facts: &WarehouseFacts) -> Option<Heritage> {
     let (annotation, account) = (object.take_over.as_deref(), &finding.ownership.system_account);
     proof::heritage(finding.registered.as_ref(), &object.uid, annotation, account, facts).cloned()
 }
@@ -20,8 +21,7 @@ pub fn heritage(object: &Resource, finding: &Finding, facts: &WarehouseFacts) ->
 pub struct Rekey<'a> {
     pub io: &'a Io,
     pub place: Place,
-    pub heritage: Registry,
-    pub owner: Option<AccountId>,
+    pub heritage: Heritage,
 }
 
 impl Rekey<'_> {
@@ -54,7 +54,7 @@ impl Rekey<'_> {
             Some(session) => session,
             None => search::enter(io, &self.place.setup.database).await?,
         };
-        let mut registry = self.heritage.clone();
+        let mut registry = self.heritage.registry.clone();
         if registry.integration_uid != object.uid {
             let parameters = self.parameters(&registry).text("new_integration_uid", &object.uid);
             self.change(&mut session, &object, Section::TakeOver, &parameters).await?;
@@ -110,7 +110,7 @@ impl Rekey<'_> {
         let name = &self.place.setup.system_account;
         let facts = search::facts(self.io, &self.place.setup).await?;
         let claim = account.ids.as_ref().map(|(claim, _)| claim);
-        if !proof::gone(&facts.users, (name, self.owner.as_ref()), claim).is_empty() {
+        if !self.heritage.gone(&facts.users, claim).is_empty() {
             return Err(Stop::stalled("UsersGone", "a user that the registry names is gone"));
         }
         let password = account.password_of(name).expect("the Secret names the account before its password is set");

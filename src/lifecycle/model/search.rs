@@ -9,7 +9,7 @@ use super::world::{Connection, Io, Stop};
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::obstacle::Obstacle;
-use crate::lifecycle::proof::{Entry, FoundAccount, Inside, Proof};
+use crate::lifecycle::proof::{Entry, FoundAccount, Heritage, Inside, Proof};
 use crate::lifecycle::sweep::{self, DatabaseAcl};
 use crate::lifecycle::{AccountId, ManagedDatabase, Ownership, Registry, Seen, Setup, Standing, WarehouseFacts};
 use crate::scripts::CLAIM_USER;
@@ -28,8 +28,7 @@ pub struct Finding {
     pub managed: Option<Connection>,
     pub contents: Contents,
     pub collation: Option<Seen<String>>,
-    pub registered: Option<Registry>,
-    pub registry_owner: Option<AccountId>,
+    pub registered: Option<Heritage>,
     pub locked_out: bool,
 }
 
@@ -39,20 +38,12 @@ struct Database {
     managed: Option<Connection>,
     contents: Contents,
     collation: Option<Seen<String>>,
-    registered: Option<Registry>,
-    registry_owner: Option<AccountId>,
+    registered: Option<Heritage>,
 }
 
 impl Database {
     fn of(standing: ManagedDatabase) -> Self {
-        Self {
-            standing,
-            managed: None,
-            contents: Contents::default(),
-            collation: None,
-            registered: None,
-            registry_owner: None,
-        }
+        Self { standing, managed: None, contents: Contents::default(), collation: None, registered: None }
     }
 }
 
@@ -92,9 +83,8 @@ impl Search<'_> {
             system_account_name: account.name,
             database: database.standing,
         };
-        let Database { managed, contents, collation, registered, registry_owner, .. } = database;
-        let locked_out = account.locked_out;
-        Ok(Finding { ownership, managed, contents, collation, registered, registry_owner, locked_out })
+        let Database { managed, contents, collation, registered, .. } = database;
+        Ok(Finding { ownership, managed, contents, collation, registered, locked_out: account.locked_out })
     }
 
     /// Mirrors `Search::log_in`.
@@ -160,10 +150,9 @@ impl Search<'_> {
         let is_ours = matches!(standing, ManagedDatabase::Registered(_) | ManagedDatabase::Empty);
         let managed = (as_account && (is_ours || registered.is_some())).then_some(session);
         if !is_ours {
-            let registry_owner = contents.registry_owner().cloned();
-            return Ok(Database { managed, registered, registry_owner, ..Database::of(standing) });
+            return Ok(Database { managed, registered, ..Database::of(standing) });
         }
-        Ok(Database { standing, managed, contents, collation, registered, registry_owner: None })
+        Ok(Database { standing, managed, contents, collation, registered })
     }
 
     /// Mirrors `look::registry`: what the server refuses is an answer.
