@@ -41,13 +41,8 @@ impl Change<'_> {
     /// What another left, or has, becomes this one's by the word of a person, in one step.
     fn take_over(&mut self) {
         let uid = &self.resource.uid;
-        for (name, database) in &self.after.databases {
-            let Some(former) = self.before.databases.get(name).and_then(|before| before.registry.clone()) else {
-                continue;
-            };
-            let is_heir = database.registry.as_ref().is_some_and(|registry| registry.integration_uid == *uid);
-            let former = former.integration_uid;
-            if is_heir && former != *uid && self.resource.take_over == Some(take_over(name, &former)) {
+        for (database, former, heir) in self.after.handed_over_since(&self.before) {
+            if heir == *uid && self.resource.take_over == Some(take_over(&database, &former)) {
                 self.before.pass_on(&former, uid);
                 return;
             }

@@ -16,6 +16,14 @@ fn run(admin: Power, database: Option<usize>, history: &[Event]) -> Run {
     run
 }
 
+/// Where impersonation is on, and somebody a member of the role, if a pass gets so far.
+fn run_with_a_member(database: Option<usize>, history: &[Event]) -> Run {
+    let mut run = Run::new(Power::Superuser, true);
+    run.play(&begun_with_a_member(database));
+    run.play(history);
+    run
+}
+
 /// A whole pass in which a step fails.
 fn refused_at(step: u8) -> Event {
     Event::Pass(0, u8::MAX, Some((step, Fault::Refused)))
@@ -174,7 +182,7 @@ pub fn sample() -> Vec<(Power, Vec<Event>)> {
     let (delete, join) = (Event::User(0, Action::Delete), Event::Others(Deed::Join));
     let lost_at = |step| Event::Pass(0, u8::MAX, Some((step, Fault::AnswerLost)));
     let superuser = |history: &[Event]| (Power::Superuser, history.to_vec());
-    vec![
+    let mut sample = vec![
         superuser(&[create(None), refused_at(40)]),
         (Power::Seeing, vec![create(Some(0)), refused_at(22), Event::Admin(Power::Superuser), delete, WHOLE]),
         (Power::Blind, vec![create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(Some(1)), WHOLE]),
@@ -210,7 +218,96 @@ pub fn sample() -> Vec<(Power, Vec<Event>)> {
         ]),
         (Power::Seeing, vec![create(None), WHOLE, Event::Admin(Power::Superuser), delete, WHOLE]),
         superuser(&[create(None), WHOLE, Event::Admin(Power::Seeing), delete, WHOLE]),
-    ]
+    ];
+    sample.extend(sample_of_changing_hands());
+    sample
+}
+
+/// Likewise, of those in which Secrets are lost and integrations taken over; or where a person confirmed a deletion.
+fn sample_of_changing_hands() -> Vec<(Power, Vec<Event>)> {
+    let create = |database| Event::User(0, Action::Create(database));
+    let impersonate = |role| Event::User(0, Action::Impersonate(role));
+    let heir = |action| Event::User(1, action);
+    let delete = Event::User(0, Action::Delete);
+    let histories = vec![
+        // Taken over meanwhile, with and without the Secret; renamed in between; deleted in the middle of it.
+        vec![
+            create(Some(0)),
+            WHOLE,
+            heir(Action::Create(Some(0))),
+            heir(Action::TakeOver),
+            Event::Pass(1, u8::MAX, Some((20, Fault::Refused))),
+            Event::User(0, Action::Rename(1)),
+            WHOLE,
+            Event::Pass(1, u8::MAX, None),
+        ],
+        vec![
+            create(Some(0)),
+            WHOLE,
+            heir(Action::Create(Some(0))),
+            heir(Action::TakeOver),
+            Event::User(0, Action::DeleteSecret),
+            Event::Pass(0, 15, None),
+            Event::Pass(1, u8::MAX, None),
+            WHOLE,
+        ],
+        vec![
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
+            Event::User(0, Action::Replace),
+            Event::User(0, Action::TakeOver),
+            Event::Pass(0, 12, None),
+            Event::Crash(0),
+            delete,
+            refused_at(6),
+        ],
+        vec![
+            create(Some(0)),
+            WHOLE,
+            Event::User(0, Action::Replace),
+            Event::User(0, Action::Move(Some(1))),
+            Event::User(0, Action::TakeOver),
+            WHOLE,
+            delete,
+        ],
+        // A role that nothing names any more, or the status alone.
+        vec![
+            create(None),
+            impersonate(Some(0)),
+            WHOLE,
+            impersonate(None),
+            Event::Pass(0, 35, None),
+            Event::Crash(0),
+            heir(Action::Create(None)),
+            heir(Action::TakeOver),
+            Event::User(0, Action::DeleteSecret),
+            Event::Pass(1, u8::MAX, None),
+        ],
+        vec![
+            create(Some(0)),
+            WHOLE,
+            Event::Admin(Power::Seeing),
+            impersonate(Some(0)),
+            Event::Pass(0, 20, None),
+            Event::Crash(0),
+            Event::User(0, Action::DeleteSecret),
+            impersonate(None),
+            Event::Admin(Power::Superuser),
+        ],
+        vec![
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
+            Event::Others(Deed::GrantToRole(0)),
+            delete,
+            WHOLE,
+            Event::User(0, Action::ConfirmDelete),
+            Event::Others(Deed::TakeRole(2)),
+            Event::Others(Deed::GrantToRole(2)),
+        ],
+    ];
+    histories.into_iter().map(|history| (Power::Superuser, history)).collect()
 }
 
 #[test]
@@ -222,14 +319,15 @@ fn what_a_lesser_account_set_up_in_an_existing_database_a_superuser_can_delete()
 #[test]
 fn a_take_over_is_carried_through_although_the_former_owner_renamed_things_in_the_middle_of_it() {
     for step in 0..30 {
-        let mut run = Run::new(Power::Superuser, true);
-        run.play(&begun_with_a_member(Some(0)));
-        run.play(&[
-            Event::User(0, Action::Rename(1)),
-            Event::User(1, Action::Create(Some(0))),
-            Event::User(1, Action::TakeOver),
-            Event::Pass(1, u8::MAX, Some((step, Fault::Refused))),
-        ]);
+        let mut run = run_with_a_member(
+            Some(0),
+            &[
+                Event::User(0, Action::Rename(1)),
+                Event::User(1, Action::Create(Some(0))),
+                Event::User(1, Action::TakeOver),
+                Event::Pass(1, u8::MAX, Some((step, Fault::Refused))),
+            ],
+        );
         run.lift_obstacles();
         run.settle().unwrap();
         run.delete_all().unwrap();
@@ -239,15 +337,16 @@ fn a_take_over_is_carried_through_although_the_former_owner_renamed_things_in_th
 #[test]
 fn what_was_being_taken_over_with_its_secret_goes_with_the_heir() {
     for steps in 0..40 {
-        let mut run = Run::new(Power::Superuser, true);
-        run.play(&begun_with_a_member(Some(0)));
-        run.play(&[
-            WHOLE,
-            Event::User(0, Action::Replace),
-            Event::User(0, Action::TakeOver),
-            Event::Pass(0, steps, None),
-            Event::Crash(0),
-        ]);
+        let mut run = run_with_a_member(
+            Some(0),
+            &[
+                WHOLE,
+                Event::User(0, Action::Replace),
+                Event::User(0, Action::TakeOver),
+                Event::Pass(0, steps, None),
+                Event::Crash(0),
+            ],
+        );
         run.delete_all().unwrap();
     }
 }
@@ -313,19 +412,20 @@ fn a_secret_for_another_database_is_not_taken_over_and_stops_no_deletion() {
 #[test]
 fn a_role_that_only_the_lost_secret_named_is_told_of_before_anything_is_removed() {
     for steps in 0..40 {
-        let mut run = Run::new(Power::Superuser, true);
-        run.play(&begun_with_a_member(None));
-        run.play(&[
-            WHOLE,
-            Event::User(0, Action::Impersonate(None)),
-            Event::Pass(0, steps, None),
-            Event::Crash(0),
-            Event::User(1, Action::Create(None)),
-            Event::User(1, Action::TakeOver),
-            Event::User(0, Action::DeleteSecret),
-            Event::Pass(1, u8::MAX, None),
-            Event::User(1, Action::Delete),
-        ]);
+        let mut run = run_with_a_member(
+            None,
+            &[
+                WHOLE,
+                Event::User(0, Action::Impersonate(None)),
+                Event::Pass(0, steps, None),
+                Event::Crash(0),
+                Event::User(1, Action::Create(None)),
+                Event::User(1, Action::TakeOver),
+                Event::User(0, Action::DeleteSecret),
+                Event::Pass(1, u8::MAX, None),
+                Event::User(1, Action::Delete),
+            ],
+        );
         run.settle().unwrap();
         run.lift_obstacles();
         run.delete_all().unwrap();
@@ -402,14 +502,15 @@ fn no_password_is_set_for_a_user_who_took_the_name_that_became_free() {
 #[test]
 fn who_lost_a_role_by_switching_impersonation_off_does_not_get_another_one() {
     for step in 20..60 {
-        let mut run = Run::new(Power::Superuser, true);
-        run.play(&begun_with_a_member(None));
-        run.play(&[
-            Event::User(0, Action::Rename(1)),
-            Event::User(0, Action::Impersonate(None)),
-            Event::Pass(0, u8::MAX, Some((step, Fault::Lost))),
-            Event::User(0, Action::Impersonate(Some(1))),
-        ]);
+        let mut run = run_with_a_member(
+            None,
+            &[
+                Event::User(0, Action::Rename(1)),
+                Event::User(0, Action::Impersonate(None)),
+                Event::Pass(0, u8::MAX, Some((step, Fault::Lost))),
+                Event::User(0, Action::Impersonate(Some(1))),
+            ],
+        );
         run.settle().unwrap();
         run.delete_all().unwrap();
     }

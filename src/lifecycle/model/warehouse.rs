@@ -213,6 +213,17 @@ impl Warehouse {
         }
     }
 
+    /// The databases whose registry names another integration than it did: who that was, and who it is.
+    pub fn handed_over_since(&self, before: &Self) -> Vec<(String, String, String)> {
+        let uid = |database: &Database| Some(database.registry.as_ref()?.integration_uid.clone());
+        let pairs =
+            before.databases.iter().filter_map(|(name, former)| Some((name, former, self.databases.get(name)?)));
+        pairs
+            .filter_map(|(name, former, now)| Some((name.clone(), uid(former)?, uid(now)?)))
+            .filter(|(_, former, now)| former != now)
+            .collect()
+    }
+
     /// What of others' a person can let go of together with an integration: objects in the database that it
     /// made, and what its users and roles were granted. Lines as in [`Self::of_others_than`].
     pub fn at_stake(&self, uid: &str) -> BTreeSet<String> {

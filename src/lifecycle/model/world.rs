@@ -260,10 +260,7 @@ impl Io {
             outcome: done.clone(),
         });
         if done.is_ok() {
-            if name == "write-new-owner" {
-                let registries = before.databases.values().filter_map(|database| database.registry.as_ref());
-                world.overtaken.extend(registries.map(|registry| registry.integration_uid.clone()));
-            }
+            world.overtaken.extend(world.warehouse.handed_over_since(&before).into_iter().map(|(_, former, _)| former));
             let cluster = &world.clusters[self.cluster];
             let confirmed = world.confirmed.get(&resource.uid);
             let change =
