@@ -2,7 +2,7 @@
 //! system, and neither he nor his deletion touches what the first one has.
 
 use kube::ResourceExt;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use redshift_integration_operator::api::RedshiftIntegration;
 use redshift_stand_in::{Options, StandIn};
 use serde_json::json;
@@ -222,10 +222,7 @@ async fn a_resource_made_anew_does_not_take_what_an_earlier_one_left() {
     world.delete().await;
     world.until_gone().await;
     // Nor for another database, whatever the annotation says: the key to the first one would be lost.
-    let mut manifest = world.manifest("analytics", json!({"config": {"database": "governed"}}));
-    let value = format!("governed/{}", former.uid().unwrap());
-    manifest["metadata"]["annotations"] = json!({"redshift-governance.dev/take-over": value});
-    world.api().create(&PostParams::default(), &serde_json::from_value(manifest).unwrap()).await.unwrap();
+    world.create_to_take_over("governed", &former, json!({"config": {"database": "governed"}})).await;
     let object = world.until_phase("createError").await;
     documented("conflict__made_anew_for_another_database", &object, "Stalled");
     world.delete().await;

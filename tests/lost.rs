@@ -123,10 +123,7 @@ impl Scene {
         }
         lose(&self.world, lost).await;
         if operator == Killed {
-            // What is held ends with the connection, and whatever transaction was open with it.
-            while self.world.stand_in.connections().0 > 0 {
-                tokio::task::yield_now().await;
-            }
+            self.world.until_disconnected().await;
         }
         self.world.stand_in.faults().clear();
         if operator == Killed {
@@ -316,9 +313,7 @@ async fn a_secret_that_is_lost_when_the_account_was_just_renamed_is_made_anew_un
     world.stand_in.faults().held().await;
     world.kill_operator();
     lose(&world, Lost::Secret).await;
-    while world.stand_in.connections().0 > 0 {
-        tokio::task::yield_now().await;
-    }
+    world.until_disconnected().await;
     world.stand_in.faults().clear();
     world.start_operator();
     let object = world.until("it says so", |object| ready_reason(object) == "ProofLost").await;

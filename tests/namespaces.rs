@@ -56,12 +56,6 @@ async fn until_it_went(world: &World, name: &str) {
     }
 }
 
-async fn until_disconnected(world: &World) {
-    while world.stand_in.connections().0 > 0 {
-        tokio::task::yield_now().await;
-    }
-}
-
 /// Removes what is left by the statements in the message, after `Retain`, which it gives too.
 async fn let_go_and_remove_by_hand(world: &World, object: &RedshiftIntegration) {
     let before = Dump::of(&world.stand_in).await;
@@ -177,7 +171,7 @@ async fn with_the_operator_away(home: &mut World) -> Vec<World> {
     }
     home.kill_operator();
     for (world, _) in without_ours {
-        until_disconnected(world).await;
+        world.until_disconnected().await;
         world.stand_in.faults().clear();
     }
     home.start_operator();

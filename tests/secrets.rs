@@ -55,9 +55,7 @@ async fn no_secret_shows_anywhere_in_a_whole_life_with_failures() {
         world.stand_in.faults().held().await;
         canaries.extend(generated(&world).await);
         world.kill_operator();
-        while world.stand_in.connections().0 > 0 {
-            tokio::task::yield_now().await;
-        }
+        world.until_disconnected().await;
         world.stand_in.faults().clear();
         // Again, and now refused.
         world.stand_in.faults().set(Fault::new(quoting()).at(statement).times(3));

@@ -4,7 +4,7 @@ use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use redshift_integration_operator::api::RedshiftIntegration;
 use redshift_stand_in::faults::{Action, Fault};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
     Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows,
@@ -40,19 +40,19 @@ async fn annotate(world: &World, key: &str, value: &str) -> RedshiftIntegration 
     world.patch(json!({"metadata": {"annotations": {format!("redshift-governance.dev/{key}"): value}}})).await
 }
 
-async fn create_to_take_over(world: &World, former: &RedshiftIntegration, changes: Value) {
-    let mut manifest = world.manifest("analytics", changes);
-    let value = format!("immuta/{}", former.uid().unwrap());
-    manifest["metadata"]["annotations"] = json!({"redshift-governance.dev/take-over": value});
-    world.api().create(&PostParams::default(), &serde_json::from_value(manifest).unwrap()).await.unwrap();
+/// Both integrations of a warehouse are deleted, and it is as it was before.
+async fn both_leave(here: &World, there: &World, nothing: &Dump) {
+    for world in [here, there] {
+        world.delete().await;
+        world.until_gone().await;
+    }
+    assert_same(nothing, &Dump::of(&here.stand_in).await);
 }
 
 /// Whatever the operator had under way is undone by the server.
 async fn kill_and_let_go(world: &mut World) {
     world.kill_operator();
-    while world.stand_in.connections().0 > 0 {
-        tokio::task::yield_now().await;
-    }
+    world.until_disconnected().await;
     world.stand_in.faults().clear();
 }
 
@@ -261,7 +261,7 @@ async fn what_was_being_taken_over_with_its_secret_goes_with_a_deletion() {
     world.delete().await;
     world.until_gone().await;
     world.stand_in.faults().set(Fault::new(Action::HoldBefore).at("SET integration_uid"));
-    create_to_take_over(&world, &former, json!({})).await;
+    world.create_to_take_over("immuta", &former, json!({})).await;
     // The Secret is the heir's, and the registry still names the former owner.
     world.stand_in.faults().held().await;
     kill_and_let_go(&mut world).await;
@@ -285,16 +285,12 @@ async fn new_passwords_are_not_set_over_the_head_of_who_took_over_meanwhile() {
     lose_the_secret(&here).await;
     // It has seen that the registry is its own, and made new passwords.
     here.stand_in.faults().held().await;
-    create_to_take_over(&there, &former, json!({})).await;
+    there.create_to_take_over("immuta", &former, json!({})).await;
     there.until_phase("enabled").await;
     here.stand_in.faults().release();
     here.until("it says who took over", |object| ready_reason(object) == "AlreadyExists").await;
     login(&here.stand_in, "immuta_system_account", &password(&there).await, "immuta").await.unwrap();
-    here.delete().await;
-    here.until_gone().await;
-    there.delete().await;
-    there.until_gone().await;
-    assert_same(&nothing, &Dump::of(&here.stand_in).await);
+    both_leave(&here, &there, &nothing).await;
 }
 
 #[tokio::test]
@@ -304,7 +300,8 @@ async fn a_take_over_that_was_interrupted_goes_on_although_the_former_owner_has_
     let former = here.enabled().await;
     let mut there = here.elsewhere().await;
     here.stand_in.faults().set(Fault::new(Action::HoldBefore).at("SET integration_uid"));
-    create_to_take_over(&there, &former, json!({"config": {"systemAccount": {"name": "governor"}}})).await;
+    let renamed = json!({"config": {"systemAccount": {"name": "governor"}}});
+    there.create_to_take_over("immuta", &former, renamed).await;
     // Its Secret is made, with the name that the account has now.
     here.stand_in.faults().held().await;
     kill_and_let_go(&mut there).await;
@@ -313,11 +310,7 @@ async fn a_take_over_that_was_interrupted_goes_on_although_the_former_owner_has_
     there.start_operator();
     let object = there.until_phase("enabled").await;
     assert_eq!(object.status.unwrap().created.unwrap().system_account, "governor");
-    here.delete().await;
-    here.until_gone().await;
-    there.delete().await;
-    there.until_gone().await;
-    assert_same(&nothing, &Dump::of(&here.stand_in).await);
+    both_leave(&here, &there, &nothing).await;
 }
 
 #[tokio::test]

@@ -207,6 +207,14 @@ impl World {
         self.operator.take().expect("an operator runs").kill();
     }
 
+    /// Waits until the stand-in has no client any more: what was held ends with its connection, and whatever
+    /// transaction was open with it.
+    pub async fn until_disconnected(&self) {
+        while self.stand_in.connections().0 > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// All that operators of this world have logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
@@ -245,6 +253,14 @@ impl World {
     pub async fn create_named(&self, name: &str, changes: Value) -> RedshiftIntegration {
         let object = serde_json::from_value(self.manifest(name, changes)).unwrap();
         self.api().create(&PostParams::default(), &object).await.unwrap()
+    }
+
+    /// Creates the resource `analytics`, which is to take over what a former one has in a database.
+    pub async fn create_to_take_over(&self, database: &str, former: &RedshiftIntegration, changes: Value) {
+        let mut manifest = self.manifest("analytics", changes);
+        let value = format!("{database}/{}", former.uid().unwrap());
+        manifest["metadata"]["annotations"] = json!({"redshift-governance.dev/take-over": value});
+        self.api().create(&PostParams::default(), &serde_json::from_value(manifest).unwrap()).await.unwrap();
     }
 
     /// Creates the resource `analytics` and waits until it is enabled.

@@ -196,8 +196,8 @@ impl Scene {
                 self.world.kill_operator();
                 // The stand-in notices that its client is gone: what was held before the server never
                 // gets there.
-                while fault == StatementFault::KilledBefore && self.world.stand_in.connections().0 > 0 {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
+                if fault == StatementFault::KilledBefore {
+                    self.world.until_disconnected().await;
                 }
                 self.world.stand_in.faults().release();
                 self.start_operator();

@@ -2,7 +2,6 @@
 //! disturbs it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
 use redshift_stand_in::Options;
@@ -125,9 +124,7 @@ impl Scene {
 
     /// Waits until nothing is under way in the warehouse, late statements included.
     pub async fn settle(&self) {
-        while self.world.stand_in.connections().0 > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        self.world.until_disconnected().await;
     }
 
     /// Waits until a flow is done; gives the resource, where it is still there.
