@@ -336,6 +336,28 @@ async fn drift_is_noticed_and_mending_it_too() {
 }
 
 #[tokio::test]
+async fn an_edit_does_not_hide_that_what_was_set_up_is_broken() {
+    let world = World::new().await;
+    world.enabled().await;
+    let dba = admin(&world.stand_in, "immuta").await;
+    dba.batch_execute("REVOKE SELECT ON immuta_system.user_profile FROM PUBLIC").await.unwrap();
+    world.patch(json!({"spec": {"validationInterval": "2h"}})).await;
+    let object = world.until_phase("recurringValidationError").await;
+    assert_eq!(conditions(&object), ["False", "False", "True"]);
+    assert!(condition(&object, "Ready").message.contains("TO PUBLIC"));
+    dba.batch_execute("GRANT SELECT ON immuta_system.user_profile TO PUBLIC").await.unwrap();
+    drop(dba);
+    world.until_phase("enabled").await;
+    // Nor that nobody knows whether it is: it can't be looked at.
+    world.stand_in.go_away();
+    world.patch(json!({"spec": {"validationInterval": "3h"}})).await;
+    let object = world.until_phase("editError").await;
+    assert_eq!(conditions(&object), ["False", "True", "False"]);
+    world.stand_in.come_back();
+    world.until_phase("enabled").await;
+}
+
+#[tokio::test]
 async fn a_warehouse_that_is_away_shows_and_comes_back_by_itself() {
     let world = World::new().await;
     world.enabled().await;

@@ -160,7 +160,10 @@ async fn work(context: &Context, mut object: RedshiftIntegration) -> create::Fin
         Err(error) => {
             let mut outcome = watch::failed(&object, error.failure());
             if !was_enabled {
-                (outcome.phase, outcome.ready) = (Phase::CreateError, Some(false));
+                outcome.phase = Phase::CreateError;
+            } else if outcome.phase == Phase::EditError {
+                // What was set up wasn't even looked at.
+                outcome.ready = None;
             }
             create::Finished { object, outcome }
         }

@@ -63,6 +63,10 @@ pub async fn run(context: &Context, object: RedshiftIntegration, wanted: &Wanted
         Err((error, tests)) => {
             let mut outcome = failed(&object, error.failure());
             outcome.tests = tests;
+            if wanted.place.endpoint != account.place.endpoint {
+                // It is elsewhere that was looked.
+                outcome.ready = None;
+            }
             Finished { object, outcome }
         }
     }
@@ -136,7 +140,9 @@ pub fn report(object: &RedshiftIntegration, wanted: &Wanted, watched: &Watched) 
         let failed = failed(object, failure);
         // Status may have been lost.
         let found = registered(object, wanted, &watched.registry);
-        return Outcome { tests, created: failed.created.clone().or(found), ..failed };
+        // Nothing is left to be edited: it is what was applied that doesn't validate.
+        let phase = Phase::RecurringValidationError;
+        return Outcome { phase, tests, created: failed.created.clone().or(found), ..failed };
     }
     Outcome {
         phase: Phase::Enabled,
@@ -155,20 +161,20 @@ fn registered(object: &RedshiftIntegration, wanted: &Wanted, registry: &Registry
     ours.then(|| place.created(Some(registry.applied_hash.clone())))
 }
 
-/// A validation that failed: after an edit the former state goes on working, else it is the
-/// integration itself that doesn't validate.
+/// A validation that couldn't be made, perhaps because of an edit: whether what was set up works isn't known.
 pub fn failed(object: &RedshiftIntegration, failure: Failure) -> Outcome {
     let status: RedshiftIntegrationStatus = object.status.clone().unwrap_or_default();
     // Where status was lost, nothing says that anything was edited.
-    let edited = status.observed_generation >= 0 && object.metadata.generation != Some(status.observed_generation);
-    let (phase, ready) = if edited || status.phase == Some(Phase::EditError) {
-        (Phase::EditError, None)
+    let was_set_up = status.created.is_some();
+    let edited = was_set_up && object.metadata.generation != Some(status.observed_generation);
+    let phase = if edited || status.phase == Some(Phase::EditError) {
+        Phase::EditError
     } else {
-        (Phase::RecurringValidationError, Some(false))
+        Phase::RecurringValidationError
     };
     Outcome {
         phase,
-        ready,
+        ready: Some(false),
         activity: Activity::Stopped(failure),
         tests: Vec::new(),
         created: status.created,

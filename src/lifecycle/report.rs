@@ -78,6 +78,8 @@ pub fn next_status(
         (None, Some(old), Activity::Stopped(_)) if old.status == "True" => {
             set(types::READY, "True", &old.reason, &works(&outcome.activity))
         }
+        // Why it isn't may have changed.
+        (None, Some(old), Activity::Stopped(_)) => set(types::READY, &old.status, reason, &message),
         (None, Some(old), _) => set(types::READY, &old.status, &old.reason, &old.message),
     };
     let stalled = matches!(&outcome.activity, Activity::Stopped(failure) if failure.category == Category::Permanent);
@@ -208,6 +210,18 @@ mod tests {
         let after = next_status(&before, 2, &stopped(Category::Permanent, None), None, at(2));
         assert_eq!(status_of(&after, "Ready"), "True");
         assert_eq!(after.observed_generation, 2);
+    }
+
+    #[test]
+    fn what_is_not_ready_says_why_not_as_of_now() {
+        let suspended = Outcome { ready: None, activity: Activity::Suspended, ..enabled() };
+        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &suspended, None, at(1));
+        let after = next_status(&before, 2, &stopped(Category::Permanent, None), None, at(2));
+        let ready = after.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+        assert_eq!(
+            (ready.status.as_str(), ready.reason.as_str(), ready.message.as_str()),
+            ("False", "LoginRefused", "no")
+        );
     }
 
     #[test]

@@ -81,7 +81,9 @@ async fn work(io: &Io, mut object: Resource) -> Finished {
         Err(stop) => {
             let mut outcome = failed(&object, stop.failure());
             if !was_enabled {
-                (outcome.phase, outcome.ready) = (Phase::CreateError, Some(false));
+                outcome.phase = Phase::CreateError;
+            } else if outcome.phase == Phase::EditError {
+                outcome.ready = None;
             }
             Finished { object, outcome }
         }
@@ -186,6 +188,9 @@ async fn watch(io: &Io, object: Resource, wanted: &Wanted, account: SystemAccoun
         Err((stop, tests)) => {
             let mut outcome = failed(&object, stop.failure());
             outcome.tests = tests;
+            if wanted.place.endpoint != account.place.endpoint {
+                outcome.ready = None;
+            }
             Finished { object, outcome }
         }
     }
@@ -229,7 +234,8 @@ pub fn watch_report(object: &Resource, wanted: &Wanted, watched: &Watched) -> Ou
         let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
         let ours = object.uid == registry.integration_uid && registry.state == RegistryState::Complete;
         let found = ours.then(|| place.created(Some(registry.applied_hash.clone())));
-        return Outcome { tests, created: failed.created.clone().or(found), ..failed };
+        let phase = Phase::RecurringValidationError;
+        return Outcome { phase, tests, created: failed.created.clone().or(found), ..failed };
     }
     Outcome {
         phase: Phase::Enabled,
@@ -244,15 +250,15 @@ pub fn watch_report(object: &Resource, wanted: &Wanted, watched: &Watched) -> Ou
 /// Mirrors `watch::failed`.
 pub fn failed(object: &Resource, failure: Failure) -> Outcome {
     let status = object.status.clone().unwrap_or_default();
-    let edited = status.observed_generation >= 0 && object.generation != status.observed_generation;
-    let (phase, ready) = if edited || status.phase == Some(Phase::EditError) {
-        (Phase::EditError, None)
+    let edited = status.created.is_some() && object.generation != status.observed_generation;
+    let phase = if edited || status.phase == Some(Phase::EditError) {
+        Phase::EditError
     } else {
-        (Phase::RecurringValidationError, Some(false))
+        Phase::RecurringValidationError
     };
     Outcome {
         phase,
-        ready,
+        ready: Some(false),
         activity: Activity::Stopped(failure),
         tests: Vec::new(),
         created: status.created,
