@@ -103,6 +103,13 @@ async fn another_name_of_the_host_is_the_same_warehouse() {
     documented("conflict__another_name_of_the_host_and_another_database", &alias, "Stalled");
     world.api().delete("alias", &DeleteParams::default()).await.unwrap();
     world.until_gone_named("alias").await;
+    // In the same database, the registry says whose it is.
+    world.create_named("alias", json!({"config": {"host": "127.0.0.1"}})).await;
+    let alias = until(&world, "alias", "createError").await;
+    is_told_so(&alias, &format!("{}/analytics", world.namespace));
+    documented("conflict__another_name_of_the_host", &alias, "Stalled");
+    world.api().delete("alias", &DeleteParams::default()).await.unwrap();
+    world.until_gone_named("alias").await;
     assert_same(&before, &Dump::of(&world.stand_in).await);
 }
 
@@ -179,10 +186,15 @@ async fn an_elder_keeps_the_warehouse_when_it_is_broken_and_when_its_status_is_l
         let patch = Patch::Merge(json!({"status": nothing}));
         world.api().patch_status(name, &PatchParams::default(), &patch).await.unwrap();
     }
+    // Nor does it get its status back soon: only the registry says whose the warehouse is.
+    world.patch(json!({"spec": {"suspend": true}})).await;
     world.start_operator();
     let late = until(&world, "late", "createError").await;
     is_told_so(&late, &format!("{}/analytics", world.namespace));
     documented("conflict__elder_lost_its_status", &late, "Stalled");
+    world.patch(json!({"spec": {"suspend": false}})).await;
+    world.until_phase("recurringValidationError").await;
+    assert!(world.get().await.status.unwrap().created.is_some());
     assert_same(&before, &Dump::of(&world.stand_in).await);
 }
 

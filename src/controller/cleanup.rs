@@ -237,10 +237,7 @@ impl Cleanup<'_> {
         if there.is_empty() {
             return Ok(());
         }
-        let others = self.context.resources_for(&place.endpoint);
-        let held_by_another = others.iter().any(|other| {
-            other.uid() != self.object.uid() && other.status.as_ref().is_some_and(|status| status.created.is_some())
-        });
+        let held_by_another = self.context.recorded_holder(&place.endpoint, &self.object).is_some();
         if held_by_another && self.outcome.created.is_none() {
             // They are the other's; this resource was never enabled.
             return Ok(());

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
+use kube::{Client, ResourceExt};
 
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::backoff::Backoff;
@@ -97,13 +97,27 @@ impl Context {
     /// All resources for a warehouse, over all watched namespaces.
     #[must_use]
     pub fn resources_for(&self, endpoint: &Endpoint) -> Vec<RedshiftIntegration> {
-        let stores = self.stores.get().map(Vec::as_slice).unwrap_or_default();
-        stores
-            .iter()
-            .flat_map(Store::state)
-            .filter_map(|object| object.0.as_ref().ok().cloned())
+        self.resources()
             .filter(|object| Endpoint::new(&object.spec.config.host, object.spec.config.port) == *endpoint)
             .collect()
+    }
+
+    /// The resource, other than this one, that has recorded that it holds the warehouse.
+    #[must_use]
+    pub fn recorded_holder(&self, endpoint: &Endpoint, object: &RedshiftIntegration) -> Option<RedshiftIntegration> {
+        let mut others = self.resources_for(endpoint).into_iter().filter(|other| other.uid() != object.uid());
+        others.find(|other| other.status.as_ref().is_some_and(|status| status.created.is_some()))
+    }
+
+    /// The resource of a UID, if it is in a watched namespace.
+    #[must_use]
+    pub fn resource(&self, uid: &str) -> Option<RedshiftIntegration> {
+        self.resources().find(|object| object.metadata.uid.as_deref() == Some(uid))
+    }
+
+    fn resources(&self) -> impl Iterator<Item = RedshiftIntegration> {
+        let stores = self.stores.get().map(Vec::as_slice).unwrap_or_default();
+        stores.iter().flat_map(Store::state).filter_map(|object| object.0.as_ref().ok().cloned())
     }
 
     /// The lock that lets one pass at a time work on a warehouse.

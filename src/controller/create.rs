@@ -7,7 +7,7 @@ use super::apply::{Expected, Found, Pass, under_way};
 use super::context::Context;
 use super::error::Error;
 use super::obstacles::Sweep;
-use super::ownership::{Access, Search};
+use super::ownership::{Access, Finding, Search};
 use super::refusals::{self, LostProof};
 use super::rekey::{Rekey, heritage};
 use super::system_account::{self, SystemAccount};
@@ -70,7 +70,7 @@ struct Creation<'a> {
 impl Creation<'_> {
     async fn run(&mut self, mut account: Option<SystemAccount>) -> Result<(), Error> {
         let (context, wanted) = (self.context, self.wanted);
-        self.refuse_if_held()?;
+        self.refuse_if_held(None)?;
         let admin = dereference::admin_secret(&context.client, &self.object, context.settings.require_secret_hosts);
         let admin = admin.await.map_err(|error| self.cannot_connect(error))?;
         let target = dereference::target(&context.client, &self.object).await;
@@ -95,8 +95,9 @@ impl Creation<'_> {
             let search = Search { access: &access, wanted: &wanted.place.setup, uid: &uid, account: account.as_ref() };
             finding = search.run(&facts).await?;
         }
+        self.refuse_if_held(finding.registered.as_ref())?;
         facts.collation.clone_from(&finding.collation);
-        self.preflight(&facts, &finding.ownership);
+        self.preflight(&facts, &finding);
         if finding.registered.is_none() {
             self.refuse_without_proof(&facts, account.as_ref(), &finding.ownership)?;
         }
@@ -143,15 +144,17 @@ impl Creation<'_> {
         self.verify(&mut pass).await
     }
 
-    /// How to take over what another integration has, as far as it can be told from here.
+    /// How to take over what an integration has that isn't among this cluster's, as far as it can be told from
+    /// here.
     fn way_to_take_over(&self, registered: Option<&Heritage>, is_claimed: bool) -> Option<String> {
         match registered {
+            _ if self.holder(registered).is_some() => None,
             Some(Heritage { registry, .. }) => {
                 let database = &self.wanted.place.setup.database;
                 let command = refusals::take_over_command(&self.object, database, &registry.integration_uid);
                 Some(format!("If that one is given up, what it has there is taken over by: {command}"))
             }
-            None if is_claimed && self.holder().is_none() => Some(
+            None if is_claimed => Some(
                 "If that one is gone for good: with its database in spec.config.database, and with a superuser's \
                  credentials, the command that takes over what it has is given here"
                     .to_owned(),
@@ -186,11 +189,11 @@ impl Creation<'_> {
     }
 
     /// Another resource of this cluster was first: nothing is run.
-    fn refuse_if_held(&mut self) -> Result<(), Error> {
+    fn refuse_if_held(&mut self, registered: Option<&Heritage>) -> Result<(), Error> {
         if self.outcome.created.is_some() {
             return Ok(());
         }
-        let Some(holder) = self.holder() else { return Ok(()) };
+        let Some(holder) = self.holder(registered) else { return Ok(()) };
         let message = format!(
             "{}; a warehouse takes one integration: delete the other one, or this one",
             checks::already_exists(self.wanted.place.endpoint.host(), Some(&holder))
@@ -199,19 +202,21 @@ impl Creation<'_> {
         Err(Error::stalled("AlreadyExists", message))
     }
 
-    /// The other resource that has recorded that it holds the warehouse, as `namespace/name`.
-    fn holder(&self) -> Option<String> {
-        let others = self.context.resources_for(&self.wanted.place.endpoint);
-        others
-            .iter()
-            .filter(|other| other.uid() != self.object.uid())
-            .find(|other| other.status.as_ref().is_some_and(|status| status.created.is_some()))
-            .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+    /// The other resource that holds the warehouse, as `namespace/name`: it has recorded so, or the registry
+    /// names it, whose status may be lost, or which knows the host under another name.
+    fn holder(&self, registered: Option<&Heritage>) -> Option<String> {
+        let recorded = self.context.recorded_holder(&self.wanted.place.endpoint, &self.object);
+        let named = || {
+            let owner = self.context.resource(&registered?.registry.integration_uid);
+            owner.filter(|owner| owner.uid() != self.object.uid())
+        };
+        recorded.or_else(named).map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
     }
 
-    fn preflight(&mut self, facts: &WarehouseFacts, ownership: &Ownership) {
-        let holder = self.holder();
-        let preflight = Preflight { wanted: self.wanted, facts, ownership, holder: holder.as_deref() };
+    fn preflight(&mut self, facts: &WarehouseFacts, finding: &Finding) {
+        let holder = self.holder(finding.registered.as_ref());
+        let preflight =
+            Preflight { wanted: self.wanted, facts, ownership: &finding.ownership, holder: holder.as_deref() };
         self.tests = preflight.of_creation();
     }
 
@@ -267,12 +272,13 @@ impl Creation<'_> {
         let facts = look::warehouse(pass.session(Connection::InitialDatabase).await?, &setup).await?;
         let uid = self.object.uid().unwrap_or_default();
         let search = Search { access: &pass.access, wanted: &setup, uid: &uid, account: pass.account.as_ref() };
-        let ownership = search.run(&facts).await?.ownership;
+        let finding = search.run(&facts).await?;
+        let ownership = &finding.ownership;
         if ownership.holds_anything() || ownership.unproven().is_some() {
             return Ok(());
         }
         // The list of tests now says what stood in the way.
-        self.preflight(&facts, &ownership);
+        self.preflight(&facts, &finding);
         if let Some(account) = &pass.account {
             system_account::delete(&self.context.client, &self.object, account).await?;
         }

@@ -5,15 +5,15 @@ use super::edit;
 use super::kubernetes::{Resource, SystemAccount};
 use super::operator::Finished;
 use super::rekey::{Rekey, heritage};
-use super::search::{self, Search, Sweep};
+use super::search::{self, Finding, Search, Sweep};
 use super::warehouse::INITIAL;
 use super::world::{Io, Stop};
 use crate::api::conditions::reasons;
 use crate::api::{Phase, ValidationTest};
 use crate::lifecycle::checks::{self, Preflight, complete};
+use crate::lifecycle::proof::Heritage;
 use crate::lifecycle::{
-    Activity, Connection as On, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Wanted, WarehouseFacts,
-    set_up,
+    Activity, Connection as On, Observed, Outcome, Place, Recorded, Refusal, Seen, Wanted, WarehouseFacts, set_up,
 };
 
 /// Mirrors `create::run`.
@@ -48,11 +48,7 @@ struct Creation<'a> {
 impl Creation<'_> {
     async fn run(&mut self, mut account: Option<SystemAccount>) -> Result<(), Stop> {
         let (io, wanted) = (self.io, self.wanted);
-        if self.outcome.created.is_none()
-            && let Some(holder) = self.holder()
-        {
-            return Err(Stop::stalled("AlreadyExists", holder));
-        }
+        self.refuse_if_held(None)?;
         credentials(io).await?;
         let session = search::enter(io, INITIAL).await?;
         let setup = &wanted.place.setup;
@@ -69,8 +65,9 @@ impl Creation<'_> {
             let search = Search { io, wanted: setup, uid: &uid, account: account.as_ref() };
             finding = search.run(&facts).await?;
         }
+        self.refuse_if_held(finding.registered.as_ref())?;
         facts.collation.clone_from(&finding.collation);
-        self.preflight(&facts, &finding.ownership);
+        self.preflight(&facts, &finding);
         let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
         if let Some(test) = claimed.or_else(|| checks::first_failure(&self.tests)) {
             return Err(prerequisites(test));
@@ -111,22 +108,32 @@ impl Creation<'_> {
         self.verify(&mut pass).await
     }
 
-    /// Mirrors `Creation::holder`.
-    fn holder(&self) -> Option<String> {
-        let world = self.io.world.borrow();
-        let mut others = world.clusters[self.io.cluster].resources.values();
-        others
-            .find(|other| {
-                other.uid != self.object.uid
-                    && other.spec.config.host == self.object.spec.config.host
-                    && other.status.as_ref().is_some_and(|status| status.created.is_some())
-            })
-            .map(|other| other.name.clone())
+    /// Mirrors `Creation::refuse_if_held`.
+    fn refuse_if_held(&self, registered: Option<&Heritage>) -> Result<(), Stop> {
+        match self.holder(registered) {
+            Some(holder) if self.outcome.created.is_none() => Err(Stop::stalled("AlreadyExists", holder)),
+            _ => Ok(()),
+        }
     }
 
-    fn preflight(&mut self, facts: &WarehouseFacts, ownership: &Ownership) {
-        let holder = self.holder();
-        let preflight = Preflight { wanted: self.wanted, facts, ownership, holder: holder.as_deref() };
+    /// Mirrors `Creation::holder`.
+    fn holder(&self, registered: Option<&Heritage>) -> Option<String> {
+        let world = self.io.world.borrow();
+        let others = world.clusters[self.io.cluster].resources.values();
+        let mut others = others.filter(|other| other.uid != self.object.uid);
+        let has_recorded = |other: &&Resource| {
+            other.spec.config.host == self.object.spec.config.host
+                && other.status.as_ref().is_some_and(|status| status.created.is_some())
+        };
+        let is_named = |other: &&Resource| registered.is_some_and(|it| it.registry.integration_uid == other.uid);
+        let recorded = others.clone().find(has_recorded);
+        recorded.or_else(|| others.find(is_named)).map(|other| other.name.clone())
+    }
+
+    fn preflight(&mut self, facts: &WarehouseFacts, finding: &Finding) {
+        let holder = self.holder(finding.registered.as_ref());
+        let preflight =
+            Preflight { wanted: self.wanted, facts, ownership: &finding.ownership, holder: holder.as_deref() };
         self.tests = preflight.of_creation();
     }
 
@@ -150,11 +157,12 @@ impl Creation<'_> {
         let facts = search::facts(self.io, setup).await?;
         let uid = self.object.uid.clone();
         let search = Search { io: self.io, wanted: setup, uid: &uid, account: pass.account.as_ref() };
-        let ownership = search.run(&facts).await?.ownership;
+        let finding = search.run(&facts).await?;
+        let ownership = &finding.ownership;
         if ownership.holds_anything() || ownership.unproven().is_some() {
             return Ok(());
         }
-        self.preflight(&facts, &ownership);
+        self.preflight(&facts, &finding);
         if let Some(account) = &pass.account {
             self.io.write(|cluster| cluster.delete_secret(&self.object, account)).await?;
         }
