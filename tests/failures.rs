@@ -1,8 +1,10 @@
 //! What goes wrong before the first change: it is named, the warehouse is untouched, and mending the
 //! cause brings the integration up with no further hand.
 
+use std::time::Duration;
+
 use kube::ResourceExt;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
 use redshift_stand_in::faults::{Action, Fault};
 use redshift_stand_in::{Options, StandIn};
@@ -347,7 +349,7 @@ async fn what_this_version_does_not_do_is_stalled_and_says_so() {
             if phase_of(&object) == "createError" {
                 break object;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         };
         assert_eq!(conditions(&object), STALLED);
         let stalled = condition(&object, "Stalled");
@@ -375,8 +377,12 @@ async fn a_first_change_that_the_server_refuses_is_taken_back_whole() {
         .await;
     assert!(object.status.unwrap().created.is_none());
     assert_same(&before, &Dump::of(&world.stand_in).await);
-    // So that the fields can be edited again.
-    world.patch(json!({"spec": {"config": {"database": "elsewhere"}}})).await;
+    // So that the fields can be edited again, if not in the very moment in which it is tried once more.
+    let edit = Patch::Merge(json!({"spec": {"config": {"database": "elsewhere"}}}));
+    while let Err(error) = world.api().patch("analytics", &PatchParams::default(), &edit).await {
+        assert!(error.to_string().contains("non-editable"), "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     world.stand_in.faults().clear();
     let object = world.until_phase("enabled").await;
     assert_eq!(object.status.unwrap().created.unwrap().database, "elsewhere");
