@@ -147,8 +147,10 @@ impl Creation<'_> {
     /// How to take over what an integration has that isn't among this cluster's, as far as it can be told from
     /// here.
     fn way_to_take_over(&self, registered: Option<&Heritage>, is_claimed: bool) -> Option<String> {
+        if self.holder(registered).is_some() {
+            return None;
+        }
         match registered {
-            _ if self.holder(registered).is_some() => None,
             Some(Heritage { registry, .. }) => {
                 let database = &self.wanted.place.setup.database;
                 let command = refusals::take_over_command(&self.object, database, &registry.integration_uid);
