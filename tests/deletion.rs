@@ -265,6 +265,7 @@ async fn a_spec_that_cannot_be_carried_out_blocks_no_deletion() {
         .await;
     let object = world.until_phase("editError").await;
     assert_eq!(condition(&object, "Stalled").reason, "NotSupported");
+    assert_eq!(condition(&object, "Ready").status, "True");
     world.delete().await;
     world.until_gone().await;
     let event = world.until_event("analytics", "Deleted").await;

@@ -33,6 +33,14 @@ pub struct RedshiftIntegrationStatus {
     pub last_handled_reconcile_at: Option<String>,
 }
 
+impl RedshiftIntegrationStatus {
+    /// Whether all that was to be created was there once.
+    #[must_use]
+    pub fn was_enabled(&self) -> bool {
+        self.created.as_ref().is_some_and(|created| created.applied_hash.is_some())
+    }
+}
+
 /// Where in its life an integration is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

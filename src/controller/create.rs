@@ -310,7 +310,7 @@ impl Creation<'_> {
 fn failing(tests: &[ValidationTest]) -> Result<(), Error> {
     match checks::first_failure(tests) {
         None => Ok(()),
-        Some(test) => Err(Error::stalled("ValidationFailed", format!("{}: {}", test.name, said(test)))),
+        Some(test) => Err(Error::Stopped(Failure::of_validation(test))),
     }
 }
 
@@ -320,19 +320,14 @@ fn nothing_was_done(error: &Error, pass: &Pass<'_>, before: &Ownership) -> bool 
     refused && !pass.warehouse_touched && !before.holds_anything()
 }
 
-/// The message of a test.
-pub fn said(test: &ValidationTest) -> &str {
-    test.message.as_deref().unwrap_or_default()
-}
-
 fn sentence(test: &ValidationTest) -> String {
-    format!("{PREREQUISITES} {}: {}", test.name, said(test))
+    format!("{PREREQUISITES} {}: {}", test.name, checks::said(test))
 }
 
 fn prerequisites(test: &ValidationTest) -> Error {
     debug_assert_eq!(test.status, ValidationStatus::Failed);
     let (reason, message) = match test.name.as_str() {
-        checks::UNCLAIMED => ("AlreadyExists", said(test).to_owned()),
+        checks::UNCLAIMED => ("AlreadyExists", checks::said(test).to_owned()),
         checks::PRIVILEGES => ("InsufficientPrivileges", sentence(test)),
         checks::DATABASE_ABSENT => ("DatabaseExists", sentence(test)),
         checks::DATABASE_PRESENT => ("DatabaseUnusable", sentence(test)),

@@ -6,12 +6,12 @@ use tracing::warn;
 
 use super::apply::{Expected, Found, Pass, under_way};
 use super::context::Context;
-use super::create::{Finished, refused, said};
+use super::create::{Finished, refused};
 use super::error::Error;
 use super::obstacles::Sweep;
 use super::ownership::{Access, Search};
 use super::system_account::{self, SystemAccount};
-use super::watch::{self, Seen as Look};
+use super::watch::Seen as Look;
 use super::{dereference, look, resource};
 use crate::api::conditions::reasons;
 use crate::api::{Phase, RedshiftIntegration, ValidationTest};
@@ -63,7 +63,8 @@ pub async fn run(
     let Edit { object, mut outcome, tests, .. } = edit;
     match result {
         Ok(watched) => {
-            let outcome = watch::report(&object, wanted, &watched);
+            let status = object.status.clone().unwrap_or_default();
+            let outcome = Outcome::of_look(&status, &uid, wanted, &watched);
             Finished { object, outcome }
         }
         Err(error) => {
@@ -106,7 +107,7 @@ impl Edit<'_> {
         self.tests = preflight.of_edit(&Needs::of_edit(applied, setup));
         self.tests.extend(checks::watch(wanted, &look.watched, &uid));
         if let Some(test) = checks::first_failure_before_edit(&self.tests) {
-            let message = format!("Unable to edit integration. {}: {}", test.name, said(test));
+            let message = format!("Unable to edit integration. {}: {}", test.name, checks::said(test));
             return Err(Error::stalled("EditRefused", message));
         }
         let members = facts.all_grants(self.members(&session, applied).await?);

@@ -148,7 +148,7 @@ async fn work(context: &Context, mut object: RedshiftIntegration) -> create::Fin
         };
         return create::Finished { object, outcome };
     }
-    let was_enabled = status.created.as_ref().is_some_and(|created| created.applied_hash.is_some());
+    let was_enabled = status.was_enabled();
     match prepare(context, &mut object).await {
         Ok((wanted, Some(account))) if was_enabled && account.ids.is_some() => {
             watch::run(context, object, &wanted, account).await
@@ -158,13 +158,8 @@ async fn work(context: &Context, mut object: RedshiftIntegration) -> create::Fin
         Ok((wanted, Some(account))) => resume(context, object, &wanted, account).await,
         Ok((wanted, None)) => create::run(context, object, &wanted, None).await,
         Err(error) => {
-            let mut outcome = watch::failed(&object, error.failure());
-            if !was_enabled {
-                outcome.phase = Phase::CreateError;
-            } else if outcome.phase == Phase::EditError {
-                // What was set up wasn't even looked at.
-                outcome.ready = None;
-            }
+            let generation = object.metadata.generation.unwrap_or_default();
+            let outcome = Outcome::before_any_look(&status, generation, error.failure());
             create::Finished { object, outcome }
         }
     }

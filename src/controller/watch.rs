@@ -3,15 +3,15 @@
 use kube::ResourceExt;
 
 use super::context::Context;
-use super::create::{self, Finished, said};
+use super::create::{self, Finished};
 use super::edit;
 use super::error::Error;
 use super::system_account::{self, SystemAccount};
 use super::{dereference, look};
-use crate::api::{Created, Phase, RedshiftIntegration, RedshiftIntegrationStatus};
+use crate::api::RedshiftIntegration;
 use crate::lifecycle::checks::{self, Watched};
-use crate::lifecycle::{Activity, Failure, Outcome, Place, Registry, RegistryState, Wanted};
-use crate::redshift::{Category, ConnectError, Session, Target};
+use crate::lifecycle::{Failure, Outcome, RegistryState, Wanted};
+use crate::redshift::{ConnectError, Session, Target};
 
 /// A look at an integration, as its system account.
 pub struct Seen {
@@ -51,17 +51,19 @@ pub async fn is_complete(context: &Context, object: &RedshiftIntegration, accoun
 
 /// Validates an integration that was enabled before, and edits it if the spec asks for something else.
 pub async fn run(context: &Context, object: RedshiftIntegration, wanted: &Wanted, account: SystemAccount) -> Finished {
+    let status = object.status.clone().unwrap_or_default();
     match validate(context, &object, wanted, &account).await {
         Ok(seen) if is_heritage(&object, &seen) => create::run(context, object, wanted, Some(account)).await,
         Ok(seen) if edit::is_due(&object, &seen, wanted, &account) => {
             edit::run(context, object, wanted, account, seen).await
         }
         Ok(seen) => {
-            let outcome = report(&object, wanted, &seen.watched);
+            let outcome = Outcome::of_look(&status, &object.uid().unwrap_or_default(), wanted, &seen.watched);
             Finished { object, outcome }
         }
         Err((error, tests)) => {
-            let mut outcome = failed(&object, error.failure());
+            let generation = object.metadata.generation.unwrap_or_default();
+            let mut outcome = Outcome::of_failed_look(&status, generation, error.failure());
             outcome.tests = tests;
             if wanted.place.endpoint != account.place.endpoint {
                 // It is elsewhere that was looked.
@@ -129,55 +131,4 @@ fn renamed_without_password(account: &SystemAccount, secret: &str) -> String {
              superuser set its password to the nextPassword in the Secret {secret}: ALTER USER \"{next}\" PASSWORD '…';"
         )
     })
-}
-
-/// What the look at an enabled integration comes to.
-pub fn report(object: &RedshiftIntegration, wanted: &Wanted, watched: &Watched) -> Outcome {
-    let tests = checks::watch(wanted, watched, &object.uid().unwrap_or_default());
-    if let Some(test) = checks::first_failure(&tests) {
-        let message = format!("{}: {}", test.name, said(test));
-        let failure = Failure { reason: "ValidationFailed", message, category: Category::Permanent };
-        let failed = failed(object, failure);
-        // Status may have been lost.
-        let found = registered(object, wanted, &watched.registry);
-        // Nothing is left to be edited: it is what was applied that doesn't validate.
-        let phase = Phase::RecurringValidationError;
-        return Outcome { phase, tests, created: failed.created.clone().or(found), ..failed };
-    }
-    Outcome {
-        phase: Phase::Enabled,
-        ready: Some(true),
-        activity: Activity::Settled,
-        tests,
-        created: Some(wanted.place.created(Some(watched.registry.applied_hash.clone()))),
-        deletion: None,
-    }
-}
-
-/// What the registry says was created, if it is ours.
-fn registered(object: &RedshiftIntegration, wanted: &Wanted, registry: &Registry) -> Option<Created> {
-    let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
-    let ours = object.uid().as_ref() == Some(&registry.integration_uid) && registry.state == RegistryState::Complete;
-    ours.then(|| place.created(Some(registry.applied_hash.clone())))
-}
-
-/// A validation that couldn't be made, perhaps because of an edit: whether what was set up works isn't known.
-pub fn failed(object: &RedshiftIntegration, failure: Failure) -> Outcome {
-    let status: RedshiftIntegrationStatus = object.status.clone().unwrap_or_default();
-    // Where status was lost, nothing says that anything was edited.
-    let was_set_up = status.created.is_some();
-    let edited = was_set_up && object.metadata.generation != Some(status.observed_generation);
-    let phase = if edited || status.phase == Some(Phase::EditError) {
-        Phase::EditError
-    } else {
-        Phase::RecurringValidationError
-    };
-    Outcome {
-        phase,
-        ready: Some(false),
-        activity: Activity::Stopped(failure),
-        tests: Vec::new(),
-        created: status.created,
-        deletion: status.deletion,
-    }
 }

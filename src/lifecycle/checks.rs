@@ -165,6 +165,12 @@ pub fn first_failure_before_edit(tests: &[ValidationTest]) -> Option<&Validation
     tests.iter().find(|test| test.status == ValidationStatus::Failed && test.name != IMPERSONATION)
 }
 
+/// The message of a test.
+#[must_use]
+pub fn said(test: &ValidationTest) -> &str {
+    test.message.as_deref().unwrap_or_default()
+}
+
 /// A certain test, if it failed.
 #[must_use]
 pub fn failure_of<'a>(tests: &'a [ValidationTest], name: &str) -> Option<&'a ValidationTest> {

@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod by_hand;
 pub mod checks;
 pub mod contents;
+mod look;
 #[cfg(test)]
 pub mod model;
 pub mod obstacle;

@@ -3,7 +3,7 @@
 use super::apply::{Expected, Pass, Sessions, under_way};
 use super::creation::{credentials, refused};
 use super::kubernetes::{Resource, SystemAccount};
-use super::operator::{Finished, Look, watch_report};
+use super::operator::{Finished, Look};
 use super::search::{self, Search, Sweep};
 use super::warehouse::INITIAL;
 use super::world::{Io, Stop};
@@ -50,7 +50,8 @@ pub async fn run(io: &Io, object: Resource, wanted: &Wanted, account: SystemAcco
     let Edit { object, mut outcome, tests, .. } = edit;
     match result {
         Ok(watched) => {
-            let outcome = watch_report(&object, wanted, &watched);
+            let status = object.status.clone().unwrap_or_default();
+            let outcome = Outcome::of_look(&status, &object.uid, wanted, &watched);
             Finished { object, outcome }
         }
         Err(stop) => {

@@ -8,8 +8,7 @@ use super::{creation, deletion, edit};
 use crate::api::Phase;
 use crate::lifecycle::checks::{self, Watched};
 use crate::lifecycle::proof::take_over;
-use crate::lifecycle::{Activity, Failure, Outcome, Place, RegistryState, Wanted, next_status, validate};
-use crate::redshift::Category;
+use crate::lifecycle::{Activity, Outcome, RegistryState, Wanted, next_status, validate};
 
 /// Mirrors `create::Finished`.
 pub struct Finished {
@@ -72,19 +71,14 @@ async fn work(io: &Io, mut object: Resource) -> Finished {
         };
         return Finished { object, outcome };
     }
-    let was_enabled = status.created.as_ref().is_some_and(|created| created.applied_hash.is_some());
+    let was_enabled = status.was_enabled();
     match prepare(io, &mut object).await {
         Ok((wanted, Some(account))) if was_enabled => watch(io, object, &wanted, account).await,
         Ok((wanted, Some(account))) => resume(io, object, &wanted, account).await,
         Ok((wanted, None)) if was_enabled => without_secret(io, object, &wanted).await,
         Ok((wanted, None)) => creation::run(io, object, &wanted, None).await,
         Err(stop) => {
-            let mut outcome = failed(&object, stop.failure());
-            if !was_enabled {
-                outcome.phase = Phase::CreateError;
-            } else if outcome.phase == Phase::EditError {
-                outcome.ready = None;
-            }
+            let outcome = Outcome::before_any_look(&status, object.generation, stop.failure());
             Finished { object, outcome }
         }
     }
@@ -176,17 +170,18 @@ async fn is_complete(io: &Io, object: &Resource, account: &SystemAccount) -> boo
 
 /// Mirrors `watch::run`.
 async fn watch(io: &Io, object: Resource, wanted: &Wanted, account: SystemAccount) -> Finished {
+    let status = object.status.clone().unwrap_or_default();
     match look(io, wanted, &account).await {
         Ok(look) if is_heritage(&object, &look) => creation::run(io, object, wanted, Some(account)).await,
         Ok(look) if edit::is_due(&object, &look, wanted, &account) => {
             edit::run(io, object, wanted, account, look).await
         }
         Ok(look) => {
-            let outcome = watch_report(&object, wanted, &look.watched);
+            let outcome = Outcome::of_look(&status, &object.uid, wanted, &look.watched);
             Finished { object, outcome }
         }
         Err((stop, tests)) => {
-            let mut outcome = failed(&object, stop.failure());
+            let mut outcome = Outcome::of_failed_look(&status, object.generation, stop.failure());
             outcome.tests = tests;
             if wanted.place.endpoint != account.place.endpoint {
                 outcome.ready = None;
@@ -221,47 +216,4 @@ async fn look(
     })?;
     let watched = io.look("read-watched", |warehouse| warehouse.watched(registry, &account_name)).await;
     Ok(Look { watched: watched.map_err(no_tests)?, account_name })
-}
-
-/// Mirrors `watch::report`.
-pub fn watch_report(object: &Resource, wanted: &Wanted, watched: &Watched) -> Outcome {
-    let tests = checks::watch(wanted, watched, &object.uid);
-    if let Some(test) = checks::first_failure(&tests) {
-        let message = format!("{}: {}", test.name, test.message.as_deref().unwrap_or_default());
-        let failure = Failure { reason: "ValidationFailed", message, category: Category::Permanent };
-        let failed = failed(object, failure);
-        let registry = &watched.registry;
-        let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
-        let ours = object.uid == registry.integration_uid && registry.state == RegistryState::Complete;
-        let found = ours.then(|| place.created(Some(registry.applied_hash.clone())));
-        let phase = Phase::RecurringValidationError;
-        return Outcome { phase, tests, created: failed.created.clone().or(found), ..failed };
-    }
-    Outcome {
-        phase: Phase::Enabled,
-        ready: Some(true),
-        activity: Activity::Settled,
-        tests,
-        created: Some(wanted.place.created(Some(watched.registry.applied_hash.clone()))),
-        deletion: None,
-    }
-}
-
-/// Mirrors `watch::failed`.
-pub fn failed(object: &Resource, failure: Failure) -> Outcome {
-    let status = object.status.clone().unwrap_or_default();
-    let edited = status.created.is_some() && object.generation != status.observed_generation;
-    let phase = if edited || status.phase == Some(Phase::EditError) {
-        Phase::EditError
-    } else {
-        Phase::RecurringValidationError
-    };
-    Outcome {
-        phase,
-        ready: Some(false),
-        activity: Activity::Stopped(failure),
-        tests: Vec::new(),
-        created: status.created,
-        deletion: status.deletion,
-    }
 }

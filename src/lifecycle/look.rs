@@ -1,0 +1,138 @@
+//! What a look at an integration that was set up comes to, and what it means that there was none.
+
+use super::checks::{self, Watched};
+use super::{Activity, Failure, Outcome, Place, RegistryState, Wanted};
+use crate::api::{Phase, RedshiftIntegrationStatus, ValidationTest};
+use crate::redshift::Category;
+
+impl Failure {
+    /// A test of what is set up failed.
+    #[must_use]
+    pub fn of_validation(test: &ValidationTest) -> Self {
+        let message = format!("{}: {}", test.name, checks::said(test));
+        Self { reason: "ValidationFailed", message, category: Category::Permanent }
+    }
+}
+
+impl Outcome {
+    /// A look at the integration of this UID, as its system account.
+    #[must_use]
+    pub fn of_look(status: &RedshiftIntegrationStatus, uid: &str, wanted: &Wanted, watched: &Watched) -> Self {
+        let (registry, tests) = (&watched.registry, checks::watch(wanted, watched, uid));
+        let hash = Some(registry.applied_hash.clone());
+        let Some(test) = checks::first_failure(&tests) else {
+            return Self {
+                phase: Phase::Enabled,
+                ready: Some(true),
+                activity: Activity::Settled,
+                tests,
+                created: Some(wanted.place.created(hash)),
+                deletion: None,
+            };
+        };
+        // Status may have been lost; what the registry says was created, if it is ours.
+        let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
+        let ours = uid == registry.integration_uid && registry.state == RegistryState::Complete;
+        let found = ours.then(|| place.created(hash));
+        Self {
+            // Nothing is left to be edited: it is what was applied that doesn't validate.
+            phase: Phase::RecurringValidationError,
+            ready: Some(false),
+            activity: Activity::Stopped(Failure::of_validation(test)),
+            tests,
+            created: status.created.clone().or(found),
+            deletion: status.deletion.clone(),
+        }
+    }
+
+    /// A look that couldn't be made, perhaps because of an edit: whether what was set up works isn't known.
+    #[must_use]
+    pub fn of_failed_look(status: &RedshiftIntegrationStatus, generation: i64, failure: Failure) -> Self {
+        // Where status was lost, nothing says that anything was edited.
+        let edited = status.created.is_some() && generation != status.observed_generation;
+        let phase = if edited || status.phase == Some(Phase::EditError) {
+            Phase::EditError
+        } else {
+            Phase::RecurringValidationError
+        };
+        Self {
+            phase,
+            ready: Some(false),
+            activity: Activity::Stopped(failure),
+            tests: Vec::new(),
+            created: status.created.clone(),
+            deletion: status.deletion.clone(),
+        }
+    }
+
+    /// Stopped before there could be a look: by the spec, or by the Secret.
+    #[must_use]
+    pub fn before_any_look(status: &RedshiftIntegrationStatus, generation: i64, failure: Failure) -> Self {
+        let outcome = Self::of_failed_look(status, generation, failure);
+        match outcome.phase {
+            _ if !status.was_enabled() => Self { phase: Phase::CreateError, ..outcome },
+            // What was set up works on, for all that is known.
+            Phase::EditError => Self { ready: None, ..outcome },
+            _ => outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::DatabaseMode;
+    use crate::lifecycle::Setup;
+    use crate::redshift::Endpoint;
+
+    /// The status at generation 1 of a resource that was enabled.
+    fn enabled() -> RedshiftIntegrationStatus {
+        let place = Place {
+            endpoint: Endpoint::new("localhost", 5439),
+            setup: Setup {
+                database: "immuta".to_owned(),
+                database_mode: DatabaseMode::Create,
+                system_account: "immuta_system_account".to_owned(),
+                impersonation_role: None,
+            },
+        };
+        RedshiftIntegrationStatus {
+            observed_generation: 1,
+            phase: Some(Phase::Enabled),
+            created: Some(place.created(Some("hash".to_owned()))),
+            ..RedshiftIntegrationStatus::default()
+        }
+    }
+
+    fn failure() -> Failure {
+        Failure { reason: "LoginRefused", message: "no".to_owned(), category: Category::Transient }
+    }
+
+    fn shows(outcome: &Outcome) -> (Phase, Option<bool>) {
+        (outcome.phase, outcome.ready)
+    }
+
+    #[test]
+    fn a_look_that_fails_is_an_edits_fault_only_if_there_was_an_edit() {
+        let look = |status: &RedshiftIntegrationStatus, generation| {
+            shows(&Outcome::of_failed_look(status, generation, failure()))
+        };
+        assert_eq!(look(&enabled(), 1), (Phase::RecurringValidationError, Some(false)));
+        assert_eq!(look(&enabled(), 2), (Phase::EditError, Some(false)));
+        let failed = RedshiftIntegrationStatus { phase: Some(Phase::EditError), ..enabled() };
+        assert_eq!(look(&failed, 1), (Phase::EditError, Some(false)));
+        let lost = RedshiftIntegrationStatus { created: None, ..enabled() };
+        assert_eq!(look(&lost, 2), (Phase::RecurringValidationError, Some(false)));
+    }
+
+    #[test]
+    fn an_edit_that_is_refused_before_any_look_says_nothing_of_what_was_set_up() {
+        let look = |status: &RedshiftIntegrationStatus, generation| {
+            shows(&Outcome::before_any_look(status, generation, failure()))
+        };
+        assert_eq!(look(&enabled(), 1), (Phase::RecurringValidationError, Some(false)));
+        assert_eq!(look(&enabled(), 2), (Phase::EditError, None));
+        let begun = RedshiftIntegrationStatus { created: None, ..enabled() };
+        assert_eq!(look(&begun, 2), (Phase::CreateError, Some(false)));
+    }
+}
