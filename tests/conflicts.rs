@@ -11,16 +11,6 @@ use crate::support::{
     ControlPlane, Dump, World, assert_same, condition, conditions, documented, documented_of, phase_of,
 };
 
-async fn until(world: &World, name: &str, phase: &str) -> RedshiftIntegration {
-    loop {
-        let object = world.api().get(name).await.unwrap();
-        if phase_of(&object) == phase {
-            return object;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-}
-
 fn is_told_so(object: &RedshiftIntegration, holder: &str) {
     assert_eq!(conditions(object), ["False", "False", "True"]);
     let stalled = condition(object, "Stalled");
@@ -39,7 +29,7 @@ async fn a_later_resource_is_told_who_was_first_and_takes_over_nothing() {
     let before = Dump::of(&world.stand_in).await;
     let statements = world.stand_in.journal().statements().len();
     world.create_named("late", json!({"config": {"database": "another", "host": "LOCALHOST."}})).await;
-    let late = until(&world, "late", "createError").await;
+    let late = world.until_named_is("late", "createError").await;
     is_told_so(&late, &format!("{}/analytics", world.namespace));
     documented("conflict__same_namespace", &late, "Stalled");
     assert_eq!(world.stand_in.journal().statements().len(), statements, "something was run");
@@ -55,10 +45,10 @@ async fn the_warehouse_is_free_for_the_next_once_the_first_is_deleted() {
     let world = World::new().await;
     world.enabled().await;
     world.create_named("late", json!({"config": {"database": "another"}})).await;
-    until(&world, "late", "createError").await;
+    world.until_named_is("late", "createError").await;
     world.delete().await;
     world.until_gone().await;
-    let late = until(&world, "late", "enabled").await;
+    let late = world.until_named_is("late", "enabled").await;
     assert_eq!(late.status.unwrap().created.unwrap().database, "another");
 }
 
@@ -97,19 +87,20 @@ async fn another_name_of_the_host_is_the_same_warehouse() {
     let world = World::new().await;
     world.enabled().await;
     let before = Dump::of(&world.stand_in).await;
-    world.create_named("alias", json!({"config": {"database": "another", "host": "127.0.0.1"}})).await;
-    let alias = until(&world, "alias", "createError").await;
-    is_told_so(&alias, "unknown");
-    documented("conflict__another_name_of_the_host_and_another_database", &alias, "Stalled");
-    world.api().delete("alias", &DeleteParams::default()).await.unwrap();
-    world.until_gone_named("alias").await;
-    // In the same database, the registry says whose it is.
-    world.create_named("alias", json!({"config": {"host": "127.0.0.1"}})).await;
-    let alias = until(&world, "alias", "createError").await;
-    is_told_so(&alias, &format!("{}/analytics", world.namespace));
-    documented("conflict__another_name_of_the_host", &alias, "Stalled");
-    world.api().delete("alias", &DeleteParams::default()).await.unwrap();
-    world.until_gone_named("alias").await;
+    let elder = format!("{}/analytics", world.namespace);
+    let (another, same) = (json!({"database": "another", "host": "127.0.0.1"}), json!({"host": "127.0.0.1"}));
+    for (config, holder, message) in [
+        (another, "unknown", "conflict__another_name_of_the_host_and_another_database"),
+        // In the same database, the registry says whose it is.
+        (same, elder.as_str(), "conflict__another_name_of_the_host"),
+    ] {
+        world.create_named("alias", json!({"config": config})).await;
+        let alias = world.until_named_is("alias", "createError").await;
+        is_told_so(&alias, holder);
+        documented(message, &alias, "Stalled");
+        world.api().delete("alias", &DeleteParams::default()).await.unwrap();
+        world.until_gone_named("alias").await;
+    }
     assert_same(&before, &Dump::of(&world.stand_in).await);
 }
 
@@ -176,7 +167,7 @@ async fn an_elder_keeps_the_warehouse_when_it_is_broken_and_when_its_status_is_l
     world.until_phase("recurringValidationError").await;
     let before = Dump::of(&world.stand_in).await;
     world.create_named("late", json!({})).await;
-    let late = until(&world, "late", "createError").await;
+    let late = world.until_named_is("late", "createError").await;
     is_told_so(&late, &format!("{}/analytics", world.namespace));
     documented("conflict__elder_is_broken", &late, "Stalled");
 
@@ -189,7 +180,7 @@ async fn an_elder_keeps_the_warehouse_when_it_is_broken_and_when_its_status_is_l
     // Nor does it get its status back soon: only the registry says whose the warehouse is.
     world.patch(json!({"spec": {"suspend": true}})).await;
     world.start_operator();
-    let late = until(&world, "late", "createError").await;
+    let late = world.until_named_is("late", "createError").await;
     is_told_so(&late, &format!("{}/analytics", world.namespace));
     documented("conflict__elder_lost_its_status", &late, "Stalled");
     world.patch(json!({"spec": {"suspend": false}})).await;
@@ -205,7 +196,7 @@ async fn an_elder_that_never_got_in_holds_nothing_and_is_told_so_once_it_could()
     world.create(json!({"config": {"credentialsSecretRef": {"name": "wrong"}}})).await;
     world.until_phase("createError").await;
     world.create_named("late", json!({})).await;
-    until(&world, "late", "enabled").await;
+    world.until_named_is("late", "enabled").await;
     let before = Dump::of(&world.stand_in).await;
     world.put_secret("wrong", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
     let told = |object: &RedshiftIntegration| condition(object, "Ready").reason == "AlreadyExists";

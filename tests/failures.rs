@@ -344,13 +344,7 @@ async fn what_this_version_does_not_do_is_stalled_and_says_so() {
     ];
     for (name, changes, field) in unsupported {
         world.create_named(name, changes).await;
-        let object = loop {
-            let object = world.api().get(name).await.unwrap();
-            if phase_of(&object) == "createError" {
-                break object;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        };
+        let object = world.until_named_is(name, "createError").await;
         assert_eq!(conditions(&object), STALLED);
         let stalled = condition(&object, "Stalled");
         assert_eq!(stalled.reason, "NotSupported");

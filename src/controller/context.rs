@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
-use kube::{Client, ResourceExt};
 
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::backoff::Backoff;
@@ -94,30 +94,34 @@ impl Context {
         let _ = self.stores.set(stores);
     }
 
-    /// All resources for a warehouse, over all watched namespaces.
-    #[must_use]
-    pub fn resources_for(&self, endpoint: &Endpoint) -> Vec<RedshiftIntegration> {
-        self.resources()
-            .filter(|object| Endpoint::new(&object.spec.config.host, object.spec.config.port) == *endpoint)
-            .collect()
+    /// The other resources for a warehouse, over all watched namespaces.
+    pub fn others(
+        &self,
+        endpoint: &Endpoint,
+        object: &RedshiftIntegration,
+    ) -> impl Iterator<Item = RedshiftIntegration> {
+        self.resources(move |other| {
+            other.metadata.uid != object.metadata.uid
+                && Endpoint::new(&other.spec.config.host, other.spec.config.port) == *endpoint
+        })
     }
 
-    /// The resource, other than this one, that has recorded that it holds the warehouse.
+    /// The other resource that has recorded that it holds the warehouse.
     #[must_use]
     pub fn recorded_holder(&self, endpoint: &Endpoint, object: &RedshiftIntegration) -> Option<RedshiftIntegration> {
-        let mut others = self.resources_for(endpoint).into_iter().filter(|other| other.uid() != object.uid());
-        others.find(|other| other.status.as_ref().is_some_and(|status| status.created.is_some()))
+        self.others(endpoint, object).find(|other| other.status.as_ref().is_some_and(|status| status.created.is_some()))
     }
 
     /// The resource of a UID, if it is in a watched namespace.
     #[must_use]
     pub fn resource(&self, uid: &str) -> Option<RedshiftIntegration> {
-        self.resources().find(|object| object.metadata.uid.as_deref() == Some(uid))
+        self.resources(|object| object.metadata.uid.as_deref() == Some(uid)).next()
     }
 
-    fn resources(&self) -> impl Iterator<Item = RedshiftIntegration> {
+    fn resources(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> impl Iterator<Item = RedshiftIntegration> {
         let stores = self.stores.get().map(Vec::as_slice).unwrap_or_default();
-        stores.iter().flat_map(Store::state).filter_map(|object| object.0.as_ref().ok().cloned())
+        let objects = stores.iter().flat_map(Store::state);
+        objects.filter_map(move |object| object.0.as_ref().ok().filter(|object| is_meant(object)).cloned())
     }
 
     /// The lock that lets one pass at a time work on a warehouse.

@@ -7,7 +7,7 @@ use super::apply::{Expected, Found, Pass, under_way};
 use super::context::Context;
 use super::error::Error;
 use super::obstacles::Sweep;
-use super::ownership::{Access, Finding, Search};
+use super::ownership::{Access, Search};
 use super::refusals::{self, LostProof};
 use super::rekey::{Rekey, heritage};
 use super::system_account::{self, SystemAccount};
@@ -70,7 +70,7 @@ struct Creation<'a> {
 impl Creation<'_> {
     async fn run(&mut self, mut account: Option<SystemAccount>) -> Result<(), Error> {
         let (context, wanted) = (self.context, self.wanted);
-        self.refuse_if_held(None)?;
+        self.refuse_if_held(self.holder(None).as_deref())?;
         let admin = dereference::admin_secret(&context.client, &self.object, context.settings.require_secret_hosts);
         let admin = admin.await.map_err(|error| self.cannot_connect(error))?;
         let target = dereference::target(&context.client, &self.object).await;
@@ -95,16 +95,20 @@ impl Creation<'_> {
             let search = Search { access: &access, wanted: &wanted.place.setup, uid: &uid, account: account.as_ref() };
             finding = search.run(&facts).await?;
         }
-        self.refuse_if_held(finding.registered.as_ref())?;
+        let holder = self.holder(finding.registered.as_ref());
+        self.refuse_if_held(holder.as_deref())?;
         facts.collation.clone_from(&finding.collation);
-        self.preflight(&facts, &finding);
+        self.preflight(&facts, &finding.ownership, holder.as_deref());
         if finding.registered.is_none() {
             self.refuse_without_proof(&facts, account.as_ref(), &finding.ownership)?;
         }
         // Another integration explains whatever else is in the way.
         let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
         if let Some(test) = claimed.or_else(|| checks::first_failure(&self.tests)) {
-            let way_on = self.way_to_take_over(finding.registered.as_ref(), claimed.is_some());
+            let way_on = match holder {
+                Some(_) => None,
+                None => self.way_to_take_over(finding.registered.as_ref(), claimed.is_some()),
+            };
             let mut error = prerequisites(test);
             if let (Error::Stopped(failure), Some(way_on)) = (&mut error, way_on) {
                 failure.message = format!("{}. {way_on}", failure.message);
@@ -147,9 +151,6 @@ impl Creation<'_> {
     /// How to take over what an integration has that isn't among this cluster's, as far as it can be told from
     /// here.
     fn way_to_take_over(&self, registered: Option<&Heritage>, is_claimed: bool) -> Option<String> {
-        if self.holder(registered).is_some() {
-            return None;
-        }
         match registered {
             Some(Heritage { registry, .. }) => {
                 let database = &self.wanted.place.setup.database;
@@ -191,14 +192,11 @@ impl Creation<'_> {
     }
 
     /// Another resource of this cluster was first: nothing is run.
-    fn refuse_if_held(&mut self, registered: Option<&Heritage>) -> Result<(), Error> {
-        if self.outcome.created.is_some() {
-            return Ok(());
-        }
-        let Some(holder) = self.holder(registered) else { return Ok(()) };
+    fn refuse_if_held(&mut self, holder: Option<&str>) -> Result<(), Error> {
+        let Some(holder) = holder.filter(|_| self.outcome.created.is_none()) else { return Ok(()) };
         let message = format!(
             "{}; a warehouse takes one integration: delete the other one, or this one",
-            checks::already_exists(self.wanted.place.endpoint.host(), Some(&holder))
+            checks::already_exists(self.wanted.place.endpoint.host(), Some(holder))
         );
         self.tests = vec![checks::failed(checks::UNCLAIMED, message.as_str())];
         Err(Error::stalled("AlreadyExists", message))
@@ -215,10 +213,8 @@ impl Creation<'_> {
         recorded.or_else(named).map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
     }
 
-    fn preflight(&mut self, facts: &WarehouseFacts, finding: &Finding) {
-        let holder = self.holder(finding.registered.as_ref());
-        let preflight =
-            Preflight { wanted: self.wanted, facts, ownership: &finding.ownership, holder: holder.as_deref() };
+    fn preflight(&mut self, facts: &WarehouseFacts, ownership: &Ownership, holder: Option<&str>) {
+        let preflight = Preflight { wanted: self.wanted, facts, ownership, holder };
         self.tests = preflight.of_creation();
     }
 
@@ -280,7 +276,7 @@ impl Creation<'_> {
             return Ok(());
         }
         // The list of tests now says what stood in the way.
-        self.preflight(&facts, &finding);
+        self.preflight(&facts, ownership, self.holder(finding.registered.as_ref()).as_deref());
         if let Some(account) = &pass.account {
             system_account::delete(&self.context.client, &self.object, account).await?;
         }

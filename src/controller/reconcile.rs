@@ -129,10 +129,7 @@ fn waits_for_an_older_one(context: &Context, object: &RedshiftIntegration, endpo
             && object.status.as_ref().is_none_or(|status| status.observed_generation < 0)
     };
     not_looked_at(object)
-        && context
-            .resources_for(endpoint)
-            .iter()
-            .any(|other| other.uid() != object.uid() && not_looked_at(other) && age(other) < age(object))
+        && context.others(endpoint, object).any(|other| not_looked_at(&other) && age(&other) < age(object))
 }
 
 async fn work(context: &Context, mut object: RedshiftIntegration) -> create::Finished {

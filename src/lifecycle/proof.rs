@@ -219,8 +219,9 @@ pub fn heritage<'a>(
     account: &Standing,
     facts: &WarehouseFacts,
 ) -> Option<&'a Heritage> {
-    let registry = &found?.registry;
+    let found = found?;
+    let registry = &found.registry;
     let ours = registry.integration_uid == uid;
     let wanted = annotation == Some(take_over(&registry.setup.database, &registry.integration_uid).as_str());
-    ((ours || wanted) && (facts.account.superuser || *account == Standing::Ours)).then_some(found?)
+    ((ours || wanted) && (facts.account.superuser || *account == Standing::Ours)).then_some(found)
 }

@@ -184,8 +184,12 @@ mod tests {
         }
     }
 
+    fn condition_of<'a>(status: &'a RedshiftIntegrationStatus, type_: &str) -> &'a Condition {
+        status.conditions.iter().find(|condition| condition.type_ == type_).unwrap()
+    }
+
     fn status_of<'a>(status: &'a RedshiftIntegrationStatus, type_: &str) -> &'a str {
-        &status.conditions.iter().find(|condition| condition.type_ == type_).unwrap().status
+        &condition_of(status, type_).status
     }
 
     #[test]
@@ -217,7 +221,7 @@ mod tests {
         let suspended = Outcome { ready: None, activity: Activity::Suspended, ..enabled() };
         let before = next_status(&RedshiftIntegrationStatus::default(), 1, &suspended, None, at(1));
         let after = next_status(&before, 2, &stopped(Category::Permanent, None), None, at(2));
-        let ready = after.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+        let ready = condition_of(&after, "Ready");
         assert_eq!(
             (ready.status.as_str(), ready.reason.as_str(), ready.message.as_str()),
             ("False", "LoginRefused", "no")
@@ -228,7 +232,7 @@ mod tests {
     fn an_edit_that_fails_after_status_was_lost_says_that_what_was_set_up_works_on() {
         let lost = RedshiftIntegrationStatus::default();
         let after = next_status(&lost, 2, &stopped(Category::Permanent, Some(true)), None, at(2));
-        let ready = after.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+        let ready = condition_of(&after, "Ready");
         assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "Enabled"));
         assert_eq!(ready.message, "what was set up works on; the edit has stopped: no");
         assert_eq!(status_of(&after, "Stalled"), "True");
@@ -238,9 +242,9 @@ mod tests {
     fn a_condition_that_flips_says_when() {
         let before = next_status(&RedshiftIntegrationStatus::default(), 1, &enabled(), None, at(1));
         let after = next_status(&before, 1, &stopped(Category::Transient, Some(false)), None, at(5));
-        let ready = after.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+        let ready = condition_of(&after, "Ready");
         assert_eq!(ready.last_transition_time, Time(at(5)));
-        let stalled = after.conditions.iter().find(|condition| condition.type_ == "Stalled").unwrap();
+        let stalled = condition_of(&after, "Stalled");
         assert_eq!(stalled.last_transition_time, Time(at(1)));
     }
 

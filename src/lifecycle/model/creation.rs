@@ -5,7 +5,7 @@ use super::edit;
 use super::kubernetes::{Resource, SystemAccount};
 use super::operator::Finished;
 use super::rekey::{Rekey, heritage};
-use super::search::{self, Finding, Search, Sweep};
+use super::search::{self, Search, Sweep};
 use super::warehouse::INITIAL;
 use super::world::{Io, Stop};
 use crate::api::conditions::reasons;
@@ -13,7 +13,8 @@ use crate::api::{Phase, ValidationTest};
 use crate::lifecycle::checks::{self, Preflight, complete};
 use crate::lifecycle::proof::Heritage;
 use crate::lifecycle::{
-    Activity, Connection as On, Observed, Outcome, Place, Recorded, Refusal, Seen, Wanted, WarehouseFacts, set_up,
+    Activity, Connection as On, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Wanted, WarehouseFacts,
+    set_up,
 };
 
 /// Mirrors `create::run`.
@@ -48,7 +49,7 @@ struct Creation<'a> {
 impl Creation<'_> {
     async fn run(&mut self, mut account: Option<SystemAccount>) -> Result<(), Stop> {
         let (io, wanted) = (self.io, self.wanted);
-        self.refuse_if_held(None)?;
+        self.refuse_if_held(self.holder(None).as_deref())?;
         credentials(io).await?;
         let session = search::enter(io, INITIAL).await?;
         let setup = &wanted.place.setup;
@@ -65,9 +66,10 @@ impl Creation<'_> {
             let search = Search { io, wanted: setup, uid: &uid, account: account.as_ref() };
             finding = search.run(&facts).await?;
         }
-        self.refuse_if_held(finding.registered.as_ref())?;
+        let holder = self.holder(finding.registered.as_ref());
+        self.refuse_if_held(holder.as_deref())?;
         facts.collation.clone_from(&finding.collation);
-        self.preflight(&facts, &finding);
+        self.preflight(&facts, &finding.ownership, holder.as_deref());
         let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
         if let Some(test) = claimed.or_else(|| checks::first_failure(&self.tests)) {
             return Err(prerequisites(test));
@@ -109,8 +111,8 @@ impl Creation<'_> {
     }
 
     /// Mirrors `Creation::refuse_if_held`.
-    fn refuse_if_held(&self, registered: Option<&Heritage>) -> Result<(), Stop> {
-        match self.holder(registered) {
+    fn refuse_if_held(&self, holder: Option<&str>) -> Result<(), Stop> {
+        match holder {
             Some(holder) if self.outcome.created.is_none() => Err(Stop::stalled("AlreadyExists", holder)),
             _ => Ok(()),
         }
@@ -119,21 +121,16 @@ impl Creation<'_> {
     /// Mirrors `Creation::holder`.
     fn holder(&self, registered: Option<&Heritage>) -> Option<String> {
         let world = self.io.world.borrow();
-        let others = world.clusters[self.io.cluster].resources.values();
-        let mut others = others.filter(|other| other.uid != self.object.uid);
-        let has_recorded = |other: &&Resource| {
-            other.spec.config.host == self.object.spec.config.host
-                && other.status.as_ref().is_some_and(|status| status.created.is_some())
+        let cluster = &world.clusters[self.io.cluster];
+        let recorded = cluster.recorded_holder(&self.wanted.place.endpoint, &self.object);
+        let is_owner = |other: &&Resource| {
+            other.uid != self.object.uid && registered.is_some_and(|it| it.registry.integration_uid == other.uid)
         };
-        let is_named = |other: &&Resource| registered.is_some_and(|it| it.registry.integration_uid == other.uid);
-        let recorded = others.clone().find(has_recorded);
-        recorded.or_else(|| others.find(is_named)).map(|other| other.name.clone())
+        recorded.or_else(|| cluster.resources.values().find(is_owner)).map(|other| other.name.clone())
     }
 
-    fn preflight(&mut self, facts: &WarehouseFacts, finding: &Finding) {
-        let holder = self.holder(finding.registered.as_ref());
-        let preflight =
-            Preflight { wanted: self.wanted, facts, ownership: &finding.ownership, holder: holder.as_deref() };
+    fn preflight(&mut self, facts: &WarehouseFacts, ownership: &Ownership, holder: Option<&str>) {
+        let preflight = Preflight { wanted: self.wanted, facts, ownership, holder };
         self.tests = preflight.of_creation();
     }
 
@@ -162,7 +159,7 @@ impl Creation<'_> {
         if ownership.holds_anything() || ownership.unproven().is_some() {
             return Ok(());
         }
-        self.preflight(&facts, &finding);
+        self.preflight(&facts, ownership, self.holder(finding.registered.as_ref()).as_deref());
         if let Some(account) = &pass.account {
             self.io.write(|cluster| cluster.delete_secret(&self.object, account)).await?;
         }

@@ -200,11 +200,7 @@ impl Cleanup<'_> {
             return Ok(());
         }
         let world = self.io.world.borrow();
-        let held_by_another = world.clusters[self.io.cluster].resources.values().any(|other| {
-            other.uid != self.object.uid
-                && other.spec.config.host == place.endpoint.host()
-                && other.status.as_ref().is_some_and(|status| status.created.is_some())
-        });
+        let held_by_another = world.clusters[self.io.cluster].recorded_holder(&place.endpoint, &self.object).is_some();
         if held_by_another && self.outcome.created.is_none() {
             return Ok(());
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::deletion::CONFIRM;
 use crate::api::{RedshiftIntegrationSpec, RedshiftIntegrationStatus};
 use crate::lifecycle::{Place, Setup};
+use crate::redshift::Endpoint;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
@@ -108,6 +109,19 @@ pub struct Cluster {
 pub struct Conflict;
 
 impl Cluster {
+    /// Mirrors `Context::others`.
+    pub fn others(&self, endpoint: &Endpoint, resource: &Resource) -> impl Iterator<Item = &Resource> {
+        self.resources.values().filter(move |other| {
+            other.uid != resource.uid && Endpoint::new(&other.spec.config.host, other.spec.config.port) == *endpoint
+        })
+    }
+
+    /// Mirrors `Context::recorded_holder`.
+    pub fn recorded_holder(&self, endpoint: &Endpoint, resource: &Resource) -> Option<&Resource> {
+        self.others(endpoint, resource)
+            .find(|other| other.status.as_ref().is_some_and(|status| status.created.is_some()))
+    }
+
     fn own(&mut self, resource: &Resource) -> Result<&mut Resource, Conflict> {
         self.resources.get_mut(&resource.name).filter(|found| found.uid == resource.uid).ok_or(Conflict)
     }

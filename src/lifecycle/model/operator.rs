@@ -9,6 +9,7 @@ use crate::api::Phase;
 use crate::lifecycle::checks::{self, Watched};
 use crate::lifecycle::proof::take_over;
 use crate::lifecycle::{Activity, Outcome, RegistryState, Wanted, next_status, validate};
+use crate::redshift::Endpoint;
 
 /// Mirrors `create::Finished`.
 pub struct Finished {
@@ -48,13 +49,11 @@ fn waits_for_an_older_one(io: &Io, object: &Resource) -> bool {
     let not_looked_at = |object: &Resource| {
         !object.deleting && object.status.as_ref().is_none_or(|status| status.observed_generation < 0)
     };
+    let endpoint = Endpoint::new(&object.spec.config.host, object.spec.config.port);
     not_looked_at(object)
-        && io.world.borrow().clusters[io.cluster].resources.values().any(|other| {
-            other.uid != object.uid
-                && other.spec.config.host == object.spec.config.host
-                && not_looked_at(other)
-                && other.created < object.created
-        })
+        && io.world.borrow().clusters[io.cluster]
+            .others(&endpoint, object)
+            .any(|other| not_looked_at(other) && other.created < object.created)
 }
 
 /// Mirrors `reconcile::work`.
