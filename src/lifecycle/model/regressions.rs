@@ -11,7 +11,7 @@ const WHOLE: Event = Event::Pass(0, u8::MAX, None);
 
 fn run(admin: Power, database: Option<usize>, history: &[Event]) -> Run {
     let mut run = Run::new(admin, true);
-    run.play(&[Event::User(0, Action::Create(database))]);
+    run.play(&begun(database));
     run.play(history);
     run
 }
