@@ -1,14 +1,18 @@
 //! The operator's library: everything but the command line's entry point.
 //!
-//! The data flows one way: a resource and its Secrets come in (`controller`), become a validated value
-//! (`lifecycle`), meet what was observed in the warehouse (`redshift`) in a pure plan (`lifecycle`),
-//! and leave as statements executed (`scripts`) and a status written (`api`).
+//! The data flows one way: a resource and its Secrets come in (`reconcile`), become a validated value
+//! (`lifecycle`), meet what was observed in the warehouse in a pure plan (`lifecycle`), and leave as
+//! statements executed (`scripts`) and a status written (`api`). The flow reaches the world through `ports`;
+//! `adapters` are the real one.
 
+pub mod adapters;
 pub mod api;
 pub mod cli;
-pub mod controller;
-pub mod leadership;
 pub mod lifecycle;
-pub mod redshift;
+pub mod operator;
+pub mod ports;
+pub mod reconcile;
 pub mod scripts;
+#[cfg(test)]
+mod simulation;
 pub mod telemetry;

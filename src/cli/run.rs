@@ -10,12 +10,15 @@ use kube::Client;
 use thiserror::Error;
 use tracing::{error, info, warn};
 
-use crate::controller::{self, Context, Settings};
-use crate::leadership::{Leadership, LeadershipError};
+use crate::adapters::redshift::{Connector, Deadlines};
+use crate::adapters::{Cluster, Machine};
 use crate::lifecycle::backoff::Backoff;
-use crate::redshift::{AddressPolicy, Connector, Deadlines, HostPattern};
+use crate::lifecycle::hosts::{AddressPolicy, HostPattern};
+use crate::operator::controllers::{self, Scope};
+use crate::operator::leadership::{Leadership, LeadershipError};
+use crate::reconcile::{Context, Settings};
 use crate::telemetry::logs::{self, LogFormat};
-use crate::telemetry::{Metrics, events::Publisher, http};
+use crate::telemetry::{Metrics, http};
 
 /// The command's arguments.
 #[derive(Args, Debug)]
@@ -125,24 +128,25 @@ async fn work(arguments: Arguments) -> Result<(), RunError> {
         leadership = Some(Leadership::acquire(client.clone(), namespace, &arguments.lease_name, &identity).await?);
         info!(lease = arguments.lease_name, "leading");
     }
-    controller::set_api_deadline(Duration::from_secs(arguments.api_timeout_seconds));
     let deadlines = Deadlines {
         connect: Duration::from_secs(arguments.connect_timeout_seconds),
         statement: Duration::from_secs(arguments.statement_timeout_seconds),
     };
     let connector = Connector::new(AddressPolicy::new(arguments.allowed_hosts), deadlines, metrics.clone());
-    let settings = Settings {
+    let scope = Scope {
         namespaces: arguments.watch_namespaces.into_iter().filter(|namespace| !namespace.is_empty()).collect(),
-        require_secret_hosts: arguments.require_secret_hosts,
         concurrency: arguments.concurrency,
+    };
+    let settings = Settings {
+        require_secret_hosts: arguments.require_secret_hosts,
         backoff: Backoff {
             initial: Duration::from_millis(arguments.retry_delay_milliseconds),
             longest: Duration::from_millis(arguments.retry_delay_max_milliseconds),
         },
     };
-    let events = Publisher::new(client.clone(), identity);
-    let context = Arc::new(Context::new(client, connector, events, metrics, settings));
-    let controller = controller::run(context, readiness);
+    let kubernetes = Cluster::new(client, identity, Duration::from_secs(arguments.api_timeout_seconds));
+    let context = Arc::new(Context::new(kubernetes, connector, Machine::default(), metrics, settings));
+    let controller = controllers::run(context, scope, readiness);
     match leadership {
         None => controller.await,
         Some(mut leadership) => {

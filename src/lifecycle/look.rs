@@ -1,9 +1,8 @@
 //! What a look at an integration that was set up comes to, and what it means that there was none.
 
 use super::checks::{self, Watched};
-use super::{Activity, Failure, Outcome, Place, RegistryState, Wanted};
+use super::{Activity, Category, Failure, Outcome, Place, RegistryState, Wanted};
 use crate::api::{Phase, RedshiftIntegrationStatus, ValidationTest};
-use crate::redshift::Category;
 
 impl Failure {
     /// A test of what is set up failed.
@@ -82,8 +81,8 @@ impl Outcome {
 mod tests {
     use super::*;
     use crate::api::DatabaseMode;
+    use crate::lifecycle::Endpoint;
     use crate::lifecycle::Setup;
-    use crate::redshift::Endpoint;
 
     /// The status at generation 1 of a resource that was enabled.
     fn enabled() -> RedshiftIntegrationStatus {

@@ -3,10 +3,13 @@
 //! Pure: no I/O, no async, no client types. Everything else only observes, or carries out what was
 //! decided in here.
 
+mod account;
 pub mod backoff;
 pub mod by_hand;
 pub mod checks;
 pub mod contents;
+mod endpoint;
+pub mod hosts;
 mod look;
 #[cfg(test)]
 pub mod model;
@@ -19,9 +22,11 @@ mod situation;
 pub mod sweep;
 mod wanted;
 
+pub use account::{Credentials, Stored, SystemAccount, UserIds};
+pub use endpoint::Endpoint;
 pub use parameters::parameters;
 pub use plan::{Connection, Observed, Operation, Plan, Recorded, Refusal, Stages, Subject, removal, set_up};
-pub use report::{Activity, Failure, Outcome, next_status};
+pub use report::{Activity, Category, Failure, Outcome, next_status};
 pub use situation::{
     Account, AccountId, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Seen, Standing,
     WarehouseFacts,

@@ -6,7 +6,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use super::checks;
 use crate::api::conditions::{reasons, types};
 use crate::api::{Created, DeletionProgress, Phase, RedshiftIntegrationStatus, ValidationResults, ValidationTest};
-use crate::redshift::Category;
+
+/// Whether waiting helps.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Category {
+    /// It may be gone at the next try.
+    Transient,
+    /// Somebody has to change something first.
+    Permanent,
+}
 
 /// Something that stopped a pass.
 #[derive(Clone, Debug, Eq, PartialEq)]

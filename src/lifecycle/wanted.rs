@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Span};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::Endpoint;
 use crate::api::{AuthenticationType, Created, DatabaseMode, RedshiftIntegrationSpec, TlsMode};
-use crate::redshift::Endpoint;
 use crate::scripts::{CLAIM_USER, NameError, ObjectName, SCHEMA_VERSION};
 
 /// Shortest time between two validations that the API takes.

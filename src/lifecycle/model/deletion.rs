@@ -11,12 +11,12 @@ use super::warehouse::{INITIAL, Warehouse};
 use super::world::{Io, Stop};
 use crate::api::conditions::reasons;
 use crate::api::{DeletionPolicy, Phase};
+use crate::lifecycle::Endpoint;
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
 use crate::lifecycle::{
     Activity, Connection, ManagedDatabase, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Setup, Stages,
     Standing, WarehouseFacts, by_hand, checks, removal,
 };
-use crate::redshift::Endpoint;
 
 /// Mirrors `cleanup::run`; nothing once the resource is gone.
 pub async fn run(io: &Io, object: Resource) -> Option<Finished> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::deletion::CONFIRM;
 use crate::api::{RedshiftIntegrationSpec, RedshiftIntegrationStatus};
+use crate::lifecycle::Endpoint;
 use crate::lifecycle::{Place, Setup};
-use crate::redshift::Endpoint;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {

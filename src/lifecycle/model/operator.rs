@@ -6,10 +6,10 @@ use super::kubernetes::{Resource, SystemAccount};
 use super::world::{Connection, Io, Stop};
 use super::{creation, deletion, edit};
 use crate::api::Phase;
+use crate::lifecycle::Endpoint;
 use crate::lifecycle::checks::{self, Watched};
 use crate::lifecycle::proof::take_over;
 use crate::lifecycle::{Activity, Outcome, RegistryState, Wanted, next_status, validate};
-use crate::redshift::Endpoint;
 
 /// Mirrors `create::Finished`.
 pub struct Finished {

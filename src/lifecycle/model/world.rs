@@ -12,8 +12,8 @@ use super::invariants;
 use super::kubernetes::{Cluster, Conflict, Resource};
 use super::record::{Record, Step};
 use super::warehouse::{LoginError, Power, Session, Warehouse};
+use crate::lifecycle::Category;
 use crate::lifecycle::Failure;
-use crate::redshift::Category;
 use crate::scripts::Statement;
 
 /// What happens to one step of a pass.

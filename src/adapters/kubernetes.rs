@@ -1,0 +1,132 @@
+//! The API server, over kube's client.
+
+use std::future::Future;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::Store;
+use kube::{Client, ResourceExt};
+use serde_json::Value;
+
+use super::events::Publisher;
+use crate::api::RedshiftIntegration;
+use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object};
+
+/// What the watch of a kind has told: objects that this version may not be able to read.
+pub type Watched = Store<DeserializeGuard<RedshiftIntegration>>;
+
+/// A cluster's API server.
+pub struct Cluster {
+    client: Client,
+    publisher: Publisher,
+    /// Longest wait for one answer. The client repeats refused requests by itself, so that a request without a
+    /// bound could go on for minutes.
+    deadline: Duration,
+    watched: OnceLock<Vec<Watched>>,
+}
+
+impl Cluster {
+    /// `instance`: which of the operator's pods this is.
+    #[must_use]
+    pub fn new(client: Client, instance: String, deadline: Duration) -> Self {
+        let publisher = Publisher::new(client.clone(), instance);
+        Self { client, publisher, deadline, watched: OnceLock::new() }
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Tells where the watched resources are kept; once, before the first pass.
+    pub fn watch(&self, stores: Vec<Watched>) {
+        // A second call would be a mistake in the program and changes nothing.
+        let _ = self.watched.set(stores);
+    }
+
+    fn api<K: Object>(&self, key: &Key) -> Api<K> {
+        Api::namespaced(self.client.clone(), &key.namespace)
+    }
+
+    /// Waits for the API server, but not for ever.
+    async fn bounded<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ApiError> {
+        match tokio::time::timeout(self.deadline, request).await {
+            Ok(result) => result.map_err(told),
+            Err(_) => Err(ApiError::Deadline(self.deadline.as_secs())),
+        }
+    }
+}
+
+/// In the server's words where there are any, and never as a program would print them.
+fn told(error: kube::Error) -> ApiError {
+    match error {
+        kube::Error::Api(status) => {
+            let details = status.details.as_ref();
+            let causes = details.map(|details| details.causes.iter().map(|cause| cause.reason.clone()).collect());
+            ApiError::Refused {
+                code: status.code,
+                message: if status.message.is_empty() { status.reason.clone() } else { status.message.clone() },
+                causes: causes.unwrap_or_default(),
+            }
+        }
+        // What couldn't be read may be quoted by whoever tried: it can be a Secret.
+        kube::Error::SerdeError(_) => ApiError::Unanswered("the answer can't be read".to_owned()),
+        other => {
+            let mut text = other.to_string();
+            let mut cause = std::error::Error::source(&other);
+            while let Some(error) = cause {
+                let more = error.to_string();
+                if !text.contains(&more) {
+                    text = format!("{text}: {more}");
+                }
+                cause = error.source();
+            }
+            ApiError::Unanswered(text)
+        }
+    }
+}
+
+impl Kubernetes for Cluster {
+    async fn get<K: Object>(&self, key: &Key) -> Result<Option<K>, ApiError> {
+        self.bounded(self.api::<K>(key).get_opt(&key.name)).await
+    }
+
+    async fn get_metadata<K: Object>(&self, key: &Key) -> Result<Option<ObjectMeta>, ApiError> {
+        let found = self.bounded(self.api::<K>(key).get_metadata_opt(&key.name)).await?;
+        Ok(found.map(|found| found.metadata))
+    }
+
+    async fn create<K: Object>(&self, object: &K, creation: Creation) -> Result<K, ApiError> {
+        let params = PostParams { dry_run: creation == Creation::DryRun, ..PostParams::default() };
+        self.bounded(self.api::<K>(&Key::of(object)).create(&params, object)).await
+    }
+
+    async fn merge<K: Object>(&self, key: &Key, patch: &Value) -> Result<K, ApiError> {
+        self.bounded(self.api::<K>(key).patch(&key.name, &PatchParams::default(), &Patch::Merge(patch))).await
+    }
+
+    async fn replace_status<K: Object>(&self, object: &K) -> Result<K, ApiError> {
+        let api = self.api::<K>(&Key::of(object));
+        self.bounded(api.replace_status(&object.name_any(), &PostParams::default(), object)).await
+    }
+
+    async fn delete<K: Object>(&self, key: &Key, uid: &str) -> Result<(), ApiError> {
+        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+        let params = DeleteParams { preconditions, ..DeleteParams::default() };
+        self.bounded(self.api::<K>(key).delete(&key.name, &params)).await.map(|_| ())
+    }
+
+    async fn publish(&self, about: &RedshiftIntegration, news: News) {
+        self.publisher.publish(about, news).await;
+    }
+
+    fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration> {
+        let stores = self.watched.get().map(Vec::as_slice).unwrap_or_default();
+        let objects = stores.iter().flat_map(Store::state);
+        objects.filter_map(|object| object.0.as_ref().ok().filter(|object| is_meant(object)).cloned()).collect()
+    }
+}

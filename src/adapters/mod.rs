@@ -1,0 +1,21 @@
+//! The real world: the ports (`crate::ports`), as they are for the operator.
+
+mod events;
+mod host;
+mod kubernetes;
+pub mod redshift;
+
+pub use host::Machine;
+pub use kubernetes::Cluster;
+
+use crate::ports::World;
+
+/// The real world.
+#[derive(Debug)]
+pub struct Real;
+
+impl World for Real {
+    type Kubernetes = Cluster;
+    type Warehouses = redshift::Connector;
+    type Host = Machine;
+}

@@ -1,0 +1,193 @@
+//! Connecting: resolve, check the address, connect to that very address, TLS, login.
+
+use std::error::Error as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
+use tracing::{Instrument, debug, info_span};
+
+use super::authentication::{AuthenticationRefused, Guarded};
+use super::session::Connection;
+use crate::lifecycle::hosts::AddressPolicy;
+use crate::lifecycle::{Credentials, Endpoint};
+use crate::ports::{ConnectError, Target, Warehouses};
+use crate::telemetry::Metrics;
+
+/// How long anything may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// From the name to the login. A warehouse that takes longer is not there, or paused.
+    pub connect: Duration,
+    /// One statement. `CREATE DATABASE` takes seconds on Redshift, and may wait in a queue.
+    pub statement: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(15), statement: Duration::from_mins(2) }
+    }
+}
+
+/// Makes connections within the operator's settings.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    policy: Arc<AddressPolicy>,
+    deadlines: Deadlines,
+    metrics: Metrics,
+}
+
+impl Connector {
+    /// A connector.
+    #[must_use]
+    pub fn new(policy: AddressPolicy, deadlines: Deadlines, metrics: Metrics) -> Self {
+        Self { policy: Arc::new(policy), deadlines, metrics }
+    }
+
+    async fn attempt(
+        &self,
+        target: &Target,
+        credentials: &Credentials,
+        database: &str,
+    ) -> Result<Connection, ConnectError> {
+        let tls = target.tls.connector(target.endpoint.host())?;
+        let stream = self.reach(&target.endpoint).await?;
+        let mut config = Config::new();
+        config
+            .user(&credentials.user)
+            .password(credentials.password.expose_secret())
+            .dbname(database)
+            .application_name("redshift-integration-operator")
+            .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
+        let classify = |error| classify(&error, database);
+        let deadline = self.deadlines.statement;
+        if let Some(tls) = tls {
+            let (client, connection) = config.connect_raw(stream, tls).await.map_err(classify)?;
+            Ok(Connection::new(client, connection, deadline, self.metrics.clone()))
+        } else {
+            let stream = Guarded::new(stream, false);
+            let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(classify)?;
+            Ok(Connection::new(client, connection, deadline, self.metrics.clone()))
+        }
+    }
+
+    async fn reach(&self, endpoint: &Endpoint) -> Result<TcpStream, ConnectError> {
+        let unresolved = |reason: String| ConnectError::NameResolution { host: endpoint.host().to_owned(), reason };
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((endpoint.host(), endpoint.port()))
+            .await
+            .map_err(|error| unresolved(error.to_string()))?
+            .collect();
+        let Some(first) = addresses.first() else { return Err(unresolved("it has no address".to_owned())) };
+        let allowed: Vec<_> =
+            addresses.iter().filter(|address| self.policy.allows(endpoint.host(), address.ip())).collect();
+        if allowed.is_empty() {
+            return Err(ConnectError::HostForbidden {
+                host: endpoint.host().to_owned(),
+                address: first.ip().to_string(),
+            });
+        }
+        let mut reason = String::new();
+        for address in allowed {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    // A statement is one small message: waiting for more to send only costs time.
+                    stream.set_nodelay(true).map_err(|error| ConnectError::Protocol(error.to_string()))?;
+                    return Ok(stream);
+                }
+                Err(error) => reason = error.to_string(),
+            }
+        }
+        Err(ConnectError::Unreachable { endpoint: endpoint.to_string(), reason })
+    }
+}
+
+impl Warehouses for Connector {
+    type Session = Connection;
+
+    async fn connect(
+        &self,
+        target: &Target,
+        credentials: &Credentials,
+        database: &str,
+    ) -> Result<Connection, ConnectError> {
+        let span = info_span!("connect", endpoint = %target.endpoint, database, user = credentials.user);
+        let attempt = self.attempt(target, credentials, database).instrument(span.clone());
+        let result = tokio::time::timeout(self.deadlines.connect, attempt).await.unwrap_or_else(|_| {
+            Err(ConnectError::Deadline {
+                endpoint: target.endpoint.to_string(),
+                seconds: self.deadlines.connect.as_secs(),
+            })
+        });
+        let _entered = span.enter();
+        match &result {
+            Ok(_) => debug!("connected"),
+            Err(error) => debug!(%error, "not connected"),
+        }
+        self.metrics.connection(result.as_ref().map_or_else(ConnectError::reason, |_| "Connected"));
+        result
+    }
+}
+
+/// Finds the cause in the client library's error, whose own text is only its kind.
+fn classify(error: &tokio_postgres::Error, database: &str) -> ConnectError {
+    if let Some(server) = error.as_db_error() {
+        return classify_answer(server.code().code(), server.message(), database);
+    }
+    let mut texts = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            if let Some(refused) = io.downcast_ref::<AuthenticationRefused>() {
+                return match refused {
+                    AuthenticationRefused::ClearPassword => ConnectError::ClearPasswordRefused,
+                    AuthenticationRefused::Sha256Digest => ConnectError::UnsupportedPasswordHash,
+                    AuthenticationRefused::Unknown(_) => ConnectError::UnknownAuthentication(refused.to_string()),
+                };
+            }
+            if let Some(tls) = io.downcast_ref::<rustls::Error>() {
+                return ConnectError::CertificateRejected(tls.to_string());
+            }
+        }
+        texts.push(error.to_string());
+        cause = error.source();
+    }
+    texts.dedup();
+    let text = texts.join(": ");
+    if text.contains("server does not support TLS") { ConnectError::TlsRefused } else { ConnectError::Protocol(text) }
+}
+
+/// The codes are `PostgreSQL`'s; AWS documents neither codes nor texts, so both are looked at.
+fn classify_answer(sqlstate: &str, message: &str, database: &str) -> ConnectError {
+    let says = |text: &str| message.to_ascii_lowercase().contains(text);
+    if says("no pg_hba.conf entry") || says("ssl off") || says("ssl is required") {
+        ConnectError::PlaintextRefused(message.to_owned())
+    } else if sqlstate.starts_with("28") || says("password authentication failed") {
+        ConnectError::PasswordRefused(message.to_owned())
+    } else if sqlstate == "3D000" {
+        ConnectError::DatabaseMissing { database: database.to_owned(), reason: message.to_owned() }
+    } else if sqlstate == "53300" || (says("connection limit") && says("exceeded")) {
+        ConnectError::TooManyConnections(message.to_owned())
+    } else {
+        ConnectError::Server { sqlstate: sqlstate.to_owned(), message: message.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_told_apart_by_code_and_else_by_text() {
+        let reason = |code, text| classify_answer(code, text, "immuta").reason();
+        assert_eq!(reason("28P01", "password authentication failed for user \"x\""), "LoginRefused");
+        assert_eq!(reason("XX000", "password authentication failed for user \"x\""), "LoginRefused");
+        assert_eq!(reason("3D000", "database \"x\" does not exist"), "DatabaseMissing");
+        assert_eq!(reason("28000", "no pg_hba.conf entry for host, SSL off"), "TlsMismatch");
+        assert_eq!(reason("XX000", "connection limit 500 exceeded for non-bootstrap users"), "TooManyConnections");
+        assert_eq!(reason("XX000", "whatever"), "ConnectionFailed");
+    }
+}

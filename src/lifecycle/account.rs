@@ -1,0 +1,308 @@
+//! What the Secret `<name>-system-account` says: the passwords that prove what is ours, and where it belongs.
+//!
+//! What is read and what is written stands in one table each, side by side, so that a key can't be forgotten.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{AccountId, Endpoint, Place, Setup};
+use crate::api::DatabaseMode;
+use crate::scripts::{CLAIM_USER, Password};
+
+// The keys of the Secret. Users may build on the first four.
+const USERNAME: &str = "username";
+const PASSWORD: &str = "password";
+const HOST: &str = "host";
+const PORT: &str = "port";
+const DATABASE: &str = "database";
+const DATABASE_MODE: &str = "databaseMode";
+const ROLE: &str = "impersonationRole";
+const CLAIM_USERNAME: &str = "claimUsername";
+const CLAIM_PASSWORD: &str = "claimPassword";
+const CLAIM_USER_ID: &str = "claimUserId";
+const USER_ID: &str = "userId";
+const NEXT_USERNAME: &str = "nextUsername";
+const NEXT_PASSWORD: &str = "nextPassword";
+const NEXT_ROLE: &str = "nextImpersonationRole";
+
+/// Between the names of a list; no name holds it.
+const SEPARATOR: &str = ",";
+
+/// Who logs in.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: SecretString,
+}
+
+/// The ids of the users that are ours, once both were there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UserIds {
+    /// The claim's.
+    pub claim: AccountId,
+    /// The system account's.
+    pub account: AccountId,
+}
+
+/// The Secret as it was read or written last.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stored {
+    /// Its UID.
+    pub uid: String,
+    /// Its version.
+    pub version: Option<String>,
+}
+
+/// The content of the Secret.
+#[derive(Clone, Debug)]
+pub struct SystemAccount {
+    /// Where it belongs, and what there is now.
+    pub place: Place,
+    /// The system account's password.
+    pub password: Password,
+    /// The claim's password.
+    pub claim_password: Password,
+    /// The names that the system account was to get since the Secret was last settled: it can have any of them.
+    pub next_accounts: Vec<String>,
+    /// Its password under each of these.
+    pub next_password: Option<Password>,
+    /// The names of roles that were to come since then: each of them can be there.
+    pub next_roles: Vec<String>,
+    /// Ids of the claim and of the system account, once both were there.
+    pub ids: Option<UserIds>,
+    /// `None` where it couldn't be stored: then this pass alone knows the passwords.
+    pub stored: Option<Stored>,
+}
+
+impl SystemAccount {
+    /// New passwords that nobody else knows yet.
+    #[must_use]
+    pub fn new(place: Place, password: Password, claim_password: Password) -> Self {
+        Self {
+            place,
+            password,
+            claim_password,
+            next_accounts: Vec::new(),
+            next_password: None,
+            next_roles: Vec::new(),
+            ids: None,
+            stored: None,
+        }
+    }
+
+    /// The names under which the system account can be, the next one first, and their passwords.
+    pub fn accounts(&self) -> impl Iterator<Item = (&str, &Password)> {
+        let next = self.next_accounts.iter().rev().map(String::as_str).zip(self.next_password.iter().cycle());
+        next.chain([(self.place.setup.system_account.as_str(), &self.password)])
+    }
+
+    /// The password of the system account under a name that it can have.
+    #[must_use]
+    pub fn password_of(&self, name: &str) -> Option<&Password> {
+        self.accounts().find(|(account, _)| *account == name).map(|(_, password)| password)
+    }
+
+    /// How the system account logs in under a name.
+    #[must_use]
+    pub fn credentials(&self, name: &str) -> Option<Credentials> {
+        let password = self.password_of(name)?;
+        Some(Credentials { user: name.to_owned(), password: password.secret().clone() })
+    }
+
+    /// How the claim logs in, to prove that it is ours.
+    #[must_use]
+    pub fn claim_credentials(&self) -> Credentials {
+        Credentials { user: CLAIM_USER.to_owned(), password: self.claim_password.secret().clone() }
+    }
+
+    /// The names of roles that are ours, or are to be.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.place.setup.impersonation_role.iter().chain(&self.next_roles).map(String::as_str)
+    }
+
+    /// Whether everything that is wanted has its name in here.
+    #[must_use]
+    pub fn names(&self, wanted: &Setup) -> bool {
+        self.accounts().any(|(name, _)| name == wanted.system_account)
+            && wanted.impersonation_role.as_ref().is_none_or(|role| self.roles().any(|name| name == role))
+    }
+
+    /// Whether it says what is wanted, and nothing else.
+    #[must_use]
+    pub fn is_settled(&self, wanted: &Place) -> bool {
+        self.place == *wanted && self.next_accounts.is_empty() && self.next_roles.is_empty() && self.ids.is_some()
+    }
+
+    /// With the names that are to come, and a password for new names of the account. Those that were to come
+    /// before stay: an edit that was interrupted may have come as far as any of them.
+    #[must_use]
+    pub fn with_next(&self, wanted: &Setup, new_password: impl FnOnce() -> Password) -> Self {
+        let mut next = self.clone();
+        if self.password_of(&wanted.system_account).is_none() {
+            next.next_accounts.push(wanted.system_account.clone());
+            next.next_password.get_or_insert_with(new_password);
+        }
+        let is_new = |role: &&String| !self.roles().any(|known| known == *role);
+        next.next_roles.extend(wanted.impersonation_role.iter().filter(is_new).cloned());
+        next
+    }
+
+    /// What there is now, without what was to come.
+    #[must_use]
+    pub fn settled(&self, place: &Place, ids: UserIds) -> Self {
+        Self {
+            place: place.clone(),
+            password: self.password_of(&place.setup.system_account).unwrap_or(&self.password).clone(),
+            claim_password: self.claim_password.clone(),
+            next_accounts: Vec::new(),
+            next_password: None,
+            next_roles: Vec::new(),
+            ids: Some(ids),
+            stored: self.stored.clone(),
+        }
+    }
+
+    /// All that stands in the Secret; nothing for a key that isn't to be there.
+    #[must_use]
+    pub fn data(&self) -> BTreeMap<&'static str, Option<ByteString>> {
+        let Self { place, password, claim_password, next_accounts, next_password, next_roles, ids, stored: _ } = self;
+        let Setup { database, database_mode, system_account, impersonation_role } = &place.setup;
+        let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
+        let text = |text: &str| Some(bytes(text));
+        let secret = |password: &Password| Some(bytes(password.secret().expose_secret()));
+        let list = |names: &[String]| (!names.is_empty()).then(|| bytes(&names.join(SEPARATOR)));
+        BTreeMap::from([
+            (USERNAME, text(system_account)),
+            (PASSWORD, secret(password)),
+            (CLAIM_USERNAME, text(CLAIM_USER)),
+            (CLAIM_PASSWORD, secret(claim_password)),
+            (HOST, text(place.endpoint.host())),
+            (PORT, text(&place.endpoint.port().to_string())),
+            (DATABASE, text(database)),
+            (DATABASE_MODE, text(database_mode.as_str())),
+            (ROLE, impersonation_role.as_deref().map(bytes)),
+            (NEXT_USERNAME, list(next_accounts)),
+            (NEXT_PASSWORD, next_password.as_ref().and_then(secret)),
+            (NEXT_ROLE, list(next_roles)),
+            (CLAIM_USER_ID, ids.as_ref().map(|ids| bytes(&ids.claim))),
+            (USER_ID, ids.as_ref().map(|ids| bytes(&ids.account))),
+        ])
+    }
+
+    /// Reads what stands in the Secret.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in our own words: never its content.
+    pub fn read(data: &BTreeMap<String, ByteString>, stored: Stored) -> Result<Self, String> {
+        let text = |key: &str| -> Result<String, String> {
+            let value = data.get(key).ok_or_else(|| format!("the key {key} is missing"))?;
+            String::from_utf8(value.0.clone()).map_err(|_| format!("the key {key} holds no text"))
+        };
+        let optional = |key: &str| data.contains_key(key).then(|| text(key)).transpose();
+        let password = |key: &str| -> Result<Password, String> {
+            Password::new(SecretString::from(text(key)?)).map_err(|error| format!("the key {key}: {error}"))
+        };
+        let list = |key: &str| -> Result<Vec<String>, String> {
+            Ok(optional(key)?.map(|names| names.split(SEPARATOR).map(str::to_owned).collect()).unwrap_or_default())
+        };
+        let port = text(PORT)?.parse().map_err(|_| format!("the key {PORT} holds no port"))?;
+        let database_mode = match text(DATABASE_MODE)?.as_str() {
+            "Create" => DatabaseMode::Create,
+            "Existing" => DatabaseMode::Existing,
+            _ => return Err(format!("the key {DATABASE_MODE} holds neither Create nor Existing")),
+        };
+        let next_accounts = list(NEXT_USERNAME)?;
+        let next_password = if next_accounts.is_empty() { None } else { Some(password(NEXT_PASSWORD)?) };
+        let ids = optional(CLAIM_USER_ID)?.zip(optional(USER_ID)?);
+        Ok(Self {
+            place: Place {
+                endpoint: Endpoint::new(&text(HOST)?, port),
+                setup: Setup {
+                    database: text(DATABASE)?,
+                    database_mode,
+                    system_account: text(USERNAME)?,
+                    impersonation_role: optional(ROLE)?,
+                },
+            },
+            password: password(PASSWORD)?,
+            claim_password: password(CLAIM_PASSWORD)?,
+            next_accounts,
+            next_password,
+            next_roles: list(NEXT_ROLE)?,
+            ids: ids.map(|(claim, account)| UserIds { claim, account }),
+            stored: Some(stored),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn account() -> SystemAccount {
+        let setup = Setup {
+            database: "immuta".to_owned(),
+            database_mode: DatabaseMode::Existing,
+            system_account: "keeper".to_owned(),
+            impersonation_role: None,
+        };
+        let place = Place { endpoint: Endpoint::new("one.example", 5439), setup };
+        SystemAccount::new(place, Password::generate(), Password::generate())
+    }
+
+    fn kept(account: &SystemAccount) -> BTreeMap<String, ByteString> {
+        account.data().into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    }
+
+    fn stored() -> Stored {
+        Stored { uid: "uid".to_owned(), version: None }
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let wanted = Setup {
+            system_account: "warden".to_owned(),
+            impersonation_role: Some("masks".to_owned()),
+            ..account().place.setup
+        };
+        let next = account().with_next(&wanted, Password::generate);
+        let ids = UserIds { claim: "101".to_owned(), account: "102".to_owned() };
+        let place = Place { setup: wanted, ..next.place.clone() };
+        let settled = next.settled(&place, ids);
+        for account in [account(), next, settled] {
+            let read = SystemAccount::read(&kept(&account), stored()).unwrap();
+            assert_eq!(read.data(), account.data());
+        }
+    }
+
+    #[test]
+    fn a_password_for_a_new_name_is_kept_when_the_name_changes_again() {
+        let setup = |name: &str| Setup { system_account: name.to_owned(), ..account().place.setup };
+        let once = account().with_next(&setup("warden"), Password::generate);
+        let twice = once.with_next(&setup("steward"), || panic!("there is one already"));
+        let secret = |account: &SystemAccount, name: &str| {
+            account.credentials(name).unwrap().password.expose_secret().to_owned()
+        };
+        assert_eq!(secret(&once, "warden"), secret(&twice, "steward"));
+        assert_eq!(twice.accounts().map(|(name, _)| name).collect::<Vec<_>>(), ["steward", "warden", "keeper"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_its_content() {
+        for key in [PASSWORD, CLAIM_PASSWORD, PORT, DATABASE_MODE] {
+            for content in ["s3cret canary".as_bytes(), &[0xff, 0xfe]] {
+                let mut data = kept(&account());
+                data.insert(key.to_owned(), ByteString(content.to_vec()));
+                let said = SystemAccount::read(&data, stored()).unwrap_err();
+                assert!(said.contains(key) && !said.contains("canary") && !said.contains("255"), "{said}");
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The operator as a process: which controllers run, and whether it may.
+
+pub mod controllers;
+pub mod leadership;

@@ -1,0 +1,252 @@
+//! What can go wrong with a connection or a statement, in words that say what to do.
+
+use thiserror::Error;
+
+use crate::lifecycle::Category;
+
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The operator's settings don't allow it.
+    #[error("the operator may not connect to {host} at {address}; its administrator can allow it with --allowed-hosts")]
+    HostForbidden {
+        /// The host's name.
+        host: String,
+        /// What the name resolved to.
+        address: String,
+    },
+    /// The name has no address.
+    #[error("the host name {host} can't be resolved ({reason}); check spec.config.host")]
+    NameResolution {
+        /// The host's name.
+        host: String,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// Nobody answers at the address.
+    #[error("{endpoint} can't be reached ({reason}); check spec.config.host and port, security groups and routes")]
+    Unreachable {
+        /// Host and port.
+        endpoint: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("{endpoint} didn't answer within {seconds} s; check security groups and routes, or whether it is paused")]
+    Deadline {
+        /// Host and port.
+        endpoint: String,
+        /// The bound.
+        seconds: u64,
+    },
+    /// The server has no TLS.
+    #[error(
+        "the server doesn't offer TLS; turn it on there, or, where the network is trusted, set spec.config.tls.mode \
+         to Disable"
+    )]
+    TlsRefused,
+    /// The server's certificate isn't one to trust.
+    #[error(
+        "the server's certificate was rejected: {0}; check spec.config.tls.caBundleRef (the authority that signed it) \
+         and spec.config.tls.serverName (the name in it)"
+    )]
+    CertificateRejected(String),
+    /// The bundle of authorities is no such thing.
+    #[error("the CA bundle can't be used: {0}; it must hold certificates in PEM form")]
+    CaBundle(String),
+    /// No name that can stand in a certificate.
+    #[error("`{0}` is no name that a certificate can have; check spec.config.tls.serverName")]
+    ServerName(String),
+    /// The server wants TLS.
+    #[error("the server insists on TLS; set spec.config.tls.mode to VerifyFull ({0})")]
+    PlaintextRefused(String),
+    /// Wrong user name or password.
+    #[error("the server refused the login: {0}; check `username` and `password` in the Secret")]
+    PasswordRefused(String),
+    /// There is no such database.
+    #[error("the database {database} doesn't exist on the server ({reason})")]
+    DatabaseMissing {
+        /// Its name.
+        database: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The server has no room.
+    #[error("the server takes no more connections: {0}")]
+    TooManyConnections(String),
+    /// The password would go over the wire in the clear.
+    #[error("the server asks for the password in the clear, and gets it only under spec.config.tls.mode VerifyFull")]
+    ClearPasswordRefused,
+    /// The password is stored in a form that generic drivers can't use.
+    #[error(
+        "the user's password is stored as SHA-256, which only AWS's own drivers can use for a login; let a superuser \
+         set it again as MD5: ALTER USER … PASSWORD 'md5…' (md5 of password followed by user name)"
+    )]
+    UnsupportedPasswordHash,
+    /// The server asked for something else.
+    #[error("{0}")]
+    UnknownAuthentication(String),
+    /// The server refused for another reason.
+    #[error("the server refused the connection: {message} (SQLSTATE {sqlstate})")]
+    Server {
+        /// Its code.
+        sqlstate: String,
+        /// Its words.
+        message: String,
+    },
+    /// The conversation broke.
+    #[error("the connection broke: {0}")]
+    Protocol(String),
+}
+
+impl ConnectError {
+    /// Whether waiting helps.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        match self {
+            // Networks heal, paused warehouses resume, names are entered into DNS, others log out.
+            Self::NameResolution { .. }
+            | Self::Unreachable { .. }
+            | Self::Deadline { .. }
+            | Self::TooManyConnections(_)
+            | Self::Protocol(_)
+            | Self::Server { .. } => Category::Transient,
+            Self::HostForbidden { .. }
+            | Self::TlsRefused
+            | Self::CertificateRejected(_)
+            | Self::CaBundle(_)
+            | Self::ServerName(_)
+            | Self::PlaintextRefused(_)
+            | Self::PasswordRefused(_)
+            | Self::DatabaseMissing { .. }
+            | Self::ClearPasswordRefused
+            | Self::UnsupportedPasswordHash
+            | Self::UnknownAuthentication(_) => Category::Permanent,
+        }
+    }
+
+    /// Whether the server knows neither this password for the user nor, perhaps, the user.
+    #[must_use]
+    pub fn is_refused_login(&self) -> bool {
+        matches!(self, Self::PasswordRefused(_) | Self::UnsupportedPasswordHash)
+    }
+
+    /// A short CamelCase word for conditions, events and metrics.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::HostForbidden { .. } => "HostForbidden",
+            Self::NameResolution { .. } => "HostUnknown",
+            Self::Unreachable { .. } | Self::Deadline { .. } => "WarehouseUnreachable",
+            Self::TlsRefused | Self::PlaintextRefused(_) => "TlsMismatch",
+            Self::CertificateRejected(_) | Self::CaBundle(_) | Self::ServerName(_) => "CertificateRejected",
+            Self::PasswordRefused(_)
+            | Self::ClearPasswordRefused
+            | Self::UnsupportedPasswordHash
+            | Self::UnknownAuthentication(_) => "LoginRefused",
+            Self::DatabaseMissing { .. } => "DatabaseMissing",
+            Self::TooManyConnections(_) => "TooManyConnections",
+            Self::Server { .. } | Self::Protocol(_) => "ConnectionFailed",
+        }
+    }
+}
+
+/// Why a statement has no result.
+#[derive(Debug, Error)]
+#[error("the statement {statement} {failure}")]
+pub struct StatementError {
+    /// Name of the statement.
+    pub statement: &'static str,
+    /// What happened.
+    pub failure: StatementFailure,
+}
+
+/// What happened to a statement.
+#[derive(Debug, Error)]
+pub enum StatementFailure {
+    /// The server said no: nothing was done.
+    #[error("was refused: {message} (SQLSTATE {sqlstate})")]
+    Refused {
+        /// The server's code.
+        sqlstate: String,
+        /// The server's words, without secrets.
+        message: String,
+    },
+    /// The answer never came: whether it was done isn't known.
+    #[error("got no answer, the connection was lost: {0}")]
+    ConnectionLost(String),
+    /// The answer didn't come in time: whether it was done isn't known.
+    #[error("got no answer within {0} s")]
+    Deadline(u64),
+}
+
+impl StatementError {
+    /// Whether the server answered with an error, so that the statement did nothing.
+    #[must_use]
+    pub fn definitely_refused(&self) -> bool {
+        matches!(self.failure, StatementFailure::Refused { .. })
+    }
+
+    /// Whether others' connections to a database stand in the way (`DROP DATABASE`).
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        matches!(&self.failure, StatementFailure::Refused { sqlstate, .. } if sqlstate == "55006")
+    }
+
+    /// Whether another transaction stood in the way; the text is Redshift's, whose codes for it are not
+    /// documented.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        let StatementFailure::Refused { sqlstate, message } = &self.failure else { return false };
+        let texts = ["conflict with concurrent transaction", "Serializable isolation violation", "deadlock detected"];
+        matches!(sqlstate.as_str(), "40001" | "40P01") || texts.iter().any(|text| message.contains(text))
+    }
+
+    /// Whether waiting helps.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        match &self.failure {
+            StatementFailure::ConnectionLost(_) | StatementFailure::Deadline(_) => Category::Transient,
+            StatementFailure::Refused { sqlstate, message } => {
+                // Class 53: no resources. 57: shut down or cancelled. 58: the system failed. 55006: in use.
+                let transient_class = ["53", "57", "58"].iter().any(|class| sqlstate.starts_with(class));
+                if transient_class
+                    || sqlstate == "55006"
+                    || self.is_conflict()
+                    || message.contains("canceled on user's request")
+                {
+                    Category::Transient
+                } else {
+                    Category::Permanent
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(sqlstate: &str, message: &str) -> StatementError {
+        StatementError {
+            statement: "create-claim",
+            failure: StatementFailure::Refused { sqlstate: sqlstate.to_owned(), message: message.to_owned() },
+        }
+    }
+
+    #[test]
+    fn a_conflict_is_known_by_its_text_where_the_code_says_nothing() {
+        let error = refused("XX000", "could not complete because of conflict with concurrent transaction");
+        assert!(error.is_conflict());
+        assert_eq!(error.category(), Category::Transient);
+        assert!(!refused("XX000", "assert").is_conflict());
+    }
+
+    #[test]
+    fn only_an_answer_proves_that_nothing_was_done() {
+        assert!(refused("42710", "user \"x\" already exists").definitely_refused());
+        let lost = StatementError { statement: "x", failure: StatementFailure::Deadline(60) };
+        assert!(!lost.definitely_refused());
+    }
+}

@@ -1,0 +1,147 @@
+//! The API server: objects by their names, and news for people.
+
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::api::RedshiftIntegration;
+
+/// What the API server gives as the cause when it refuses to create something in a namespace that is going.
+const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
+
+/// An object in a namespace.
+pub trait Object:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned
+{
+}
+
+impl<T> Object for T where
+    T: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned
+{
+}
+
+/// Which object of a kind.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Key {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Key {
+    /// That of an object.
+    pub fn of(object: &impl ResourceExt) -> Self {
+        Self { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+    }
+
+    /// That of something in the same namespace.
+    pub fn beside(object: &impl ResourceExt, name: impl Into<String>) -> Self {
+        Self { namespace: object.namespace().unwrap_or_default(), name: name.into() }
+    }
+}
+
+/// Whether something is created, or only asked whether it could be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Creation {
+    /// It is created.
+    Real,
+    /// Nothing changes.
+    DryRun,
+}
+
+/// Something that people are told of an object, once: an Event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct News {
+    /// Whether somebody should worry.
+    pub is_warning: bool,
+    /// A CamelCase word for machines.
+    pub reason: &'static str,
+    /// What the operator was doing, in CamelCase.
+    pub action: &'static str,
+    /// What happened, in a sentence.
+    pub note: String,
+}
+
+/// Why there is no answer of the API server that could be used.
+#[derive(Clone, Debug, Error)]
+pub enum ApiError {
+    /// It said no: nothing was done.
+    #[error("{message}")]
+    Refused {
+        /// Its HTTP status.
+        code: u16,
+        /// Its words.
+        message: String,
+        /// The words for machines that it gives with them.
+        causes: Vec<String>,
+    },
+    /// Whether it was done isn't known.
+    #[error("{0}")]
+    Unanswered(String),
+    /// The answer didn't come in time: whether it was done isn't known.
+    #[error("no answer within {0} s")]
+    Deadline(u64),
+}
+
+impl ApiError {
+    /// Whether there is no such object.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { code: 404, .. })
+    }
+
+    /// Whether the object isn't what it was when it was read, or is there already.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused { code: 409, .. })
+    }
+
+    /// Whether nothing can be created any more, since the namespace is being deleted.
+    #[must_use]
+    pub fn is_namespace_terminating(&self) -> bool {
+        matches!(self, Self::Refused { causes, .. } if causes.iter().any(|cause| cause == NAMESPACE_TERMINATING))
+    }
+
+    /// That a namespace is going.
+    #[cfg(test)]
+    pub fn namespace_terminating() -> Self {
+        let message = "unable to create new content in the namespace because it is being terminated".to_owned();
+        Self::Refused { code: 403, message, causes: vec![NAMESPACE_TERMINATING.to_owned()] }
+    }
+}
+
+/// The API server. Every call is bounded in time by whoever implements it.
+#[expect(async_fn_in_trait, reason = "whether a future is Send is checked on the concrete types")]
+pub trait Kubernetes {
+    /// Reads an object; nothing where there is none.
+    async fn get<K: Object>(&self, key: &Key) -> Result<Option<K>, ApiError>;
+
+    /// Reads an object's metadata.
+    async fn get_metadata<K: Object>(&self, key: &Key) -> Result<Option<ObjectMeta>, ApiError>;
+
+    /// Creates an object; refused with 409 if there is one of that name.
+    async fn create<K: Object>(&self, object: &K, creation: Creation) -> Result<K, ApiError>;
+
+    /// Merges a patch (RFC 7386) into an object. With `metadata.uid` and `metadata.resourceVersion` in it, it is
+    /// refused with 409 unless the object is that very one, and unchanged.
+    async fn merge<K: Object>(&self, key: &Key, patch: &Value) -> Result<K, ApiError>;
+
+    /// Replaces the status of that very object, if it is unchanged (else 409).
+    async fn replace_status<K: Object>(&self, object: &K) -> Result<K, ApiError>;
+
+    /// Deletes the object with that UID (another one of the name: 409).
+    async fn delete<K: Object>(&self, key: &Key, uid: &str) -> Result<(), ApiError>;
+
+    /// Tells people something of an object. Nobody waits for it, and nothing depends on it.
+    async fn publish(&self, about: &RedshiftIntegration, news: News);
+
+    /// The resources that the watch has told of and that are meant, as they were then.
+    fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration>;
+}

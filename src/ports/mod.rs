@@ -1,0 +1,32 @@
+//! What the flow reaches of the world, and nothing else: an API server, warehouses, and the machine that it
+//! runs on.
+//!
+//! The flow (`reconcile`) is written once, over these traits. The operator gives it the real ones
+//! (`adapters`), the tests a simulation that can do all of it in another order, late, or not at all. So a
+//! trait in here is as narrow as the flow allows: whatever it doesn't offer can't happen.
+//!
+//! The traits don't ask for `Send`: the simulation shares its world within one thread. That the real futures
+//! can move between threads is checked where they are handed to the controller, on the concrete types.
+
+mod errors;
+mod host;
+mod kubernetes;
+mod warehouses;
+
+pub use errors::{ConnectError, StatementError, StatementFailure};
+pub use host::Host;
+pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object};
+pub use warehouses::{Row, Session, Target, TlsSettings, Warehouses};
+
+/// A world: which API server, which warehouses, which machine.
+pub trait World: 'static {
+    /// The API server.
+    type Kubernetes: Kubernetes;
+    /// The warehouses.
+    type Warehouses: Warehouses;
+    /// The machine.
+    type Host: Host;
+}
+
+/// A connection to a warehouse of a world.
+pub type SessionOf<W> = <<W as World>::Warehouses as Warehouses>::Session;

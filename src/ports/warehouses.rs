@@ -1,0 +1,75 @@
+//! Warehouses: a login gives a session, a session takes statements.
+
+use super::{ConnectError, StatementError};
+use crate::api::TlsMode;
+use crate::lifecycle::{Credentials, Endpoint};
+use crate::scripts::Statement;
+
+/// How a connection is protected.
+#[derive(Clone, Debug, Default)]
+pub struct TlsSettings {
+    /// What is verified.
+    pub mode: TlsMode,
+    /// Authorities to trust, in PEM form, in place of the system's.
+    pub ca_bundle: Option<Vec<u8>>,
+    /// The name that the certificate must have, if it isn't the host's.
+    pub server_name: Option<String>,
+}
+
+/// Where to connect to, and how.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Host and port.
+    pub endpoint: Endpoint,
+    /// How the connection is protected.
+    pub tls: TlsSettings,
+}
+
+/// One row of a result; columns are read by position, since Redshift can be set to change the case of
+/// their names.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Row(Vec<Option<String>>);
+
+impl Row {
+    /// A row of these columns.
+    #[must_use]
+    pub fn new(columns: Vec<Option<String>>) -> Self {
+        Self(columns)
+    }
+
+    /// The text of a column; empty for NULL and for a column that isn't there.
+    #[must_use]
+    pub fn text(&self, column: usize) -> &str {
+        self.0.get(column).and_then(Option::as_deref).unwrap_or_default()
+    }
+}
+
+/// Makes connections.
+#[expect(async_fn_in_trait, reason = "whether a future is Send is checked on the concrete types")]
+pub trait Warehouses {
+    /// A connection.
+    type Session: Session;
+
+    /// Logs in. There is no pool: a connection lives for one pass.
+    async fn connect(
+        &self,
+        target: &Target,
+        credentials: &Credentials,
+        database: &str,
+    ) -> Result<Self::Session, ConnectError>;
+}
+
+/// One connection, closed when it is dropped: what was not committed then is undone by the server.
+#[expect(async_fn_in_trait, reason = "whether a future is Send is checked on the concrete types")]
+pub trait Session {
+    /// Executes a statement and returns its rows.
+    async fn query(&self, statement: &Statement) -> Result<Vec<Row>, StatementError>;
+
+    /// Executes statements in their order, up to the first that fails. Answers are thrown away.
+    async fn execute(&self, statements: &[Statement]) -> Result<(), StatementError> {
+        for statement in statements {
+            self.query(statement).await?;
+        }
+        Ok(())
+    }
+}

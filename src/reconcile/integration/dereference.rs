@@ -1,0 +1,139 @@
+//! Step one: everything that a resource refers to in Kubernetes. Reads only.
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::ResourceExt;
+use secrecy::SecretString;
+
+use super::error::Error;
+use crate::api::{ALLOWED_HOSTS_ANNOTATION, CaBundleKind, RedshiftIntegration};
+use crate::lifecycle::hosts::HostPattern;
+use crate::lifecycle::{Credentials, Endpoint};
+use crate::ports::{Key, Kubernetes, Target, TlsSettings};
+
+/// The credentials that set things up, held for one pass.
+#[derive(Clone, Debug)]
+pub struct AdminSecret {
+    /// User and password.
+    pub credentials: Credentials,
+}
+
+fn namespace(object: &RedshiftIntegration) -> String {
+    object.namespace().unwrap_or_default()
+}
+
+/// Where to connect to, with the CA bundle that the spec names.
+pub async fn target(kubernetes: &impl Kubernetes, object: &RedshiftIntegration) -> Result<Target, Error> {
+    let config = &object.spec.config;
+    let ca_bundle = match &config.tls.ca_bundle_ref {
+        None => None,
+        Some(reference) => Some(ca_bundle(kubernetes, object, reference.kind, &reference.name, &reference.key).await?),
+    };
+    Ok(Target {
+        endpoint: Endpoint::new(&config.host, config.port),
+        tls: TlsSettings { mode: config.tls.mode, ca_bundle, server_name: config.tls.server_name.clone() },
+    })
+}
+
+async fn ca_bundle(
+    kubernetes: &impl Kubernetes,
+    object: &RedshiftIntegration,
+    kind: CaBundleKind,
+    name: &str,
+    key: &str,
+) -> Result<Vec<u8>, Error> {
+    let (namespace, place) = (namespace(object), Key::beside(object, name));
+    let missing = |what: String| {
+        Error::stalled("CaBundleMissing", format!("spec.config.tls.caBundleRef: {what}; create it in {namespace}"))
+    };
+    let (word, bundle) = match kind {
+        CaBundleKind::ConfigMap => {
+            let found = kubernetes.get::<ConfigMap>(&place).await.map_err(Error::api("read the CA bundle"))?;
+            let found = found.ok_or_else(|| missing(format!("there is no ConfigMap {name}")))?;
+            let text = found.data.and_then(|mut data| data.remove(key)).map(String::into_bytes);
+            ("ConfigMap", text.or_else(|| found.binary_data.and_then(|mut data| data.remove(key)).map(|bytes| bytes.0)))
+        }
+        CaBundleKind::Secret => {
+            let found = kubernetes.get::<Secret>(&place).await.map_err(Error::api("read the CA bundle"))?;
+            let found = found.ok_or_else(|| missing(format!("there is no Secret {name}")))?;
+            ("Secret", found.data.and_then(|mut data| data.remove(key)).map(|bytes| bytes.0))
+        }
+    };
+    bundle.ok_or_else(|| missing(format!("the {word} {name} has no key {key}")))
+}
+
+/// Reads the Secret with the credentials that set things up.
+pub async fn admin_secret(
+    kubernetes: &impl Kubernetes,
+    object: &RedshiftIntegration,
+    require_hosts: bool,
+) -> Result<AdminSecret, Error> {
+    let Some(reference) = &object.spec.config.credentials_secret_ref else {
+        return Err(Error::stalled(
+            "SecretMissing",
+            "spec.config.credentialsSecretRef is not set; name a Secret with the keys `username` and `password`",
+        ));
+    };
+    let (name, namespace) = (&reference.name, namespace(object));
+    let secret = kubernetes.get::<Secret>(&Key::beside(object, name)).await;
+    let secret = secret.map_err(Error::api("read the credentials' Secret"))?.ok_or_else(|| {
+        Error::stalled(
+            "SecretMissing",
+            format!(
+                "there is no Secret {name} in the namespace {namespace}; create it: kubectl -n {namespace} create \
+                 secret generic {name} --from-literal=username=… --from-literal=password=…"
+            ),
+        )
+    })?;
+    refuse_other_hosts(&secret, &object.spec.config.host, require_hosts)?;
+    let text = |key: &str| {
+        let value = secret.data.as_ref().and_then(|data| data.get(key));
+        let malformed = |what: &str| {
+            Error::stalled("SecretMalformed", format!("the Secret {name} {what}; it needs `username` and `password`"))
+        };
+        let value = value.ok_or_else(|| malformed(&format!("has no key `{key}`")))?;
+        match String::from_utf8(value.0.clone()) {
+            Ok(text) if text.is_empty() => Err(malformed(&format!("has an empty `{key}`"))),
+            Ok(text) if text.contains(['\0', '\n', '\r']) => {
+                Err(malformed(&format!("has a line break in `{key}`, often from `echo` without `-n`")))
+            }
+            Ok(text) => Ok(text),
+            Err(_) => Err(malformed(&format!("has something other than text in `{key}`"))),
+        }
+    };
+    Ok(AdminSecret {
+        credentials: Credentials { user: text("username")?, password: SecretString::from(text("password")?) },
+    })
+}
+
+/// A Secret that says for which hosts it is, is used for no other: whoever may name it in a resource
+/// could otherwise have its content sent to a host of his own.
+fn refuse_other_hosts(secret: &Secret, host: &str, required: bool) -> Result<(), Error> {
+    let name = secret.name_any();
+    let endpoint = Endpoint::new(host, 0);
+    let Some(hosts) = secret.annotations().get(ALLOWED_HOSTS_ANNOTATION) else {
+        if required {
+            return Err(Error::stalled(
+                "HostNotAllowedBySecret",
+                format!(
+                    "the operator uses only Secrets that name their hosts; kubectl annotate secret {name} \
+                     {ALLOWED_HOSTS_ANNOTATION}={}",
+                    endpoint.host()
+                ),
+            ));
+        }
+        return Ok(());
+    };
+    let allowed = hosts.split(',').filter_map(|pattern| pattern.parse::<HostPattern>().ok());
+    if allowed.into_iter().any(|pattern| pattern.matches_host(endpoint.host())) {
+        Ok(())
+    } else {
+        Err(Error::stalled(
+            "HostNotAllowedBySecret",
+            format!(
+                "the annotation {ALLOWED_HOSTS_ANNOTATION} of the Secret {name} does not list {}; add it there, if the \
+                 credentials are for that host",
+                endpoint.host()
+            ),
+        ))
+    }
+}

@@ -1,0 +1,83 @@
+//! What stops a pass.
+
+use thiserror::Error;
+
+use crate::lifecycle::{Category, Failure, Invalid};
+use crate::ports::{ApiError, ConnectError, StatementError};
+use crate::scripts::RenderError;
+
+/// What stops a pass.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The API server refused, or didn't answer.
+    #[error("the API server was asked to {action}: {source}")]
+    Api {
+        /// What was asked for.
+        action: &'static str,
+        /// Its answer.
+        source: ApiError,
+    },
+    /// Something that has words of its own for the status.
+    #[error("{}", .0.message)]
+    Stopped(Failure),
+    /// There is no connection to the warehouse.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A statement failed.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// A statement couldn't be written.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
+
+impl Error {
+    /// A failure that only a person can mend.
+    pub fn stalled(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::Stopped(Failure { reason, message: message.into(), category: Category::Permanent })
+    }
+
+    /// A failure that may be gone at the next try.
+    pub fn waiting(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::Stopped(Failure { reason, message: message.into(), category: Category::Transient })
+    }
+
+    /// Why the API server was asked in vain.
+    pub fn api(action: &'static str) -> impl FnOnce(ApiError) -> Self {
+        move |source| Self::Api { action, source }
+    }
+
+    /// Whether somebody else wrote at the same time.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if source.is_conflict())
+    }
+
+    /// Whether nothing can be created any more, since the namespace is being deleted.
+    pub fn is_namespace_terminating(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if source.is_namespace_terminating())
+    }
+
+    /// Whether the server answered a statement with an error, so that it did nothing.
+    pub fn is_refused_statement(&self) -> bool {
+        matches!(self, Self::Statement(error) if error.definitely_refused())
+    }
+
+    /// How it shows in status.
+    pub fn failure(&self) -> Failure {
+        let failure = |reason, category| Failure { reason, message: self.to_string(), category };
+        match self {
+            Self::Stopped(stopped) => stopped.clone(),
+            Self::Connect(error) => failure(error.reason(), error.category()),
+            Self::Statement(error) => failure("StatementFailed", error.category()),
+            Self::Render(_) => failure("InvalidName", Category::Permanent),
+            Self::Api { .. } => failure("ApiServer", Category::Transient),
+        }
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        let reason = if matches!(invalid, Invalid::NotSupported { .. }) { "NotSupported" } else { "InvalidSpec" };
+        Self::stalled(reason, invalid.to_string())
+    }
+}

@@ -1,0 +1,206 @@
+//! What in the warehouse is ours, proven there: a user is ours if the password that only our Secret
+//! holds logs in; a role, if that user may grant it; a database, if its registry names us, or if it is
+//! empty and belongs to that user.
+
+use std::collections::BTreeMap;
+
+use super::error::Error;
+use super::look;
+use crate::api::DatabaseMode;
+use crate::lifecycle::contents::Contents;
+use crate::lifecycle::proof::{Entry, FoundAccount, Heritage, Inside, Proof};
+use crate::lifecycle::{
+    AccountId, Credentials, ManagedDatabase, Ownership, Seen, Setup, Standing, SystemAccount, WarehouseFacts,
+};
+use crate::ports::{ConnectError, Session, SessionOf, Target, Warehouses, World};
+use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
+
+/// The way into a warehouse for whoever sets things up.
+pub struct Access<'a, W: World> {
+    /// Makes connections.
+    pub warehouses: &'a W::Warehouses,
+    /// Where to.
+    pub target: Target,
+    /// The database that is there in any case.
+    pub initial_database: String,
+    /// How the account from the user's Secret logs in.
+    pub admin: Credentials,
+}
+
+impl<W: World> Access<'_, W> {
+    /// A connection to the initial database.
+    pub async fn enter(&self) -> Result<SessionOf<W>, ConnectError> {
+        self.enter_database(&self.initial_database).await
+    }
+
+    /// A connection to a database.
+    pub async fn enter_database(&self, database: &str) -> Result<SessionOf<W>, ConnectError> {
+        self.log_in(&self.admin, database).await
+    }
+
+    /// A connection to a database as somebody.
+    pub async fn log_in(&self, credentials: &Credentials, database: &str) -> Result<SessionOf<W>, ConnectError> {
+        self.warehouses.connect(&self.target, credentials, database).await
+    }
+}
+
+/// What is needed to find out.
+pub struct Search<'a, W: World> {
+    /// The way in.
+    pub access: &'a Access<'a, W>,
+    /// What there would be.
+    pub wanted: &'a Setup,
+    /// UID of the integration.
+    pub uid: &'a str,
+    /// The passwords that prove it.
+    pub account: Option<&'a SystemAccount>,
+}
+
+/// What was found, and the connection to the managed database, if there is one.
+pub struct Finding<S> {
+    /// What is ours.
+    pub ownership: Ownership,
+    /// To the managed database, as the system account.
+    pub managed: Option<S>,
+    /// What is in the managed database.
+    pub contents: Contents,
+    /// What `db_collation()` says there, if it was there before.
+    pub collation: Option<Seen<String>>,
+    /// The registry in the managed database, where that isn't ours by its users: another integration's, or
+    /// ours, if the passwords were lost.
+    pub registered: Option<Heritage>,
+    /// The system account is the very one that was made, and its password isn't ours any more.
+    pub locked_out: bool,
+}
+
+/// The managed database, as far as it was found.
+struct Database<S> {
+    standing: ManagedDatabase,
+    managed: Option<S>,
+    contents: Contents,
+    collation: Option<Seen<String>>,
+    registered: Option<Heritage>,
+}
+
+impl<S> Database<S> {
+    fn of(standing: ManagedDatabase) -> Self {
+        Self { standing, managed: None, contents: Contents::default(), collation: None, registered: None }
+    }
+}
+
+const NO_PASSWORD: &str = "no Secret of this resource holds its password";
+
+impl<W: World> Search<'_, W> {
+    /// Finds out.
+    pub async fn run(&self, facts: &WarehouseFacts) -> Result<Finding<SessionOf<W>>, Error> {
+        let claim = match self.account {
+            _ if !facts.users.contains_key(CLAIM_USER) => Standing::Absent,
+            None => Standing::Foreign(NO_PASSWORD.to_owned()),
+            Some(account) => {
+                let made = account.ids.as_ref().map(|ids| &ids.claim);
+                self.log_in(&account.claim_credentials(), facts, made).await?.0
+            }
+        };
+        let account = self.system_account(facts).await?;
+        let proof = Proof { wanted: self.wanted, uid: self.uid, facts };
+        let database = self.database(proof, &claim, &account).await?;
+        let recorded = self.account.into_iter().flat_map(SystemAccount::roles);
+        let ownership = Ownership {
+            claim,
+            wanted_account: proof.wanted_account(&account),
+            roles: proof.roles(recorded, &account, &database.standing),
+            system_account: account.standing,
+            system_account_name: account.name,
+            database: database.standing,
+        };
+        let Database { managed, contents, collation, registered, .. } = database;
+        Ok(Finding { ownership, managed, contents, collation, registered, locked_out: account.locked_out })
+    }
+
+    /// Whether a password is the user's.
+    async fn log_in(
+        &self,
+        credentials: &Credentials,
+        facts: &WarehouseFacts,
+        made: Option<&AccountId>,
+    ) -> Result<(Standing, Option<SessionOf<W>>), Error> {
+        match self.access.log_in(credentials, &self.access.initial_database).await {
+            Ok(session) => {
+                session.execute(&statements(Section::ProveLogin, &Parameters::new())?).await?;
+                Ok((Standing::Ours, Some(session)))
+            }
+            Err(error) if error.is_refused_login() => {
+                let user = &credentials.user;
+                Ok((Standing::of_refused_login(user, facts.users.get(user), made), None))
+            }
+            Err(error) => Ok((Standing::Unproven(error.to_string()), None)),
+        }
+    }
+
+    /// Looks for it under each name that it can have.
+    async fn system_account(&self, facts: &WarehouseFacts) -> Result<FoundAccount, Error> {
+        let wanted = &self.wanted.system_account;
+        let mut found = FoundAccount {
+            name: wanted.clone(),
+            standing: Standing::Absent,
+            own_roles: BTreeMap::new(),
+            locked_out: false,
+        };
+        let known = self.account.into_iter().flat_map(SystemAccount::accounts);
+        for (name, _) in known.filter(|(name, _)| facts.users.contains_key(*name)) {
+            let credentials = self.account.and_then(|account| account.credentials(name));
+            let Some(credentials) = credentials else { continue };
+            let made = self.account.and_then(|account| account.ids.as_ref()).map(|ids| &ids.account);
+            let (standing, session) = self.log_in(&credentials, facts, made).await?;
+            if let Some(session) = session {
+                let own_roles = look::own_roles(&session, name).await?;
+                return Ok(FoundAccount { name: name.to_owned(), standing, own_roles, locked_out: false });
+            }
+            // Of two names one is the former, which somebody else may have taken.
+            if found.standing == Standing::Absent || matches!(standing, Standing::Unproven(_)) {
+                found.locked_out = standing == Standing::of_refused_login(name, facts.users.get(name), made)
+                    && matches!(standing, Standing::Unproven(_));
+                (found.name, found.standing) = (name.to_owned(), standing);
+            }
+        }
+        if found.standing == Standing::Absent && facts.users.contains_key(wanted) {
+            found.standing = Standing::Foreign(NO_PASSWORD.to_owned());
+        }
+        Ok(found)
+    }
+
+    async fn database(
+        &self,
+        proof: Proof<'_>,
+        claim: &Standing,
+        account: &FoundAccount,
+    ) -> Result<Database<SessionOf<W>>, Error> {
+        let name = self.wanted.database.as_str();
+        let known = self.account.and_then(|known| known.credentials(&account.name));
+        let (credentials, as_account) = match (proof.entry(account), known) {
+            (Entry::Nobody(standing), _) => return Ok(Database::of(standing)),
+            (Entry::Account, Some(credentials)) => (credentials, true),
+            _ => (self.access.admin.clone(), false),
+        };
+        let session = match self.access.log_in(&credentials, name).await {
+            Ok(session) => session,
+            Err(ConnectError::DatabaseMissing { .. }) => {
+                // Redshift doesn't say how soon a new database can be entered.
+                return Ok(Database::of(ManagedDatabase::Unproven(format!("{name} can't be entered yet"))));
+            }
+            Err(error) => return Ok(Database::of(ManagedDatabase::Unproven(error.to_string()))),
+        };
+        let contents = look::contents(&session).await?;
+        let existing = self.wanted.database_mode == DatabaseMode::Existing;
+        let collation = if existing { Some(look::collation(&session).await?) } else { None };
+        let registry = if contents.has_registry() { Some(look::registry(&session, name).await?) } else { None };
+        let inside = Inside { as_account, contents: &contents, registry };
+        let (standing, registered) = proof.managed_database(claim, account, inside);
+        let is_ours = matches!(standing, ManagedDatabase::Registered(_) | ManagedDatabase::Empty);
+        let managed = (as_account && (is_ours || registered.is_some())).then_some(session);
+        if !is_ours {
+            return Ok(Database { managed, registered, ..Database::of(standing) });
+        }
+        Ok(Database { standing, managed, contents, collation, registered })
+    }
+}

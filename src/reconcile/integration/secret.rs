@@ -1,0 +1,216 @@
+//! The Secret `<name>-system-account`, whose content is `lifecycle::SystemAccount`.
+//!
+//! It is made before the warehouse changes, by create and never by force, and deleted last. It has no
+//! owner reference: a foreground deletion would remove it before the finalizer has done its work.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use kube::api::ObjectMeta;
+use serde_json::{Value, json};
+
+use super::error::Error;
+use super::{refusals, resource};
+use crate::api::{INTEGRATION_UID_LABEL, RedshiftIntegration, TAKE_OVER_ANNOTATION};
+use crate::lifecycle::{Place, Setup, Stored, SystemAccount, UserIds, proof};
+use crate::ports::{Creation, Host, Key, Kubernetes};
+
+/// The Secret of another resource, or of an earlier one of this name.
+#[derive(Clone, Debug)]
+pub struct Former {
+    /// UID of that integration.
+    pub integration_uid: String,
+    /// What it holds, or what is wrong with it.
+    account: Result<SystemAccount, String>,
+}
+
+impl Former {
+    /// Where that integration is, if the Secret can be read.
+    pub fn place(&self) -> Option<&Place> {
+        self.account.as_ref().ok().map(|account| &account.place)
+    }
+}
+
+/// What stands under the name of the Secret.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Nothing.
+    Absent,
+    /// Ours.
+    Ours(Box<SystemAccount>),
+    /// Somebody else's; another integration's, if it has the label with a UID.
+    SomebodyElses(Option<Box<Former>>),
+    /// Ours by its label, but not what we wrote.
+    Malformed(String),
+}
+
+/// Name of the Secret.
+pub fn name(object: &RedshiftIntegration) -> String {
+    format!("{}-system-account", object.name_any())
+}
+
+fn key(object: &RedshiftIntegration) -> Key {
+    Key::beside(object, name(object))
+}
+
+fn stored(secret: &Secret) -> Stored {
+    Stored { uid: secret.uid().unwrap_or_default(), version: secret.resource_version() }
+}
+
+/// Reads the Secret.
+pub async fn find(kubernetes: &impl Kubernetes, object: &RedshiftIntegration) -> Result<Found, Error> {
+    let secret = kubernetes.get::<Secret>(&key(object)).await;
+    let secret = secret.map_err(Error::api("read the system account's Secret"))?;
+    Ok(secret.map_or(Found::Absent, |secret| read(&secret, object)))
+}
+
+/// What a Secret of this name is to a resource.
+pub fn read(secret: &Secret, object: &RedshiftIntegration) -> Found {
+    let data = secret.data.as_ref().ok_or_else(|| "it is empty".to_owned());
+    let account = data.and_then(|data| SystemAccount::read(data, stored(secret)));
+    let label = secret.labels().get(INTEGRATION_UID_LABEL);
+    if label != object.uid().as_ref() {
+        let former = label.map(|uid| Box::new(Former { integration_uid: uid.clone(), account }));
+        return Found::SomebodyElses(former);
+    }
+    match account {
+        Ok(account) => Found::Ours(Box::new(account)),
+        Err(what) => Found::Malformed(what),
+    }
+}
+
+/// New passwords that only this pass knows.
+pub fn generate(host: &impl Host, place: Place) -> SystemAccount {
+    SystemAccount::new(place, host.generate_password(), host.generate_password())
+}
+
+/// Makes the Secret, with new passwords.
+pub async fn create(
+    kubernetes: &impl Kubernetes,
+    host: &impl Host,
+    object: &RedshiftIntegration,
+    place: Place,
+) -> Result<SystemAccount, Error> {
+    let account = generate(host, place);
+    let data = account.data().into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let Key { name, namespace } = key(object);
+    let secret = Secret {
+        metadata: ObjectMeta {
+            name: Some(name),
+            namespace: Some(namespace),
+            labels: Some(BTreeMap::from([
+                (INTEGRATION_UID_LABEL.to_owned(), object.uid().unwrap_or_default()),
+                ("app.kubernetes.io/managed-by".to_owned(), "redshift-integration-operator".to_owned()),
+                ("app.kubernetes.io/instance".to_owned(), object.name_any()),
+            ])),
+            ..ObjectMeta::default()
+        },
+        type_: Some("Opaque".to_owned()),
+        data: Some(data.collect()),
+        ..Secret::default()
+    };
+    let made = kubernetes.create(&secret, Creation::Real).await;
+    match made.map_err(Error::api("create the system account's Secret")) {
+        Ok(made) => Ok(SystemAccount { stored: Some(stored(&made)), ..account }),
+        Err(error) if error.is_conflict() => Err(refusals::secret_not_ours(object, None, &account.place)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the namespace is being deleted: then nothing can be created in it. Nothing is created by asking.
+pub async fn is_namespace_terminating(kubernetes: &impl Kubernetes, object: &RedshiftIntegration) -> bool {
+    let Key { name, namespace } = key(object);
+    let metadata = ObjectMeta { name: Some(name), namespace: Some(namespace), ..ObjectMeta::default() };
+    let secret = Secret { metadata, ..Secret::default() };
+    let asked = kubernetes.create(&secret, Creation::DryRun).await;
+    asked.is_err_and(|error| error.is_namespace_terminating())
+}
+
+/// Merges a change into that very Secret as it was read. A write that was given up and arrives late, when others
+/// have been made, is refused.
+async fn merge(
+    kubernetes: &impl Kubernetes,
+    object: &RedshiftIntegration,
+    account: &mut SystemAccount,
+    mut change: Value,
+) -> Result<(), Error> {
+    // What was never stored isn't changed: only a deletion goes on without its Secret.
+    let Some(known) = &account.stored else { return Ok(()) };
+    change["metadata"]["uid"] = json!(known.uid);
+    change["metadata"]["resourceVersion"] = json!(known.version);
+    let merged = kubernetes.merge::<Secret>(&key(object), &change).await;
+    account.stored = Some(stored(&merged.map_err(Error::api("update the system account's Secret"))?));
+    Ok(())
+}
+
+/// Adds the names that are to come, with a password for new names of the account.
+pub async fn record_next(
+    kubernetes: &impl Kubernetes,
+    host: &impl Host,
+    object: &RedshiftIntegration,
+    account: &mut SystemAccount,
+    wanted: &Setup,
+) -> Result<(), Error> {
+    let mut next = account.with_next(wanted, || host.generate_password());
+    let data = next.data();
+    merge(kubernetes, object, &mut next, json!({"data": data})).await?;
+    *account = next;
+    Ok(())
+}
+
+/// Writes what there is now, and forgets what was to come.
+pub async fn settle(
+    kubernetes: &impl Kubernetes,
+    object: &RedshiftIntegration,
+    account: &mut SystemAccount,
+    place: &Place,
+    ids: UserIds,
+) -> Result<(), Error> {
+    let mut settled = account.settled(place, ids);
+    let data = settled.data();
+    merge(kubernetes, object, &mut settled, json!({"data": data})).await?;
+    *account = settled;
+    Ok(())
+}
+
+/// Whether a person wants this resource to take over what an integration has left.
+pub fn is_to_take_over(object: &RedshiftIntegration, database: &str, uid: &str) -> bool {
+    object.annotations().get(TAKE_OVER_ANNOTATION).is_some_and(|value| *value == proof::take_over(database, uid))
+}
+
+/// Makes a Secret that an earlier integration left, by `Retain`, this resource's. It must be the one that
+/// the person named, and unchanged since it was read.
+pub async fn adopt(
+    kubernetes: &impl Kubernetes,
+    object: &mut RedshiftIntegration,
+    former: Former,
+    wanted: &Place,
+) -> Result<SystemAccount, Error> {
+    if former.place().is_some_and(|place| !place.is_where(wanted)) {
+        return Err(refusals::secret_not_ours(object, Some(&former), wanted));
+    }
+    let mut account = former.account.map_err(|what| {
+        Error::stalled("SecretMalformed", format!("the Secret {} can't be taken over: {what}", name(object)))
+    })?;
+    // With the finalizer first: from here on a deletion has to look.
+    if !resource::has_finalizer(object) {
+        *object = resource::add_finalizer(kubernetes, object).await?;
+    }
+    let label = json!({"metadata": {"labels": {INTEGRATION_UID_LABEL: object.uid()}}});
+    merge(kubernetes, object, &mut account, label).await?;
+    Ok(account)
+}
+
+/// Deletes the Secret: that very one, not another of its name.
+pub async fn delete(
+    kubernetes: &impl Kubernetes,
+    object: &RedshiftIntegration,
+    account: &SystemAccount,
+) -> Result<(), Error> {
+    let Some(stored) = &account.stored else { return Ok(()) };
+    match kubernetes.delete::<Secret>(&key(object), &stored.uid).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        other => other.map_err(Error::api("delete the system account's Secret")),
+    }
+}

@@ -1,0 +1,142 @@
+//! Watching over an integration that is set up: as the system account, on one connection.
+
+use kube::ResourceExt;
+
+use super::create::{self, Finished};
+use super::edit;
+use super::error::Error;
+use super::{dereference, look, secret};
+use crate::api::RedshiftIntegration;
+use crate::lifecycle::checks::{self, Watched};
+use crate::lifecycle::{Failure, Outcome, RegistryState, SystemAccount, Wanted};
+use crate::ports::{ConnectError, SessionOf, Target, Warehouses, World};
+use crate::reconcile::Context;
+
+/// A look at an integration, as its system account.
+pub struct Seen {
+    /// What was seen.
+    pub watched: Watched,
+    /// The name that the account has now.
+    pub account_name: String,
+}
+
+/// Logs in to the managed database as the system account, under whichever of its names works.
+async fn log_in<W: World>(
+    context: &Context<W>,
+    target: &Target,
+    account: &SystemAccount,
+) -> Result<(SessionOf<W>, String), ConnectError> {
+    let database = &account.place.setup.database;
+    let mut refused = None;
+    for (name, _) in account.accounts() {
+        let Some(credentials) = account.credentials(name) else { continue };
+        match context.warehouses.connect(target, &credentials, database).await {
+            Ok(session) => return Ok((session, name.to_owned())),
+            // Of two names only one is right while it is being renamed.
+            Err(error) if error.is_refused_login() => refused = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refused.expect("there is one name at least"))
+}
+
+/// Whether the integration is complete already, as far as its system account can tell.
+pub async fn is_complete<W: World>(
+    context: &Context<W>,
+    object: &RedshiftIntegration,
+    account: &SystemAccount,
+) -> bool {
+    let Ok(target) = dereference::target(&context.kubernetes, object).await else { return false };
+    let Ok((session, _)) = log_in(context, &target, account).await else { return false };
+    let Ok(Ok(registry)) = look::registry(&session, &account.place.setup.database).await else { return false };
+    object.uid().as_ref() == Some(&registry.integration_uid) && registry.state == RegistryState::Complete
+}
+
+/// Validates an integration that was enabled before, and edits it if the spec asks for something else.
+pub async fn run<W: World>(
+    context: &Context<W>,
+    object: RedshiftIntegration,
+    wanted: &Wanted,
+    account: SystemAccount,
+) -> Finished {
+    let status = object.status.clone().unwrap_or_default();
+    match validate(context, &object, wanted, &account).await {
+        Ok(seen) if is_heritage(&object, &seen) => create::run(context, object, wanted, Some(account)).await,
+        Ok(seen) if edit::is_due(&object, &seen, wanted, &account) => {
+            edit::run(context, object, wanted, account, seen).await
+        }
+        Ok(seen) => {
+            let outcome = Outcome::of_look(&status, &object.uid().unwrap_or_default(), wanted, &seen.watched);
+            Finished { object, outcome }
+        }
+        Err((error, tests)) => {
+            let generation = object.metadata.generation.unwrap_or_default();
+            let mut outcome = Outcome::of_failed_look(&status, generation, error.failure());
+            outcome.tests = tests;
+            if wanted.place.endpoint != account.place.endpoint {
+                // It is elsewhere that was looked.
+                outcome.ready = None;
+            }
+            Finished { object, outcome }
+        }
+    }
+}
+
+/// The Secret is ours by a take-over, and the registry isn't yet.
+fn is_heritage(object: &RedshiftIntegration, seen: &Seen) -> bool {
+    let registry = &seen.watched.registry;
+    object.uid().as_ref() != Some(&registry.integration_uid)
+        && secret::is_to_take_over(object, &registry.setup.database, &registry.integration_uid)
+}
+
+type Unwatched = (Error, Vec<crate::api::ValidationTest>);
+
+async fn validate<W: World>(
+    context: &Context<W>,
+    object: &RedshiftIntegration,
+    wanted: &Wanted,
+    account: &SystemAccount,
+) -> Result<Seen, Unwatched> {
+    let no_tests = |error| (error, Vec::new());
+    let target = dereference::target(&context.kubernetes, object).await.map_err(no_tests)?;
+    let database = &account.place.setup.database;
+    let (session, account_name) = log_in(context, &target, account).await.map_err(|error| {
+        let message = if error.is_refused_login() { refused_login(object, account, &error) } else { error.to_string() };
+        let tests = checks::unwatched(wanted, checks::CONNECTION, &message);
+        let failure = Failure { reason: error.reason(), message, category: error.category() };
+        (Error::Stopped(failure), tests)
+    })?;
+    let registry = look::registry(&session, database).await.map_err(no_tests)?.map_err(|why| {
+        let message = format!("{why}; the registry in the database {database} must be restored");
+        (Error::stalled("RegistryUnreadable", message.as_str()), checks::unwatched(wanted, checks::REGISTRY, &message))
+    })?;
+    let watched = look::watched(&session, registry, &account_name).await.map_err(no_tests)?;
+    Ok(Seen { watched, account_name })
+}
+
+/// There are several causes, and nobody here can tell which.
+fn refused_login(object: &RedshiftIntegration, account: &SystemAccount, error: &ConnectError) -> String {
+    let (name, secret) = (&account.place.setup.system_account, secret::name(object));
+    let said = match error {
+        ConnectError::PasswordRefused(said) => said.clone(),
+        other => other.to_string(),
+    };
+    format!(
+        "the server refused the login of the system account with the password in the Secret {secret} ({said}); if \
+         spec.config leads to another warehouse, set it back; if somebody has changed the password, let a superuser set \
+         it again: ALTER USER \"{name}\" PASSWORD '…';{} if the account was dropped, or another integration took over, \
+         delete this resource: nothing is touched that isn't its own",
+        renamed_without_password(account, &secret)
+    )
+}
+
+/// A new name makes the old password worthless. Where only the renaming stayed of an edit that was
+/// interrupted, nobody can log in any more, and only a person can tell that the account is ours.
+fn renamed_without_password(account: &SystemAccount, secret: &str) -> String {
+    account.next_accounts.last().map_or_else(String::new, |next| {
+        format!(
+            " if an edit was interrupted behind the renaming of the account, and the user {next} has come of that, let a \
+             superuser set its password to the nextPassword in the Secret {secret}: ALTER USER \"{next}\" PASSWORD '…';"
+        )
+    })
+}

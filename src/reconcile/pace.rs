@@ -1,0 +1,114 @@
+//! When a resource is worked on: what is remembered between passes, and that one pass at a time works on a
+//! warehouse.
+//!
+//! Memory is for pace alone. Whether something is ours, or done, is read from the warehouse and from
+//! Kubernetes each time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::lifecycle::Endpoint;
+
+/// When the next pass is due.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// After this time, or when something changes.
+    After(Duration),
+    /// When something changes.
+    OnChange,
+}
+
+impl Next {
+    /// After a time, if there is one.
+    #[must_use]
+    pub fn after(delay: Option<Duration>) -> Self {
+        delay.map_or(Self::OnChange, Self::After)
+    }
+}
+
+/// What is remembered of one resource; `B` is what a pass is based on.
+#[derive(Clone, Debug)]
+pub struct Memory<B> {
+    /// What the last pass was based on.
+    pub basis: Option<B>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Not to be worked on before, unless something changed.
+    pub not_before: Option<Duration>,
+}
+
+impl<B> Default for Memory<B> {
+    fn default() -> Self {
+        Self { basis: None, failures: 0, not_before: None }
+    }
+}
+
+/// What is remembered of the resources of one kind, by their UIDs.
+#[derive(Debug)]
+pub struct Memories<B>(Mutex<HashMap<String, Memory<B>>>);
+
+impl<B> Default for Memories<B> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<B: Clone> Memories<B> {
+    /// What is remembered of a resource.
+    #[must_use]
+    pub fn of(&self, uid: &str) -> Memory<B> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned().unwrap_or_default()
+    }
+
+    /// Remembers something of a resource.
+    pub fn remember(&self, uid: &str, memory: Memory<B>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), memory);
+    }
+
+    /// Forgets a resource that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+/// The warehouses that somebody works on.
+#[derive(Debug, Default)]
+pub struct Busy(Mutex<BTreeSet<Endpoint>>);
+
+/// Held by the pass that works on a warehouse.
+#[derive(Debug)]
+pub struct Working<'a> {
+    busy: &'a Busy,
+    endpoint: Endpoint,
+}
+
+impl Busy {
+    /// Lets one pass at a time work on a warehouse; nothing if there is one already. It is not waited for: a
+    /// warehouse that is slow may not keep others' places.
+    #[must_use]
+    pub fn begin(&self, endpoint: &Endpoint) -> Option<Working<'_>> {
+        let is_free = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint.clone());
+        is_free.then(|| Working { busy: self, endpoint: endpoint.clone() })
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.busy.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.endpoint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_pass_at_a_time_works_on_a_warehouse() {
+        let (busy, one, other) = (Busy::default(), Endpoint::new("one", 5439), Endpoint::new("other", 5439));
+        let working = busy.begin(&one);
+        assert!(working.is_some() && busy.begin(&one).is_none() && busy.begin(&other).is_some());
+        drop(working);
+        assert!(busy.begin(&one).is_some());
+    }
+}

@@ -1,0 +1,30 @@
+//! The operator in a simulated world: its own flow, over ports that are simulated, and random histories of what
+//! users, others and accidents do to it.
+//!
+//! `warehouse`, `statements`, `objects`, `rows`, `kubernetes`: what there is, and how it answers. `world`: how a
+//! pass reaches it, a step at a time. `ports`: the same, as the flow asks for it. `operator`: what wakes passes.
+//! `histories`, `others`: what happens. `strategies`: at random. `invariants`: what must hold, a person's word
+//! included. `properties`: that it does. `regressions`: histories in which it once didn't.
+//!
+//! A simulation is worth as much as it is true. `agreement` asks the simulated API server and a real one for the
+//! same; `record` keeps what reaches the warehouse, and `replay` does it to the stand-in and compares, for a sample.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(missing_docs, reason = "the fields of a simulation say what they stand for")]
+
+pub mod histories;
+mod invariants;
+mod kubernetes;
+mod objects;
+mod operator;
+pub mod others;
+pub mod ports;
+mod properties;
+pub mod record;
+pub mod regressions;
+mod replay;
+mod rows;
+mod statements;
+pub mod strategies;
+pub mod warehouse;
+pub mod world;

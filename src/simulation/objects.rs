@@ -1,0 +1,122 @@
+//! The objects of one database, and what changes them: all of it or nothing.
+
+use std::collections::BTreeSet;
+
+use super::statements::{literal, number_after, refuse};
+use super::warehouse::{Database, Kind, Maker, Object};
+use crate::api::DatabaseMode;
+use crate::lifecycle::{Registry, RegistryState, Setup};
+
+/// The objects of one database, and who changes them.
+pub struct Objects<'a> {
+    pub acting: u32,
+    pub superuser: bool,
+    pub may_create: bool,
+    pub uid: &'a str,
+    pub there: &'a mut Database,
+}
+
+impl Objects<'_> {
+    pub fn create(&mut self, kind: Kind, schema: &str, name: &str) -> Result<(), String> {
+        let key = (schema.to_owned(), name.to_owned());
+        refuse(!self.there.objects.contains_key(&key), "it is there")?;
+        if name.is_empty() {
+            refuse(self.may_create, "permission denied for database")?;
+        } else {
+            self.owned(schema, "")?;
+        }
+        let maker = Maker::Integration(self.uid.to_owned());
+        let object = Object { kind, owner: self.acting, maker, public: false, grantees: BTreeSet::new() };
+        self.there.objects.insert(key, object);
+        Ok(())
+    }
+
+    pub fn replace(&mut self, schema: &str, name: &str) -> Result<(), String> {
+        if self.there.objects.contains_key(&(schema.to_owned(), name.to_owned())) {
+            return self.owned(schema, name).map(|_| ());
+        }
+        self.create(Kind::Routine, schema, name)
+    }
+
+    pub fn owned(&mut self, schema: &str, name: &str) -> Result<&mut Object, String> {
+        let object = self.there.objects.get_mut(&(schema.to_owned(), name.to_owned()));
+        let object = object.ok_or_else(|| format!("no {schema}.{name}"))?;
+        refuse(self.superuser || object.owner == self.acting, "must be owner")?;
+        Ok(object)
+    }
+
+    pub fn open(&mut self, schema: &str, name: &str) -> Result<(), String> {
+        self.owned(schema, name)?.public = true;
+        Ok(())
+    }
+
+    pub fn keys(&mut self, keys: u64) -> Result<(), String> {
+        self.owned("immuta_system", "impersonation_key")?;
+        self.there.keys = keys;
+        Ok(())
+    }
+
+    /// Without CASCADE.
+    pub fn drop(&mut self, schema: &str, name: &str) -> Result<(), String> {
+        self.owned(schema, name)?;
+        let objects = &mut self.there.objects;
+        if name.is_empty() {
+            refuse(!objects.keys().any(|(other, name)| other == schema && !name.is_empty()), "it isn't empty")?;
+        }
+        if name == "user_profile" {
+            refuse(!objects.values().any(|object| object.kind == Kind::Reader), "others depend on it")?;
+        }
+        objects.remove(&(schema.to_owned(), name.to_owned()));
+        match name {
+            "registry" => self.there.registry = None,
+            "impersonation_key" => self.there.keys = 0,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub fn change_registry(&mut self, name: &str, text: &str, database: &str) -> Result<(), String> {
+        self.owned("immuta_system", "registry")?;
+        let role = |role: String| (!role.is_empty()).then_some(role);
+        if name == "write-registry-row" {
+            let mode = if literal(text, 2) == "Create" { DatabaseMode::Create } else { DatabaseMode::Existing };
+            self.there.registry = Some(Registry {
+                integration_uid: literal(text, 0),
+                state: RegistryState::Applying,
+                fencing_counter: 1,
+                schema_version: 1,
+                applied_hash: literal(text, 5),
+                setup: Setup {
+                    database: database.to_owned(),
+                    database_mode: mode,
+                    system_account: literal(text, 3),
+                    impersonation_role: role(literal(text, 4)),
+                },
+            });
+            return Ok(());
+        }
+        let row = self.there.registry.as_mut().ok_or("the registry is empty")?;
+        match name {
+            "check-registry" => {
+                let expected = (literal(text, 0), number_after(text, "max(fencing_counter) = "), literal(text, 1));
+                let found = (row.integration_uid.clone(), row.fencing_counter, row.state.as_str().to_owned());
+                return refuse(expected == found, "the registry has changed");
+            }
+            "complete-registry" => {
+                row.state = RegistryState::Complete;
+                row.setup.system_account = literal(text, 1);
+                row.setup.impersonation_role = role(literal(text, 2));
+                row.applied_hash = literal(text, 3);
+            }
+            "write-new-owner" => row.integration_uid = literal(text, 0),
+            "write-deleting" => row.state = RegistryState::Deleting,
+            "write-taken-back" => {
+                let applied = !row.applied_hash.is_empty();
+                row.state = if applied { RegistryState::Complete } else { RegistryState::Applying };
+            }
+            other => panic!("the model doesn't know the statement {other}"),
+        }
+        row.fencing_counter += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! The operators, one in each cluster: their contexts, what wakes a pass, and the passes under way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::LazyLock;
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
+
+use kube::ResourceExt;
+
+use super::histories::SLOTS;
+use super::kubernetes::{INTEGRATION, NAMESPACE};
+use super::ports::{Api, Clock, Gate, Simulated};
+use super::world::Shared;
+use crate::lifecycle::backoff::Backoff;
+use crate::ports::Key;
+use crate::reconcile::integration::{self, Error};
+use crate::reconcile::{Context, Next, Settings};
+use crate::telemetry::Metrics;
+
+type Pass = Pin<Box<dyn Future<Output = Result<Next, Error>>>>;
+
+/// Nobody reads them; to make them anew for each history would take longer than to play it.
+static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+/// The operators of all clusters.
+pub struct Operators {
+    world: Shared,
+    contexts: Vec<Rc<Context<Simulated>>>,
+    passes: [Option<Pass>; SLOTS.len()],
+    /// When each slot's resource is to be looked at next.
+    due: BTreeMap<usize, Duration>,
+}
+
+fn begin(world: &Shared, cluster: usize) -> Rc<Context<Simulated>> {
+    let backoff = Backoff { initial: Duration::from_secs(2), longest: Duration::from_mins(5) };
+    let settings = Settings { require_secret_hosts: false, backoff };
+    let kubernetes = Api { world: world.clone(), cluster };
+    let (warehouses, host) = (Gate { world: world.clone() }, Clock { world: world.clone() });
+    Rc::new(Context::new(kubernetes, warehouses, host, METRICS.clone(), settings))
+}
+
+impl Operators {
+    pub fn new(world: &Shared) -> Self {
+        let contexts = (0..2).map(|cluster| begin(world, cluster)).collect();
+        Self { world: world.clone(), contexts, passes: Default::default(), due: BTreeMap::new() }
+    }
+
+    /// The operator of a slot's cluster dies, with all its passes and all that it remembers; a new one lists what
+    /// there is.
+    pub fn crash(&mut self, slot: usize) {
+        let cluster = SLOTS[slot].0;
+        for other in (0..SLOTS.len()).filter(|other| SLOTS[*other].0 == cluster) {
+            self.end(other);
+            self.due.insert(other, self.now());
+        }
+        self.contexts[cluster] = begin(&self.world, cluster);
+    }
+
+    /// A pass ends without an end.
+    pub fn end(&mut self, slot: usize) {
+        self.passes[slot] = None;
+        self.world.borrow_mut().slots[slot].coming = None;
+    }
+
+    pub fn is_under_way(&self, slot: usize) -> bool {
+        self.passes[slot].is_some()
+    }
+
+    fn now(&self) -> Duration {
+        self.world.borrow().clock
+    }
+
+    /// The slot that is due first, and when.
+    pub fn next_due(&self) -> Option<(usize, Duration)> {
+        self.due.iter().map(|(slot, at)| (*slot, *at)).min_by_key(|(_, at)| *at)
+    }
+
+    /// Whether nobody else's is due at any time.
+    pub fn all_due_are_among(&self, slots: &BTreeSet<usize>) -> bool {
+        self.due.keys().all(|slot| slots.contains(slot))
+    }
+
+    /// Waits until a slot's resource may be worked on, whatever woke it.
+    pub fn wait_for(&mut self, slot: usize) {
+        let (cluster, name, _) = SLOTS[slot];
+        let world = &mut *self.world.borrow_mut();
+        let uid = world.clusters[cluster].integration(name).and_then(ResourceExt::uid);
+        let not_before = uid.and_then(|uid| self.contexts[cluster].memories.of(&uid).not_before);
+        world.clock = world.clock.max(not_before.unwrap_or_default());
+    }
+
+    /// Lets time pass.
+    pub fn wait_until(&mut self, at: Duration) {
+        let world = &mut *self.world.borrow_mut();
+        world.clock = world.clock.max(at);
+    }
+
+    /// Begins a pass on a slot's resource, if there is none under way.
+    pub fn begin_pass(&mut self, slot: usize) {
+        if self.is_under_way(slot) {
+            return;
+        }
+        self.due.remove(&slot);
+        let (cluster, name, _) = SLOTS[slot];
+        let context = self.contexts[cluster].clone();
+        let key = Key { namespace: NAMESPACE.to_owned(), name: name.to_owned() };
+        let uid = {
+            let world = &mut *self.world.borrow_mut();
+            world.slots[slot].resource = None;
+            world.slots[slot].has_worked = false;
+            let uid = world.clusters[cluster].integration(name).and_then(ResourceExt::uid).unwrap_or_default();
+            world.overtaken.remove(&uid);
+            uid
+        };
+        self.passes[slot] = Some(Box::pin(async move { integration::pass(&*context, &key, &uid).await }));
+    }
+
+    /// Goes on with a pass up to its next step.
+    pub fn poll(&mut self, slot: usize) {
+        let Some(pass) = &mut self.passes[slot] else { return };
+        self.world.borrow_mut().at_work = slot;
+        let result = pass.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+        self.hear_of_changes();
+        let Poll::Ready(result) = result else { return };
+        self.end(slot);
+        let (cluster, name, _) = SLOTS[slot];
+        let delay = match result {
+            Ok(Next::After(delay)) => delay,
+            Ok(Next::OnChange) => return,
+            Err(_) => {
+                let uid = self.world.borrow().clusters[cluster].integration(name).and_then(ResourceExt::uid);
+                integration::after_error(&self.contexts[cluster], &uid.unwrap_or_default())
+            }
+        };
+        let at = self.now() + delay;
+        self.due.entry(slot).and_modify(|known| *known = at.min(*known)).or_insert(at);
+    }
+
+    /// What the watches tell: a resource that changed, or a Secret that a resource refers to.
+    pub fn hear_of_changes(&mut self) {
+        let world = &mut *self.world.borrow_mut();
+        let clock = world.clock;
+        for cluster in 0..world.clusters.len() {
+            for (kind, changed) in world.clusters[cluster].take_changed() {
+                let concerns = |(_, (its, name, _)): &(usize, (usize, &str, &str))| {
+                    let refers = || {
+                        let resource = world.clusters[cluster].integration(name);
+                        resource.is_some_and(|resource| integration::refers_to(resource, &changed))
+                    };
+                    *its == cluster && (kind == INTEGRATION && *name == changed || kind == "Secret" && refers())
+                };
+                for (slot, _) in SLOTS.into_iter().enumerate().filter(concerns) {
+                    self.due.insert(slot, clock);
+                }
+            }
+        }
+    }
+}

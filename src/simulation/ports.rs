@@ -1,0 +1,377 @@
+//! The ports, simulated: what a pass asks of the API server, of warehouses and of the machine.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::histories::SLOTS;
+use super::invariants;
+use super::kubernetes::{Cluster, INTEGRATION};
+use super::record;
+use super::rows;
+use super::warehouse::{self, LoginError};
+use super::world::{Fault, Shared, StepKind, World, step};
+use crate::api::RedshiftIntegration;
+use crate::lifecycle::Credentials;
+use crate::ports::{
+    ApiError, ConnectError, Creation, Host, Key, Kubernetes, News, Object, Row, Session, StatementError,
+    StatementFailure, Target, Warehouses,
+};
+use crate::scripts::{Password, Statement};
+
+/// The simulated world.
+pub struct Simulated;
+
+impl crate::ports::World for Simulated {
+    type Kubernetes = Api;
+    type Warehouses = Gate;
+    type Host = Clock;
+}
+
+/// The API server of one cluster.
+pub struct Api {
+    pub world: Shared,
+    pub cluster: usize,
+}
+
+impl Api {
+    async fn read<T>(&self, verb: &str, kind: &str, look: impl FnOnce(&Cluster) -> T) -> Result<T, ApiError> {
+        let fault = step(&self.world, StepKind::Look, format!("{verb} {kind}")).await;
+        match fault {
+            None => Ok(look(&self.world.borrow().clusters[self.cluster])),
+            Some(fault) => Err(unanswered(fault)),
+        }
+    }
+
+    async fn write<T: 'static>(
+        &self,
+        verb: &str,
+        kind: &str,
+        write: impl FnOnce(&mut Cluster, Timestamp) -> Result<T, ApiError> + 'static,
+    ) -> Result<T, ApiError> {
+        let fault = step(&self.world, StepKind::Act, format!("{verb} {kind}")).await;
+        let cluster = self.cluster;
+        let mut world = self.world.borrow_mut();
+        match fault {
+            Some(fault @ (Fault::Refused | Fault::Lost)) => Err(unanswered(fault)),
+            // What asks for no version could do anything later.
+            Some(fault @ Fault::Late) if verb != "create" => {
+                world.late.push(Box::new(move |world| drop(carry_out(world, cluster, write))));
+                Err(unanswered(fault))
+            }
+            Some(fault) => {
+                let _ = carry_out(&mut world, cluster, write);
+                Err(unanswered(fault))
+            }
+            None => carry_out(&mut world, cluster, write),
+        }
+    }
+}
+
+fn unanswered(fault: Fault) -> ApiError {
+    match fault {
+        Fault::Refused => {
+            ApiError::Refused { code: 500, message: "the server has an error".to_owned(), causes: Vec::new() }
+        }
+        Fault::Lost | Fault::AnswerLost => ApiError::Unanswered("the connection was lost".to_owned()),
+        Fault::Late => ApiError::Deadline(30),
+    }
+}
+
+fn carry_out<T>(
+    world: &mut World,
+    cluster: usize,
+    write: impl FnOnce(&mut Cluster, Timestamp) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let now = world.now();
+    let before = world.clusters[cluster].clone();
+    let done = write(&mut world.clusters[cluster], now);
+    // What its passwords prove is the heir's from now on.
+    for (left_by, heir) in world.clusters[cluster].inheritances(&before) {
+        world.warehouse.pass_on(&left_by, &heir);
+    }
+    let broken = invariants::of_write(&before, world, cluster);
+    world.broken.extend(broken);
+    let resources: Vec<_> = world.clusters[cluster].integrations().cloned().collect();
+    for resource in resources.iter().filter(|it| invariants::asks_for_a_word(it)) {
+        let uid = resource.metadata.uid.clone().unwrap_or_default();
+        let former = before.integration(&resource.metadata.name.clone().unwrap_or_default());
+        if former.is_none_or(|former| former.metadata.resource_version != resource.metadata.resource_version) {
+            let at_stake = world.warehouse.at_stake(&uid);
+            world.shown.insert(uid, at_stake);
+        }
+    }
+    done
+}
+
+fn to_json(object: &impl serde::Serialize) -> Value {
+    serde_json::to_value(object).unwrap()
+}
+
+fn from_json<K: Object>(value: Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
+
+impl Kubernetes for Api {
+    async fn get<K: Object>(&self, key: &Key) -> Result<Option<K>, ApiError> {
+        let kind = K::kind(&());
+        let found = self.read("get", &kind, |cluster| cluster.get(&kind, &key.name).cloned()).await?;
+        if kind == INTEGRATION {
+            let resource = found.clone().map(from_json);
+            self.world.borrow_mut().slot().resource = resource;
+        }
+        Ok(found.map(from_json))
+    }
+
+    async fn get_metadata<K: Object>(&self, key: &Key) -> Result<Option<ObjectMeta>, ApiError> {
+        let kind = K::kind(&());
+        let found = self.read("get metadata of", &kind, |cluster| cluster.get(&kind, &key.name).cloned()).await?;
+        Ok(found.map(|value| serde_json::from_value(value["metadata"].clone()).unwrap()))
+    }
+
+    async fn create<K: Object>(&self, object: &K, creation: Creation) -> Result<K, ApiError> {
+        let (kind, value) = (K::kind(&()).into_owned(), to_json(object));
+        let verb = if creation == Creation::DryRun { "try to create" } else { "create" };
+        let create = {
+            let kind = kind.clone();
+            move |cluster: &mut Cluster, now| cluster.create(&kind, value, creation, now)
+        };
+        self.write(verb, &kind, create).await.map(from_json)
+    }
+
+    async fn merge<K: Object>(&self, key: &Key, patch: &Value) -> Result<K, ApiError> {
+        let (kind, name, patch) = (K::kind(&()).into_owned(), key.name.clone(), patch.clone());
+        let merge = {
+            let kind = kind.clone();
+            move |cluster: &mut Cluster, _| cluster.merge(&kind, &name, &patch)
+        };
+        self.write("merge", &kind, merge).await.map(from_json)
+    }
+
+    async fn replace_status<K: Object>(&self, object: &K) -> Result<K, ApiError> {
+        let (kind, value) = (K::kind(&()).into_owned(), to_json(object));
+        let replace = {
+            let kind = kind.clone();
+            move |cluster: &mut Cluster, _| cluster.replace_status(&kind, &value)
+        };
+        self.write("write status of", &kind, replace).await.map(from_json)
+    }
+
+    async fn delete<K: Object>(&self, key: &Key, uid: &str) -> Result<(), ApiError> {
+        let (kind, name, uid) = (K::kind(&()).into_owned(), key.name.clone(), uid.to_owned());
+        let delete = {
+            let kind = kind.clone();
+            move |cluster: &mut Cluster, now| cluster.delete(&kind, &name, Some(&uid), now)
+        };
+        self.write("delete", &kind, delete).await
+    }
+
+    async fn publish(&self, _: &RedshiftIntegration, _: News) {}
+
+    fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration> {
+        let world = self.world.borrow();
+        world.clusters[self.cluster].integrations().filter(|resource| is_meant(resource)).cloned().collect()
+    }
+}
+
+/// The way into the warehouse, whatever it is called.
+pub struct Gate {
+    pub world: Shared,
+}
+
+impl Warehouses for Gate {
+    type Session = Connection;
+
+    async fn connect(
+        &self,
+        target: &Target,
+        credentials: &Credentials,
+        database: &str,
+    ) -> Result<Connection, ConnectError> {
+        let fault = step(&self.world, StepKind::Act, "log-in").await;
+        match fault {
+            None => {}
+            Some(Fault::Refused) => return Err(ConnectError::TooManyConnections("too many".to_owned())),
+            Some(Fault::Lost | Fault::AnswerLost) => return Err(ConnectError::Protocol("lost".to_owned())),
+            Some(Fault::Late) => {
+                return Err(ConnectError::Deadline { endpoint: target.endpoint.to_string(), seconds: 15 });
+            }
+        }
+        let mut world = self.world.borrow_mut();
+        world.slot().has_worked = true;
+        let (user, password) = (&credentials.user, credentials.password.expose_secret());
+        let session = world.warehouse.log_in(user, password, database);
+        let number = world.record.take_connection();
+        world.record.add(|| record::Step::LoggedIn {
+            connection: number,
+            user: user.clone(),
+            password: password.to_owned(),
+            database: database.to_owned(),
+            outcome: session.as_ref().map(|_| ()).map_err(|error| *error),
+        });
+        let session = session.map_err(|error| match error {
+            LoginError::Refused => ConnectError::PasswordRefused(format!("authentication failed for user {user}")),
+            LoginError::DatabaseMissing => {
+                ConnectError::DatabaseMissing { database: database.to_owned(), reason: "does not exist".to_owned() }
+            }
+        })?;
+        *world.sessions.entry(database.to_owned()).or_default() += 1;
+        let slot = world.at_work;
+        drop(world);
+        let is_lost = Cell::new(false);
+        Ok(Connection { world: self.world.clone(), slot, number, is_lost, session: RefCell::new(session) })
+    }
+}
+
+/// A connection of a pass. Its database counts it until it is closed, whatever ends the pass.
+pub struct Connection {
+    world: Shared,
+    slot: usize,
+    number: u32,
+    /// Nothing reaches the server any more.
+    is_lost: Cell<bool>,
+    session: RefCell<warehouse::Session>,
+}
+
+impl Connection {
+    fn lose(&self) {
+        if self.is_lost.replace(true) {
+            return;
+        }
+        let world = &mut *self.world.borrow_mut();
+        let mut session = self.session.borrow_mut();
+        if let Some(count) = world.sessions.get_mut(&session.database) {
+            *count -= 1;
+        }
+        if session.transaction.take().is_some() {
+            world.slots[self.slot].in_transaction = false;
+        }
+        world.record.add(|| record::Step::Closed { connection: self.number });
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.lose();
+    }
+}
+
+impl Session for Connection {
+    async fn query(&self, statement: &Statement) -> Result<Vec<Row>, StatementError> {
+        let name = statement.name();
+        let is_look = rows::is_look(name);
+        let kind = if is_look { StepKind::Look } else { StepKind::Act };
+        let fault = step(&self.world, kind, name).await;
+        let failed = |failure| Err(StatementError { statement: name, failure });
+        let lost = || StatementFailure::ConnectionLost("lost".to_owned());
+        let refused = |message: String| StatementFailure::Refused {
+            sqlstate: if message == warehouse::IN_USE { "55006" } else { "XX000" }.to_owned(),
+            message,
+        };
+        let is_gone = !self.world.borrow().warehouse.databases.contains_key(&self.session.borrow().database);
+        if self.is_lost.get() || is_gone {
+            self.lose();
+            return failed(lost());
+        }
+        match fault {
+            Some(Fault::Refused) => {
+                self.session.borrow_mut().refuse();
+                return failed(refused("refused".to_owned()));
+            }
+            Some(Fault::Lost) => {
+                self.lose();
+                return failed(lost());
+            }
+            Some(Fault::Late) if is_look => {
+                self.lose();
+                return failed(StatementFailure::Deadline(120));
+            }
+            _ => {}
+        }
+        let done = if is_look { self.look(statement) } else { self.change(statement) };
+        if fault.is_some() {
+            self.lose();
+            return failed(if fault == Some(Fault::Late) { StatementFailure::Deadline(120) } else { lost() });
+        }
+        done.or_else(|why| failed(refused(why)))
+    }
+}
+
+impl Connection {
+    fn look(&self, statement: &Statement) -> Result<Vec<Row>, String> {
+        let world = self.world.borrow();
+        let session = self.session.borrow();
+        rows::answer(&world.warehouse, session.acting, &session.database, statement)
+    }
+
+    fn change(&self, statement: &Statement) -> Result<Vec<Row>, String> {
+        let name = statement.name();
+        let world = &mut *self.world.borrow_mut();
+        let session = &mut *self.session.borrow_mut();
+        let cluster = SLOTS[self.slot].0;
+        let resource = world.slots[self.slot].resource.clone().unwrap();
+        let uid = resource.metadata.uid.clone().unwrap_or_default();
+        let before = world.warehouse.clone();
+        let entered = world.sessions.get(&super::statements::identifier(statement.text(), 0)) > Some(&0);
+        let done = if name == "drop-database" && entered {
+            Err(warehouse::IN_USE.to_owned())
+        } else {
+            session.execute(&mut world.warehouse, &uid, statement)
+        };
+        world.slots[self.slot].in_transaction = session.transaction.is_some();
+        world.record.add(|| record::Step::Executed {
+            connection: self.number,
+            statement: statement.clone(),
+            outcome: done.clone(),
+        });
+        if done.is_ok() {
+            let handed_over = world.warehouse.handed_over_since(&before);
+            world.overtaken.extend(handed_over.into_iter().map(|(_, former, _)| former));
+            let confirmed = world.confirmed.get(&uid);
+            let cluster = &world.clusters[cluster];
+            let after = &world.warehouse;
+            let change = invariants::Change { before, after, cluster, resource: &resource, statement, confirmed };
+            let broken = change.broken();
+            world.broken.extend(broken);
+        }
+        done.map(|()| Vec::new())
+    }
+}
+
+/// The machine.
+pub struct Clock {
+    pub world: Shared,
+}
+
+impl Host for Clock {
+    fn now(&self) -> Timestamp {
+        self.world.borrow().now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.world.borrow().clock
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        step(&self.world, StepKind::Look, "sleep").await;
+        self.world.borrow_mut().clock += duration;
+    }
+
+    fn random(&self) -> f64 {
+        0.5
+    }
+
+    fn generate_password(&self) -> Password {
+        let mut world = self.world.borrow_mut();
+        world.passwords += 1;
+        Password::new(SecretString::from(format!("Password-{}", world.passwords))).unwrap()
+    }
+
+    fn generate_key(&self) -> SecretString {
+        SecretString::from("key")
+    }
+}

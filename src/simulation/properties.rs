@@ -1,0 +1,291 @@
+//! The properties. A failing history is shrunk, and printed with its seed.
+
+use std::collections::BTreeSet;
+
+use kube::ResourceExt;
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+
+use super::histories::{Action, Event, Run, SLOTS, give_authority, give_credentials, spoil};
+use super::invariants::{is_enabled, uid_of};
+use super::kubernetes::Cluster;
+use super::others::clear_up;
+use super::strategies::{
+    begun, begun_with_a_member, config, modes, of_confirmed_deletions, of_one_alone, of_one_among_others, of_renamings,
+    of_several, of_take_overs, power,
+};
+use super::warehouse::{Power, Warehouse};
+use crate::api::{Phase, RedshiftIntegration};
+use crate::lifecycle::validate;
+use crate::scripts::CLAIM_USER;
+
+/// Cases per property.
+const CASES: u32 = 2_000;
+
+/// So many passes must be enough, whatever happened before.
+const PASSES: usize = 300;
+
+/// What there is, without what changes by looking alone.
+#[derive(PartialEq)]
+struct Picture {
+    warehouse: Warehouse,
+    clusters: Vec<Cluster>,
+}
+
+impl Run {
+    fn picture(&self) -> Picture {
+        let world = self.world.borrow();
+        let mut warehouse = world.warehouse.clone();
+        for database in warehouse.databases.values_mut() {
+            if let Some(registry) = &mut database.registry {
+                registry.fencing_counter = 0;
+            }
+        }
+        Picture { warehouse, clusters: world.clusters.iter().map(Cluster::still).collect() }
+    }
+
+    /// No more faults: passes as they fall due, until nothing changes any more.
+    pub fn settle(&mut self) -> Result<(), String> {
+        self.interrupt();
+        let (mut before, mut in_vain) = (self.picture(), BTreeSet::new());
+        for _ in 0..PASSES {
+            let Some(slot) = self.take_next_pass() else { return self.unbroken() };
+            let after = self.picture();
+            if after != before {
+                in_vain.clear();
+            }
+            in_vain.insert(slot);
+            // Whoever will be looked at again has been, since anything changed.
+            if self.operators.all_due_are_among(&in_vain) {
+                return self.unbroken();
+            }
+            before = after;
+        }
+        Err("it settles when faults stop: it doesn't".to_owned())
+    }
+
+    fn unbroken(&self) -> Result<(), String> {
+        self.world.borrow().broken.first().map_or(Ok(()), |broken| Err(broken.clone()))
+    }
+
+    /// With every right, and nothing in the way.
+    pub fn lift_obstacles(&mut self) {
+        self.set_admin(Power::Superuser);
+        let world = &mut *self.world.borrow_mut();
+        clear_up(world);
+        // As the message asks for: the account that made them is not in the Secret any more.
+        let lesser = [Power::Seeing, Power::Blind].map(|power| world.warehouse.users[power.name()].id);
+        world.warehouse.databases.retain(|_, it| !lesser.contains(&it.owner) || !it.objects.is_empty());
+        for cluster in &mut world.clusters {
+            for slot in SLOTS {
+                spoil(cluster, slot.1, false);
+            }
+            give_credentials(cluster, Power::Superuser);
+            give_authority(cluster);
+        }
+        // As the messages ask for: passwords are set to the Secret's again, and a role without a tie dropped.
+        let accounts: Vec<_> = world.clusters.iter().flat_map(Cluster::accounts).collect();
+        for (_, _, account) in &accounts {
+            for (name, password) in account.accounts().chain([(CLAIM_USER, &account.claim_password)]) {
+                if let Some(user) = world.warehouse.users.get_mut(name) {
+                    let digest = || password.md5_for(name).expose_secret().to_owned();
+                    user.password.get_or_insert_with(digest);
+                }
+            }
+        }
+        if !world.warehouse.users_roll_back {
+            world.warehouse.roles.retain(|_, role| role.members.values().any(|admin| *admin));
+        }
+        for cluster in &mut world.clusters {
+            let names: Vec<_> = cluster.integrations().map(ResourceExt::name_any).collect();
+            for name in names {
+                let accounts = cluster.accounts();
+                let place = accounts.into_iter().find(|(of, ..)| *of == name).map(|(_, _, account)| account.place);
+                cluster.edit(&name, |resource| {
+                    resource.spec.suspend = false;
+                    if let Some(place) = place {
+                        // Where the Secret says that it is: what the status asks for.
+                        resource.spec.config.database.clone_from(&place.setup.database);
+                        resource.spec.config.database_mode = place.setup.database_mode;
+                    }
+                });
+            }
+        }
+    }
+
+    /// All resources.
+    pub fn resources(&self) -> Vec<RedshiftIntegration> {
+        self.world.borrow().clusters.iter().flat_map(Cluster::integrations).cloned().collect()
+    }
+
+    /// The phase of a slot's resource.
+    pub fn phase_of(&self, slot: usize) -> Option<Phase> {
+        let (cluster, name, _) = SLOTS[slot];
+        self.world.borrow().clusters[cluster].integration(name)?.status.as_ref()?.phase
+    }
+
+    /// Whether every resource is gone, or set up as wanted.
+    pub fn all_are_done(&self) -> Result<(), String> {
+        for resource in self.resources() {
+            let created = resource.status.as_ref().and_then(|status| status.created.clone());
+            let wanted = validate(&resource.spec).map_err(|invalid| invalid.to_string())?.place;
+            let as_wanted = created.is_some_and(|created| crate::lifecycle::Place::from(&created) == wanted);
+            if is_going(&resource) || !is_enabled(&resource) || !as_wanted {
+                return Err(format!("{} doesn't get done: {:?}", uid_of(&resource), brief(&resource)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Of which nobody knows any more whose they are: a deletion asks a person. Whether there was any.
+    fn drop_the_roles_that_messages_name(&mut self) -> bool {
+        let said: Vec<_> = self.resources().iter().map(brief).filter(|said| said.contains("owns the role")).collect();
+        let roles = &mut self.world.borrow_mut().warehouse.roles;
+        roles.retain(|role, _| !said.iter().any(|said| said.contains(&format!("owns the role {role};"))));
+        !said.is_empty()
+    }
+
+    /// All resources are deleted, and all that is ours goes with them.
+    pub fn delete_all(&mut self) -> Result<(), String> {
+        for slot in 0..SLOTS.len() {
+            self.play(&[Event::User(slot, Action::Retain(false)), Event::User(slot, Action::Delete)]);
+        }
+        self.settle()?;
+        if self.drop_the_roles_that_messages_name() {
+            self.settle()?;
+        }
+        let excused = self.world.borrow().excused.clone();
+        let left = self.resources().into_iter().find(|resource| !excused.contains(&uid_of(resource)));
+        left.map_or(Ok(()), |resource| {
+            Err(format!("a deletion ends: {} is still there: {:?}", uid_of(&resource), brief(&resource)))
+        })
+    }
+
+    fn enabled(&self) -> usize {
+        self.resources().iter().filter(|resource| is_enabled(resource)).count()
+    }
+}
+
+fn is_going(resource: &RedshiftIntegration) -> bool {
+    resource.metadata.deletion_timestamp.is_some()
+}
+
+/// Its phase, and what its conditions say.
+fn brief(resource: &RedshiftIntegration) -> String {
+    let status = resource.status.clone().unwrap_or_default();
+    let said = status.conditions.iter().filter(|it| !it.message.is_empty());
+    let said: Vec<_> = said.map(|it| format!("{}={}: {}", it.type_, it.status, it.message)).collect();
+    format!("{:?}; {}", status.phase, said.join("; "))
+}
+
+fn check(result: Result<(), String>) -> Result<(), TestCaseError> {
+    result.map_err(TestCaseError::fail)
+}
+
+/// Where roles don't roll back, a superuser's renaming can outlive its transaction; if a lesser admin's new
+/// role is there too, nothing tells which of the two has the members.
+fn roll_back(roll_back: bool, admin: Power, history: &[Event]) -> bool {
+    roll_back || admin != Power::Superuser || history.iter().any(|event| matches!(event, Event::Admin(_)))
+}
+
+proptest! {
+    #![proptest_config(config(CASES))]
+
+    /// Faults, crashes, edits and lost status, with accounts of every kind.
+    #[test]
+    fn an_integration_alone_gets_what_its_user_wants_in_the_end(
+        mode in modes(),
+        admin in power(),
+        users_roll_back in any::<bool>(),
+        history in of_one_alone(),
+    ) {
+        let mut run = Run::new(admin, users_roll_back);
+        run.play(&begun(mode));
+        run.play(&history);
+        run.lift_obstacles();
+        check(run.settle())?;
+        check(run.all_are_done())?;
+        check(run.delete_all())?;
+    }
+
+    /// Whatever stops an edit of names: members of the role stay members.
+    #[test]
+    fn members_keep_their_role_through_edits_of_its_name(
+        mode in modes(),
+        admin in power(),
+        users_roll_back in any::<bool>(),
+        history in of_renamings(),
+    ) {
+        let mut run = Run::new(admin, roll_back(users_roll_back, admin, &history));
+        run.play(&begun_with_a_member(mode));
+        run.play(&history);
+        check(run.settle())?;
+        run.lift_obstacles();
+        check(run.settle())?;
+        check(run.all_are_done())?;
+        let world = run.world.borrow();
+        let ours = world.warehouse.roles.values().map(|role| role.members.contains_key("analyst"));
+        prop_assert_eq!(ours.collect::<Vec<_>>(), [true]);
+    }
+
+    /// Faults and edits, and others do what they like in the warehouse, Secrets get lost, resources are replaced.
+    #[test]
+    fn among_others_nothing_of_theirs_is_harmed_and_nothing_of_ours_is_left(
+        mode in modes(),
+        admin in power(),
+        users_roll_back in any::<bool>(),
+        history in of_one_among_others(),
+    ) {
+        let mut run = Run::new(admin, roll_back(users_roll_back, admin, &history));
+        run.play(&begun(mode));
+        run.play(&history);
+        check(run.settle())?;
+        run.lift_obstacles();
+        check(run.settle())?;
+        check(run.delete_all())?;
+    }
+
+    /// A person confirms a list of others' work; other things happen then, and the list may not fit any more.
+    #[test]
+    fn a_confirmed_deletion_takes_what_was_on_the_list_and_nothing_else(
+        mode in modes(),
+        admin in power(),
+        history in of_confirmed_deletions(),
+    ) {
+        let mut run = Run::new(admin, true);
+        run.play(&begun_with_a_member(mode));
+        run.play(&history);
+        check(run.settle())?;
+        run.lift_obstacles();
+        check(run.settle())?;
+        check(run.delete_all())?;
+    }
+
+    /// By somebody of the same name, of another cluster, or of the same host; and back.
+    #[test]
+    fn who_was_taken_over_writes_nothing_any_more_and_nothing_is_left_by_both(
+        mode in modes(),
+        history in of_take_overs(),
+    ) {
+        let mut run = Run::new(Power::Superuser, true);
+        run.play(&begun_with_a_member(mode));
+        run.play(&history);
+        run.lift_obstacles();
+        check(run.settle())?;
+        prop_assert!(run.enabled() <= 1);
+        check(run.delete_all())?;
+    }
+
+    /// Resources of two clusters, of one cluster under two host names, and of one under the same.
+    #[test]
+    fn of_several_integrations_one_holds_the_warehouse(history in of_several()) {
+        let mut run = Run::new(Power::Superuser, true);
+        run.play(&history);
+        run.lift_obstacles();
+        check(run.settle())?;
+        prop_assert!(run.enabled() <= 1);
+        let is_wanted = run.resources().iter().any(|resource| !is_going(resource));
+        prop_assert!(run.enabled() == 1 || !is_wanted, "one of them gets the warehouse: {:#?}", run.resources());
+        check(run.delete_all())?;
+    }
+}

@@ -1,0 +1,517 @@
+//! Histories that once broke an invariant, shrunk.
+
+use super::histories::{Action, Event, Run};
+use super::others::Deed;
+use super::strategies::{begun, begun_with_a_member};
+use super::warehouse::Power;
+use super::world::{Fault, Step};
+use crate::api::Phase;
+
+const WHOLE: Event = Event::pass(0);
+
+fn run(admin: Power, database: Option<usize>, history: &[Event]) -> Run {
+    let mut run = Run::new(admin, true);
+    run.play(&begun(database));
+    run.play(history);
+    run
+}
+
+/// Where impersonation is on, and somebody a member of the role, if a pass gets so far.
+fn run_with_a_member(database: Option<usize>, history: &[Event]) -> Run {
+    let mut run = Run::new(Power::Superuser, true);
+    run.play(&begun_with_a_member(database));
+    run.play(history);
+    run
+}
+
+/// A whole pass in which something that it does is refused.
+fn refused_at(act: u8) -> Event {
+    Event::failing(0, Step::Act(act), Fault::Refused)
+}
+
+#[test]
+fn a_creation_stopped_at_any_step_in_an_existing_database_can_be_deleted() {
+    for step in 0..80 {
+        let mut run = run(Power::Superuser, None, &[refused_at(step)]);
+        run.delete_all().unwrap();
+    }
+}
+
+#[test]
+fn a_database_that_an_earlier_account_kept_is_not_left_behind_by_a_deletion() {
+    for step in 0..40 {
+        let mut run = run(
+            Power::Seeing,
+            Some(0),
+            &[refused_at(step), Event::Admin(Power::Superuser), Event::User(0, Action::Delete)],
+        );
+        run.settle().unwrap();
+        run.play(&[Event::Admin(Power::Seeing)]);
+        run.settle().unwrap();
+        assert!(run.world.borrow().clusters[0].integrations().next().is_none(), "step {step}");
+    }
+}
+
+#[test]
+fn members_that_the_account_does_not_see_keep_their_role() {
+    let mut run = run(
+        Power::Blind,
+        Some(0),
+        &[
+            Event::User(0, Action::Impersonate(Some(0))),
+            WHOLE,
+            Event::Others(Deed::Join),
+            Event::User(0, Action::Impersonate(Some(1))),
+        ],
+    );
+    run.settle().unwrap();
+    assert!(run.world.borrow().warehouse.roles["impersonators"].members.contains_key("analyst"));
+    run.play(&[Event::Admin(Power::Superuser)]);
+    run.settle().unwrap();
+    assert!(run.world.borrow().warehouse.roles["others_may"].members.contains_key("analyst"));
+}
+
+#[test]
+fn a_role_that_others_granted_something_is_not_dropped_when_a_creation_goes_on_with_another() {
+    for step in 0..60 {
+        let mut run = run(
+            Power::Superuser,
+            Some(0),
+            &[
+                Event::User(0, Action::Impersonate(Some(0))),
+                refused_at(step),
+                Event::Others(Deed::GrantToRole(0)),
+                Event::User(0, Action::Impersonate(Some(1))),
+            ],
+        );
+        run.settle().unwrap();
+    }
+}
+
+#[test]
+fn an_account_whose_password_was_changed_is_not_left_behind_by_a_deletion() {
+    let mut run =
+        run(Power::Seeing, Some(0), &[WHOLE, Event::Others(Deed::ChangePassword(0)), Event::User(0, Action::Delete)]);
+    run.settle().unwrap();
+    let phase = run.phase_of(0);
+    assert_eq!(phase, Some(Phase::DeleteError));
+    run.lift_obstacles();
+    run.settle().unwrap();
+    assert!(run.world.borrow().clusters[0].integrations().next().is_none());
+}
+
+#[test]
+fn an_edit_mends_impersonation_whose_role_others_have_dropped() {
+    let mut run = run(
+        Power::Superuser,
+        Some(0),
+        &[
+            Event::User(0, Action::Impersonate(Some(0))),
+            WHOLE,
+            Event::Others(Deed::DropRole(0)),
+            WHOLE,
+            Event::User(0, Action::Impersonate(Some(1))),
+        ],
+    );
+    run.settle().unwrap();
+    run.all_are_done().unwrap();
+}
+
+#[test]
+fn a_role_renamed_by_an_edit_that_did_not_roll_back_keeps_its_members() {
+    for step in 0..60 {
+        let mut run = Run::new(Power::Superuser, false);
+        run.play(&[
+            Event::User(0, Action::Create(Some(0))),
+            Event::User(0, Action::Impersonate(Some(0))),
+            WHOLE,
+            Event::Others(Deed::Join),
+            Event::User(0, Action::Impersonate(Some(1))),
+            Event::failing(0, Step::Act(step), Fault::AnswerLost),
+            Event::User(0, Action::Impersonate(Some(0))),
+        ]);
+        run.settle().unwrap();
+        run.all_are_done().unwrap();
+        assert!(run.world.borrow().warehouse.roles["impersonators"].members.contains_key("analyst"), "step {step}");
+    }
+}
+
+#[test]
+fn a_role_is_not_dropped_before_the_registry_has_let_go_of_it() {
+    for step in 0..80 {
+        let mut run = Run::new(Power::Superuser, false);
+        run.play(&[
+            Event::User(0, Action::Create(Some(0))),
+            Event::User(0, Action::Impersonate(Some(0))),
+            WHOLE,
+            Event::Others(Deed::Join),
+            Event::User(0, Action::Impersonate(None)),
+            refused_at(step),
+        ]);
+        run.settle().unwrap();
+        run.all_are_done().unwrap();
+    }
+}
+
+#[test]
+fn every_name_that_an_interrupted_edit_may_have_given_is_remembered() {
+    for (first, second) in (5..20).flat_map(|first| (5..20).map(move |second| (first, second))) {
+        let mut run = run(
+            Power::Superuser,
+            Some(0),
+            &[
+                Event::User(0, Action::Impersonate(Some(0))),
+                refused_at(first),
+                Event::User(0, Action::Rename(2)),
+                Event::User(0, Action::Impersonate(Some(1))),
+                refused_at(second),
+                Event::User(0, Action::Rename(1)),
+                Event::User(0, Action::Impersonate(Some(2))),
+            ],
+        );
+        run.settle().unwrap();
+        run.all_are_done().unwrap();
+        run.delete_all().unwrap();
+    }
+}
+
+/// Each of these histories in one of its variants, for whoever does the same to another warehouse.
+pub fn sample() -> Vec<(Power, Vec<Event>)> {
+    let create = |database| Event::User(0, Action::Create(database));
+    let impersonate = |role| Event::User(0, Action::Impersonate(role));
+    let (delete, join) = (Event::User(0, Action::Delete), Event::Others(Deed::Join));
+    let lost_at = |step| Event::failing(0, Step::Act(step), Fault::AnswerLost);
+    let superuser = |history: &[Event]| (Power::Superuser, history.to_vec());
+    let mut sample = vec![
+        superuser(&[create(None), refused_at(40)]),
+        (Power::Seeing, vec![create(Some(0)), refused_at(22), Event::Admin(Power::Superuser), delete, WHOLE]),
+        (Power::Blind, vec![create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(Some(1)), WHOLE]),
+        superuser(&[
+            create(Some(0)),
+            impersonate(Some(0)),
+            refused_at(25),
+            Event::Others(Deed::GrantToRole(0)),
+            impersonate(Some(1)),
+            WHOLE,
+        ]),
+        superuser(&[create(Some(0)), WHOLE, Event::Others(Deed::ChangePassword(0)), delete, WHOLE]),
+        superuser(&[
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
+            Event::Others(Deed::DropRole(0)),
+            WHOLE,
+            impersonate(Some(1)),
+            WHOLE,
+        ]),
+        superuser(&[create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(Some(1)), lost_at(30)]),
+        superuser(&[create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(None), refused_at(30)]),
+        superuser(&[
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
+            Event::User(0, Action::Rename(2)),
+            refused_at(30),
+            Event::User(0, Action::Rename(1)),
+            impersonate(Some(2)),
+            WHOLE,
+        ]),
+        (Power::Seeing, vec![create(None), WHOLE, Event::Admin(Power::Superuser), delete, WHOLE]),
+        superuser(&[create(None), WHOLE, Event::Admin(Power::Seeing), delete, WHOLE]),
+    ];
+    sample.extend(sample_of_changing_hands());
+    sample
+}
+
+/// Likewise, of those in which Secrets are lost and integrations taken over; or where a person confirmed a deletion.
+fn sample_of_changing_hands() -> Vec<(Power, Vec<Event>)> {
+    let create = |database| Event::User(0, Action::Create(database));
+    let impersonate = |role| Event::User(0, Action::Impersonate(role));
+    let heir = |action| Event::User(1, action);
+    let delete = Event::User(0, Action::Delete);
+    let histories = vec![
+        // Taken over meanwhile, with and without the Secret; renamed in between; deleted in the middle of it.
+        vec![
+            create(Some(0)),
+            WHOLE,
+            heir(Action::Create(Some(0))),
+            heir(Action::TakeOver),
+            Event::failing(1, Step::Act(20), Fault::Refused),
+            Event::User(0, Action::Rename(1)),
+            WHOLE,
+            Event::pass(1),
+        ],
+        vec![
+            create(Some(0)),
+            WHOLE,
+            heir(Action::Create(Some(0))),
+            heir(Action::TakeOver),
+            Event::User(0, Action::DeleteSecret),
+            Event::before(0, Step::Act(15)),
+            Event::pass(1),
+            WHOLE,
+        ],
+        vec![
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
+            Event::User(0, Action::Replace),
+            Event::User(0, Action::TakeOver),
+            Event::before(0, Step::Act(12)),
+            Event::Crash(0),
+            delete,
+            refused_at(6),
+        ],
+        vec![
+            create(Some(0)),
+            WHOLE,
+            Event::User(0, Action::Replace),
+            Event::User(0, Action::Move(Some(1))),
+            Event::User(0, Action::TakeOver),
+            WHOLE,
+            delete,
+        ],
+        // A role that nothing names any more, or the status alone.
+        vec![
+            create(None),
+            impersonate(Some(0)),
+            WHOLE,
+            impersonate(None),
+            Event::before(0, Step::Act(35)),
+            Event::Crash(0),
+            heir(Action::Create(None)),
+            heir(Action::TakeOver),
+            Event::User(0, Action::DeleteSecret),
+            Event::pass(1),
+        ],
+        vec![
+            create(Some(0)),
+            WHOLE,
+            Event::Admin(Power::Seeing),
+            impersonate(Some(0)),
+            Event::before(0, Step::Act(20)),
+            Event::Crash(0),
+            Event::User(0, Action::DeleteSecret),
+            impersonate(None),
+            Event::Admin(Power::Superuser),
+        ],
+        vec![
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
+            Event::Others(Deed::GrantToRole(0)),
+            delete,
+            WHOLE,
+            Event::User(0, Action::ConfirmDelete),
+            Event::Others(Deed::TakeRole(2)),
+            Event::Others(Deed::GrantToRole(2)),
+        ],
+    ];
+    histories.into_iter().map(|history| (Power::Superuser, history)).collect()
+}
+
+#[test]
+fn what_a_lesser_account_set_up_in_an_existing_database_a_superuser_can_delete() {
+    let mut run = run(Power::Seeing, None, &[WHOLE, Event::Admin(Power::Superuser)]);
+    run.delete_all().unwrap();
+}
+
+#[test]
+fn a_take_over_is_carried_through_although_the_former_owner_renamed_things_in_the_middle_of_it() {
+    for step in 0..30 {
+        let mut run = run_with_a_member(
+            Some(0),
+            &[
+                Event::User(0, Action::Rename(1)),
+                Event::User(1, Action::Create(Some(0))),
+                Event::User(1, Action::TakeOver),
+                Event::failing(1, Step::Act(step), Fault::Refused),
+            ],
+        );
+        run.lift_obstacles();
+        run.settle().unwrap();
+        run.delete_all().unwrap();
+    }
+}
+
+#[test]
+fn what_was_being_taken_over_with_its_secret_goes_with_the_heir() {
+    for steps in 0..40 {
+        let mut run = run_with_a_member(
+            Some(0),
+            &[
+                WHOLE,
+                Event::User(0, Action::Replace),
+                Event::User(0, Action::TakeOver),
+                Event::before(0, Step::Act(steps)),
+                Event::Crash(0),
+            ],
+        );
+        run.delete_all().unwrap();
+    }
+}
+
+#[test]
+fn a_grant_to_another_role_than_the_confirmed_one_stays() {
+    let mut run = run(
+        Power::Superuser,
+        Some(0),
+        &[
+            WHOLE,
+            Event::Others(Deed::GrantToRole(0)),
+            Event::User(0, Action::Delete),
+            WHOLE,
+            Event::User(0, Action::ConfirmDelete),
+            Event::Others(Deed::TakeRole(2)),
+            Event::Others(Deed::GrantToRole(2)),
+        ],
+    );
+    run.settle().unwrap();
+    run.delete_all().unwrap();
+}
+
+#[test]
+fn passwords_are_not_set_over_the_head_of_who_took_over_meanwhile() {
+    for steps in 0..40 {
+        let mut run = run(
+            Power::Superuser,
+            Some(0),
+            &[
+                WHOLE,
+                Event::User(1, Action::Create(Some(0))),
+                Event::User(1, Action::TakeOver),
+                Event::User(0, Action::DeleteSecret),
+                Event::before(0, Step::Act(steps)),
+                Event::pass(1),
+                WHOLE,
+            ],
+        );
+        run.settle().unwrap();
+        run.delete_all().unwrap();
+    }
+}
+
+#[test]
+fn a_secret_for_another_database_is_not_taken_over_and_stops_no_deletion() {
+    let mut run = run(
+        Power::Superuser,
+        Some(0),
+        &[
+            WHOLE,
+            Event::User(0, Action::Replace),
+            Event::User(0, Action::Move(Some(1))),
+            Event::User(0, Action::TakeOver),
+            WHOLE,
+            Event::User(0, Action::Delete),
+        ],
+    );
+    run.settle().unwrap();
+    assert!(run.world.borrow().clusters.iter().all(|cluster| cluster.integrations().next().is_none()));
+}
+
+#[test]
+fn a_role_that_only_the_lost_secret_named_is_told_of_before_anything_is_removed() {
+    for steps in 0..40 {
+        let mut run = run_with_a_member(
+            None,
+            &[
+                WHOLE,
+                Event::User(0, Action::Impersonate(None)),
+                Event::before(0, Step::Act(steps)),
+                Event::Crash(0),
+                Event::User(1, Action::Create(None)),
+                Event::User(1, Action::TakeOver),
+                Event::User(0, Action::DeleteSecret),
+                Event::pass(1),
+                Event::User(1, Action::Delete),
+            ],
+        );
+        run.settle().unwrap();
+        run.lift_obstacles();
+        run.delete_all().unwrap();
+    }
+}
+
+#[test]
+fn a_role_that_an_interrupted_edit_made_goes_although_the_secret_that_named_it_was_lost() {
+    for steps in 0..40 {
+        for admin in [Power::Seeing, Power::Superuser] {
+            let mut run = run(
+                Power::Superuser,
+                Some(0),
+                &[
+                    WHOLE,
+                    Event::Admin(admin),
+                    Event::User(0, Action::Impersonate(Some(0))),
+                    Event::before(0, Step::Act(steps)),
+                    Event::Crash(0),
+                    Event::User(0, Action::DeleteSecret),
+                    Event::User(0, Action::Impersonate(None)),
+                ],
+            );
+            run.lift_obstacles();
+            run.settle().unwrap();
+            run.delete_all().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_login_that_fails_lets_nothing_go_that_was_being_taken_over() {
+    let cases = [23, u8::MAX].into_iter().flat_map(|steps| (0..12).map(move |until| (steps, until)));
+    for ((steps, until), step) in cases.flat_map(|case| (0..20).map(move |step| (case, step))) {
+        let mut run = run(
+            Power::Superuser,
+            Some(0),
+            &[
+                Event::before(0, Step::Act(steps)),
+                Event::Crash(0),
+                Event::User(0, Action::Replace),
+                Event::User(0, Action::TakeOver),
+                Event::before(0, Step::Act(until)),
+                Event::Crash(0),
+                Event::User(0, Action::Delete),
+                Event::failing(0, Step::Act(step), Fault::Refused),
+            ],
+        );
+        run.settle().unwrap();
+        assert!(run.world.borrow().clusters.iter().all(|cluster| cluster.integrations().next().is_none()));
+    }
+}
+
+#[test]
+fn no_password_is_set_for_a_user_who_took_the_name_that_became_free() {
+    for step in 0..60 {
+        let mut run = Run::new(Power::Superuser, false);
+        run.play(&begun(Some(0)));
+        run.play(&[
+            Event::before(0, Step::Act(21)),
+            Event::Crash(0),
+            Event::User(0, Action::Rename(1)),
+            Event::Others(Deed::Expose),
+            Event::failing(0, Step::Act(step), Fault::Refused),
+            Event::Others(Deed::TakeUser(0)),
+        ]);
+        run.settle().unwrap();
+        run.lift_obstacles();
+        run.settle().unwrap();
+        run.delete_all().unwrap();
+    }
+}
+
+#[test]
+fn who_lost_a_role_by_switching_impersonation_off_does_not_get_another_one() {
+    for step in 20..60 {
+        let mut run = run_with_a_member(
+            None,
+            &[
+                Event::User(0, Action::Rename(1)),
+                Event::User(0, Action::Impersonate(None)),
+                Event::failing(0, Step::Act(step), Fault::Lost),
+                Event::User(0, Action::Impersonate(Some(1))),
+            ],
+        );
+        run.settle().unwrap();
+        run.delete_all().unwrap();
+    }
+}
