@@ -11,8 +11,6 @@ pub mod contents;
 mod endpoint;
 pub mod hosts;
 mod look;
-#[cfg(test)]
-pub mod model;
 pub mod obstacle;
 mod parameters;
 mod plan;

@@ -54,6 +54,8 @@ pub enum Action {
     Credentials(bool),
     /// The same with the authority's certificate.
     Authority(bool),
+    /// Lets the namespace go, or doesn't after all.
+    LetNamespaceGo(bool),
     /// Lets it take over what the registry in its database names, or the Secret of its name.
     TakeOver,
     /// Confirms the deletion, as the message says.
@@ -269,6 +271,7 @@ impl Run {
                     there.take_away("Secret", &format!("{name}-system-account"));
                 }
             }
+            Action::LetNamespaceGo(is_going) => there.let_go(is_going),
             Action::SpoilSecret(spoiled) => spoil(there, name, spoiled),
             Action::TakeOver => take_over_what_is_there(world, cluster, name),
             Action::ConfirmDelete => confirm(world, cluster, name),

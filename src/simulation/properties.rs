@@ -80,6 +80,7 @@ impl Run {
             for slot in SLOTS {
                 spoil(cluster, slot.1, false);
             }
+            cluster.let_go(false);
             give_credentials(cluster, Power::Superuser);
             give_authority(cluster);
         }

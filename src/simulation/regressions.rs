@@ -24,6 +24,16 @@ fn run_with_a_member(database: Option<usize>, history: &[Event]) -> Run {
     run
 }
 
+/// A whole pass in which a statement is refused.
+fn refused(statement: &'static str) -> Event {
+    Event::failing(0, Step::Named(statement, 0), Fault::Refused)
+}
+
+/// A pass that doesn't come to a statement.
+fn before(slot: usize, statement: &'static str) -> Event {
+    Event::before(slot, Step::Named(statement, 0))
+}
+
 /// A whole pass in which something that it does is refused.
 fn refused_at(act: u8) -> Event {
     Event::failing(0, Step::Act(act), Fault::Refused)
@@ -180,16 +190,25 @@ pub fn sample() -> Vec<(Power, Vec<Event>)> {
     let create = |database| Event::User(0, Action::Create(database));
     let impersonate = |role| Event::User(0, Action::Impersonate(role));
     let (delete, join) = (Event::User(0, Action::Delete), Event::Others(Deed::Join));
-    let lost_at = |step| Event::failing(0, Step::Act(step), Fault::AnswerLost);
+    let lost = |statement| Event::failing(0, Step::Named(statement, 0), Fault::AnswerLost);
     let superuser = |history: &[Event]| (Power::Superuser, history.to_vec());
     let mut sample = vec![
-        superuser(&[create(None), refused_at(40)]),
-        (Power::Seeing, vec![create(Some(0)), refused_at(22), Event::Admin(Power::Superuser), delete, WHOLE]),
+        superuser(&[create(None), refused("complete-registry")]),
+        (
+            Power::Seeing,
+            vec![
+                create(Some(0)),
+                refused("grant-database-to-system-account"),
+                Event::Admin(Power::Superuser),
+                delete,
+                WHOLE,
+            ],
+        ),
         (Power::Blind, vec![create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(Some(1)), WHOLE]),
         superuser(&[
             create(Some(0)),
             impersonate(Some(0)),
-            refused_at(25),
+            refused("create-system-schema"),
             Event::Others(Deed::GrantToRole(0)),
             impersonate(Some(1)),
             WHOLE,
@@ -204,14 +223,21 @@ pub fn sample() -> Vec<(Power, Vec<Event>)> {
             impersonate(Some(1)),
             WHOLE,
         ]),
-        superuser(&[create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(Some(1)), lost_at(30)]),
-        superuser(&[create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(None), refused_at(30)]),
+        superuser(&[create(Some(0)), impersonate(Some(0)), WHOLE, join, impersonate(Some(1)), lost("commit-change")]),
+        superuser(&[
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
+            join,
+            impersonate(None),
+            refused("complete-registry"),
+        ]),
         superuser(&[
             create(Some(0)),
             impersonate(Some(0)),
             WHOLE,
             Event::User(0, Action::Rename(2)),
-            refused_at(30),
+            refused("complete-registry"),
             Event::User(0, Action::Rename(1)),
             impersonate(Some(2)),
             WHOLE,
@@ -236,7 +262,7 @@ fn sample_of_changing_hands() -> Vec<(Power, Vec<Event>)> {
             WHOLE,
             heir(Action::Create(Some(0))),
             heir(Action::TakeOver),
-            Event::failing(1, Step::Act(20), Fault::Refused),
+            Event::failing(1, Step::Named("write-new-owner", 0), Fault::Refused),
             Event::User(0, Action::Rename(1)),
             WHOLE,
             Event::pass(1),
@@ -247,7 +273,7 @@ fn sample_of_changing_hands() -> Vec<(Power, Vec<Event>)> {
             heir(Action::Create(Some(0))),
             heir(Action::TakeOver),
             Event::User(0, Action::DeleteSecret),
-            Event::before(0, Step::Act(15)),
+            before(0, "set-password-of-system-account"),
             Event::pass(1),
             WHOLE,
         ],
@@ -257,10 +283,10 @@ fn sample_of_changing_hands() -> Vec<(Power, Vec<Event>)> {
             WHOLE,
             Event::User(0, Action::Replace),
             Event::User(0, Action::TakeOver),
-            Event::before(0, Step::Act(12)),
+            before(0, "write-new-owner"),
             Event::Crash(0),
             delete,
-            refused_at(6),
+            Event::failing(0, Step::Named("log-in", 2), Fault::Refused),
         ],
         vec![
             create(Some(0)),
@@ -277,7 +303,7 @@ fn sample_of_changing_hands() -> Vec<(Power, Vec<Event>)> {
             impersonate(Some(0)),
             WHOLE,
             impersonate(None),
-            Event::before(0, Step::Act(35)),
+            before(0, "drop-role"),
             Event::Crash(0),
             heir(Action::Create(None)),
             heir(Action::TakeOver),
@@ -289,7 +315,7 @@ fn sample_of_changing_hands() -> Vec<(Power, Vec<Event>)> {
             WHOLE,
             Event::Admin(Power::Seeing),
             impersonate(Some(0)),
-            Event::before(0, Step::Act(20)),
+            before(0, "grant-role-to-system-account"),
             Event::Crash(0),
             Event::User(0, Action::DeleteSecret),
             impersonate(None),
@@ -458,13 +484,14 @@ fn a_role_that_an_interrupted_edit_made_goes_although_the_secret_that_named_it_w
 
 #[test]
 fn a_login_that_fails_lets_nothing_go_that_was_being_taken_over() {
-    let cases = [23, u8::MAX].into_iter().flat_map(|steps| (0..12).map(move |until| (steps, until)));
-    for ((steps, until), step) in cases.flat_map(|case| (0..20).map(move |step| (case, step))) {
+    let first = [before(0, "create-profile"), WHOLE];
+    let cases = first.into_iter().flat_map(|first| (0..12).map(move |until| (first, until)));
+    for ((first, until), step) in cases.flat_map(|case| (0..20).map(move |step| (case, step))) {
         let mut run = run(
             Power::Superuser,
             Some(0),
             &[
-                Event::before(0, Step::Act(steps)),
+                first,
                 Event::Crash(0),
                 Event::User(0, Action::Replace),
                 Event::User(0, Action::TakeOver),
@@ -485,7 +512,7 @@ fn no_password_is_set_for_a_user_who_took_the_name_that_became_free() {
         let mut run = Run::new(Power::Superuser, false);
         run.play(&begun(Some(0)));
         run.play(&[
-            Event::before(0, Step::Act(21)),
+            before(0, "create-user-profile"),
             Event::Crash(0),
             Event::User(0, Action::Rename(1)),
             Event::Others(Deed::Expose),

@@ -31,7 +31,7 @@ pub fn answer(warehouse: &Warehouse, id: u32, database: &str, statement: &Statem
     let reader = Reader { warehouse, id, database };
     // What a look-up is about is the last of its literals.
     let literals = (0..3).map(|n| literal(statement.text(), n));
-    let about = literals.filter(|text| !text.is_empty()).last().unwrap_or_default();
+    let about = literals.filter(|text| !text.is_empty()).next_back().unwrap_or_default();
     Ok(match statement.name() {
         "read-version" => vec![row(["PostgreSQL 8.0.2 on i686-pc-linux-gnu, Redshift 1.0.1"])],
         "prove-login" => vec![row(["1"])],

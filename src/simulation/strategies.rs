@@ -74,6 +74,7 @@ fn losses(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy
         2 => any::<bool>().prop_map(Action::Credentials),
         1 => any::<bool>().prop_map(Action::Authority),
         1 => any::<bool>().prop_map(Action::SpoilSecret),
+        1 => any::<bool>().prop_map(Action::LetNamespaceGo),
         2 => Just(Action::TakeOver),
         3 => Just(Action::ConfirmDelete),
     ];
