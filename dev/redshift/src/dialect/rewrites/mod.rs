@@ -120,6 +120,11 @@ pub(super) fn apply(statement: &Statement<'_>, context: &SessionContext) -> Verd
         let notes = vec![format!("not enforced: {}", statement.text)];
         return Verdict::Rewrite { before: None, sql: NOTHING.to_owned(), notes };
     }
+    // There is no S3 here. DG/r_COPY, DG/r_UNLOAD
+    if starts(&["COPY"]) || starts(&["UNLOAD"]) {
+        let notes = vec![format!("not done: {}", statement.text)];
+        return Verdict::Rewrite { before: None, sql: NOTHING.to_owned(), notes };
+    }
     if (starts(&["UPDATE"]) || starts(&["DELETE", "FROM"]))
         && let Some(verdict) = exclusive_write(statement, context)
     {
