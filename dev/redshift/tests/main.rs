@@ -4,7 +4,10 @@
 mod catalogue;
 mod driver;
 mod identities;
+mod messages;
 mod privileges;
 mod procedures;
+mod protocols;
 mod relay;
 mod support;
+mod wire;
