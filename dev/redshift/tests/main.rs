@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod driver;
+mod fuzz;
 mod identities;
 mod messages;
 mod privileges;
