@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod driver;
+mod faults;
 mod fuzz;
 mod identities;
 mod messages;
