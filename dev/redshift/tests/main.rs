@@ -10,6 +10,7 @@ mod messages;
 mod privileges;
 mod procedures;
 mod protocols;
+mod psql;
 mod relay;
 mod support;
 mod wire;
