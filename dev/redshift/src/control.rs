@@ -8,7 +8,7 @@
 //! | `DELETE /journal` | forgets them |
 //! | `GET /connections` | `{open, total}` |
 //! | `GET /faults` | the faults that are set |
-//! | `POST /faults` | sets one: `{"contains": "CREATE DATABASE", "action": {"kind": "dropAfter"}}` |
+//! | `POST /faults` | sets one: `{"contains": "CREATE DATABASE", "action": {"kind": "dropAfter"}}`; the kinds are those of `faults::Action` |
 //! | `DELETE /faults` | takes all back and lets go of what is held |
 //! | `POST /release` | lets go of what is held |
 //! | `POST /away`, `POST /back` | closes all connections and takes none; takes them again |

@@ -15,6 +15,9 @@ pub struct Fault {
     /// Only of this user.
     #[serde(default)]
     pub user: Option<String>,
+    /// Only in this database.
+    #[serde(default)]
+    pub database: Option<String>,
     /// Only at the n-th statement (from 1) that fits, counted from when the fault was set.
     #[serde(default)]
     pub nth: Option<u64>,
@@ -49,6 +52,39 @@ pub enum Action {
         /// Its text; `{statement}` stands for the statement's, since servers like to quote.
         message: String,
     },
+    /// The server answers with an error that has a DETAIL, and does nothing.
+    RefuseWithDetail {
+        /// The error's code.
+        sqlstate: String,
+        /// Its text; `{statement}` stands for the statement's.
+        message: String,
+        /// Its DETAIL; `{query}` and `{pid}` stand for numbers that differ from try to try, as in Redshift's blocks:
+        /// `faults::detail_block`.
+        detail: String,
+    },
+    /// The server answers with an error whose text isn't UTF-8, and does nothing.
+    RefuseWithoutText {
+        /// The error's code.
+        sqlstate: String,
+    },
+    /// The server does it, and the first row of its answer holds bytes that aren't UTF-8.
+    RowWithoutText,
+    /// A notice comes before the answer.
+    Notice {
+        /// Its text.
+        message: String,
+    },
+    /// The server doesn't see it, and the answer is rows, until the client is gone.
+    EndlessRows,
+    /// The server does it, and the answer comes in pieces.
+    Drip {
+        /// How many bytes a piece has.
+        bytes: usize,
+        /// How long to the next one.
+        milliseconds: u64,
+    },
+    /// The stand-in itself fails: for its own tests.
+    Panic,
     /// The stand-in's own superuser does it, as the session's user and outside of the client's transaction,
     /// which can't undo it: whether Redshift rolls back users and roles is not documented.
     CommitAnyway,
@@ -64,6 +100,11 @@ pub enum Action {
         /// Its text.
         message: String,
     },
+    /// The startup packet lies there this long, in milliseconds, as with a warehouse that has to wake up first.
+    ColdStart {
+        /// How long.
+        milliseconds: u64,
+    },
     /// The server asks for the digest of a password that is kept as SHA-256 (code 13).
     AskForSha256,
     /// The server asks for the password in the clear (code 3).
@@ -73,6 +114,10 @@ pub enum Action {
 impl Action {
     fn is_for_logins(&self) -> bool {
         matches!(self, Self::RefuseLogin { .. } | Self::AskForSha256 | Self::AskForClearPassword)
+    }
+
+    fn is_for_startups(&self) -> bool {
+        matches!(self, Self::ColdStart { .. })
     }
 }
 
@@ -102,7 +147,7 @@ impl Fault {
     /// A fault that fires at the first statement that comes.
     #[must_use]
     pub fn new(action: Action) -> Self {
-        Self { contains: None, user: None, nth: None, times: 1, action }
+        Self { contains: None, user: None, database: None, nth: None, times: 1, action }
     }
 
     /// Only at a statement that holds a text.
@@ -126,12 +171,37 @@ impl Fault {
         self
     }
 
+    /// Only in a database.
+    #[must_use]
+    pub fn in_database(mut self, database: &str) -> Self {
+        self.database = Some(database.to_owned());
+        self
+    }
+
     /// How often it fires.
     #[must_use]
     pub fn times(mut self, times: u64) -> Self {
         self.times = times;
         self
     }
+}
+
+impl Fault {
+    fn is_for(&self, user: &str, database: &str) -> bool {
+        let fits = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|name| name == is);
+        fits(&self.user, user) && fits(&self.database, database)
+    }
+}
+
+/// The DETAIL of an error of a compute node, as Redshift writes it: with numbers that differ from try to try.
+/// <https://github.com/databricks/spark-redshift/issues/348>
+#[must_use]
+pub fn detail_block(error: &str, code: u32, context: &str, location: &str) -> String {
+    let line = "-----------------------------------------------";
+    format!(
+        "\n  {line}\n  error:  {error}\n  code:      {code}\n  context:   {context}\n  query:     {{query}}\n  \
+         location:  {location}\n  process:   padbmaster [pid={{pid}}]\n  {line}\n"
+    )
 }
 
 impl Faults {
@@ -195,17 +265,23 @@ impl Faults {
     }
 
     /// The fault that fires at a statement.
-    pub(crate) fn at_statement(&self, user: &str, text: &str) -> Option<Action> {
+    pub(crate) fn at_statement(&self, user: &str, database: &str, text: &str) -> Option<Action> {
         self.fire(|fault| {
             !fault.action.is_for_logins()
+                && !fault.action.is_for_startups()
                 && fault.contains.as_ref().is_none_or(|part| text.contains(part.as_str()))
-                && fault.user.as_ref().is_none_or(|name| name == user)
+                && fault.is_for(user, database)
         })
     }
 
     /// The fault that fires at a login.
-    pub(crate) fn at_login(&self, user: &str) -> Option<Action> {
-        self.fire(|fault| fault.action.is_for_logins() && fault.user.as_ref().is_none_or(|name| name == user))
+    pub(crate) fn at_login(&self, user: &str, database: &str) -> Option<Action> {
+        self.fire(|fault| fault.action.is_for_logins() && fault.is_for(user, database))
+    }
+
+    /// The fault that fires before a login is looked at.
+    pub(crate) fn at_startup(&self, user: &str, database: &str) -> Option<Action> {
+        self.fire(|fault| fault.action.is_for_startups() && fault.is_for(user, database))
     }
 
     fn fire(&self, fits: impl Fn(&Fault) -> bool) -> Option<Action> {
@@ -228,5 +304,38 @@ struct Counted<'a>(&'a watch::Sender<usize>);
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the README has them.
+    #[test]
+    fn faults_are_ordered_in_json() {
+        for (json, expected) in [
+            (r#"{"action": {"kind": "dropBefore"}}"#, Action::DropBefore),
+            (
+                r#"{"contains": "x", "nth": 2, "action": {"kind": "refuse", "sqlstate": "1", "message": "m"}}"#,
+                Action::Refuse { sqlstate: "1".to_owned(), message: "m".to_owned() },
+            ),
+            (
+                r#"{"action": {"kind": "refuseWithDetail", "sqlstate": "1", "message": "m", "detail": "d"}}"#,
+                Action::RefuseWithDetail { sqlstate: "1".to_owned(), message: "m".to_owned(), detail: "d".to_owned() },
+            ),
+            (r#"{"action": {"kind": "rowWithoutText"}}"#, Action::RowWithoutText),
+            (
+                r#"{"action": {"kind": "drip", "bytes": 1, "milliseconds": 2}}"#,
+                Action::Drip { bytes: 1, milliseconds: 2 },
+            ),
+            (
+                r#"{"database": "d", "user": "u", "action": {"kind": "coldStart", "milliseconds": 3}}"#,
+                Action::ColdStart { milliseconds: 3 },
+            ),
+        ] {
+            let fault: Fault = serde_json::from_str(json).expect(json);
+            assert_eq!((fault.action, fault.times), (expected, 1));
+        }
     }
 }

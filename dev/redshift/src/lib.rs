@@ -10,8 +10,10 @@
 mod catalog;
 mod control;
 pub mod dialect;
+mod errors;
 pub mod faults;
 pub mod journal;
+mod parameters;
 mod postgres;
 mod protocol;
 mod relay;

@@ -50,6 +50,19 @@ const SETTINGS: &[&str] = &[
     "timezone=UTC",
 ];
 
+/// Functions that open files, and views of them: not even a superuser finds them. Redshift has none of them, and a
+/// statement of a client's has no business with this machine's files.
+/// <https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-functions.html>
+const NO_FILES: &str = "
+DROP VIEW pg_catalog.pg_hba_file_rules, pg_catalog.pg_ident_file_mappings, pg_catalog.pg_file_settings,
+    pg_catalog.pg_available_extensions, pg_catalog.pg_available_extension_versions;
+UPDATE pg_catalog.pg_proc SET proname = 'rdsdb_removed_' || oid
+WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ (
+    '^(pg_(read_(binary_)?file(_.*)?|ls_.*|stat_file|current_logfile|control_.*|hba_file_rules|ident_file_mappings)'
+    || '|pg_(show_all_file_settings|import_system_collations|available_extension.*|extension_update_paths|config)'
+    || '|lo_import|lo_export)$');
+";
+
 /// A running server.
 #[derive(Debug)]
 pub struct Postgres {
@@ -209,6 +222,7 @@ fn template(programs: &Path) -> anyhow::Result<PathBuf> {
         client.batch_execute("ALTER DATABASE postgres RENAME TO padb_harvest").await?;
         client.batch_execute(&catalog::for_the_cluster()).await.context("the roles of the cluster")?;
         client.batch_execute(catalog::IN_EVERY_DATABASE).await.context("the catalogue")?;
+        client.batch_execute(NO_FILES).await.context("functions that open files")?;
         client.batch_execute(&format!("CREATE ROLE {ADMIN_USER} LOGIN SUPERUSER CREATEDB CREATEROLE")).await?;
         drop(client);
         let client = server.client("padb_harvest").await?;

@@ -21,19 +21,6 @@ impl Frame {
         Self { kind, body: body.into() }
     }
 
-    /// An error, in the fields that clients read.
-    pub fn error(sqlstate: &str, message: &str, hint: Option<&str>) -> Self {
-        let mut body = Vec::new();
-        let fields = [(b'S', "ERROR"), (b'V', "ERROR"), (b'C', sqlstate), (b'M', message)];
-        for (field, text) in fields.into_iter().chain(hint.map(|hint| (b'H', hint))) {
-            body.push(field);
-            body.extend(text.as_bytes());
-            body.push(0);
-        }
-        body.push(0);
-        Self::new(b'E', body)
-    }
-
     /// The bytes on the wire.
     pub fn bytes(&self) -> Vec<u8> {
         let length = u32::try_from(self.body.len() + 4).unwrap_or(u32::MAX);
@@ -46,6 +33,12 @@ impl Frame {
         String::from_utf8_lossy(&self.body[..end]).into_owned()
     }
 
+    /// The text that is all of the body, up to the zero byte at its end; `None` if there is something else.
+    pub fn whole_text(&self) -> Option<&[u8]> {
+        let (text, rest) = until_zero(&self.body)?;
+        rest.is_empty().then_some(text)
+    }
+
     /// A field of an error.
     pub fn field(&self, field: u8) -> Option<String> {
         self.body
@@ -54,20 +47,34 @@ impl Frame {
             .map(|part| String::from_utf8_lossy(&part[1..]).into_owned())
     }
 
-    /// Reads one; `None` at the end of the stream.
+    /// Reads one; `None` at the end of the stream, even in the middle of one.
     pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<Self>> {
         let mut head = [0; 5];
-        if let Err(error) = stream.read_exact(&mut head).await {
-            return if error.kind() == std::io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };
+        if !fill(stream, &mut head).await? {
+            return Ok(None);
         }
         let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
         if !(4..=LONGEST).contains(&length) {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "a frame of an impossible length"));
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "invalid message length"));
         }
         let mut body = vec![0; length - 4];
-        stream.read_exact(&mut body).await?;
-        Ok(Some(Self { kind: head[0], body }))
+        Ok(fill(stream, &mut body).await?.then_some(Self { kind: head[0], body }))
     }
+}
+
+/// Reads as much as there is room for; `false` if the stream ends before.
+async fn fill(stream: &mut (impl AsyncRead + Unpin), bytes: &mut [u8]) -> std::io::Result<bool> {
+    match stream.read_exact(bytes).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A text that ends with a zero byte, and what is behind it.
+pub fn until_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    Some((&bytes[..end], &bytes[end + 1..]))
 }
 
 /// What a client begins with.
@@ -81,23 +88,27 @@ pub enum Startup {
     Cancel(Vec<u8>),
     /// It begins a session with these parameters.
     Session(Vec<(String, String)>),
+    /// It speaks another version of the protocol.
+    Version(u32),
 }
 
 impl Startup {
-    /// Reads one; `None` at the end of the stream.
+    /// Reads one; `None` at the end of the stream, even in the middle of one.
     pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<Self>> {
         let mut head = [0; 8];
-        if stream.read_exact(&mut head).await.is_err() {
+        if !fill(stream, &mut head).await? {
             return Ok(None);
         }
         let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
         let code = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
         let invalid = |what| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
         if !(8..=10_000).contains(&length) {
-            return Err(invalid("a startup packet of an impossible length"));
+            return Err(invalid("invalid length of startup packet"));
         }
         let mut rest = vec![0; length - 8];
-        stream.read_exact(&mut rest).await?;
+        if !fill(stream, &mut rest).await? {
+            return Ok(None);
+        }
         match code {
             80_877_103 => Ok(Some(Self::Tls)),
             80_877_104 => Ok(Some(Self::Gss)),
@@ -108,7 +119,7 @@ impl Startup {
                 let pairs = texts.chunks(2).filter(|pair| pair.len() == 2 && !pair[0].is_empty());
                 Ok(Some(Self::Session(pairs.map(|pair| (pair[0].clone(), pair[1].clone())).collect())))
             }
-            _ => Err(invalid("a protocol version that is not spoken here")),
+            version => Ok(Some(Self::Version(version))),
         }
     }
 

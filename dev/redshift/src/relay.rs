@@ -1,79 +1,143 @@
 //! One client's session: its messages are passed on to a session of `PostgreSQL`'s, and back.
+//!
+//! One thing at a time: a message goes to the server, and its answer to the client, before the next is looked at. So
+//! it is always known what the server is at, whatever the client has sent ahead, and neither side can wait for the
+//! other for ever.
 
+mod exchange;
+mod extended;
+mod faults;
+mod simple;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::Context;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 
 use crate::Shared;
-use crate::dialect::{Refusal, SessionContext, Verdict, judge, split, switches_metadata_security};
-use crate::faults::Action;
+use crate::dialect::{Refusal, SessionContext, Verdict, judge, switches_metadata_security};
+use crate::errors::{ServerError, as_redshift};
 use crate::journal::Event;
+use crate::parameters;
 use crate::protocol::Frame;
-use crate::session::parameter;
 
-/// Longest time for the server's word that a statement of ours is done.
+pub(crate) use extended::Extended;
+
+/// Longest time for the server's word that a statement is done.
 const SERVER_DEADLINE: Duration = Duration::from_mins(10);
 
+/// `ERRCODE_PROTOCOL_VIOLATION`
+const PROTOCOL_VIOLATION: &str = "08P01";
+
 /// The two sides of a session, and what is known of it.
-pub(crate) struct Relay<C, S> {
+pub(crate) struct Relay<C: AsyncWrite, S> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) context: SessionContext,
     /// The user who logged in; the context has who that user became.
     pub(crate) login: String,
     pub(crate) session: u64,
     pub(crate) database: String,
-    pub(crate) client: C,
+    /// What is written here is on its way only when it is flushed, which is done before every wait: TLS keeps for
+    /// itself what the socket didn't take at once.
+    pub(crate) client: BufWriter<C>,
     pub(crate) server: S,
-    pub(crate) from_client: mpsc::Receiver<Frame>,
+    pub(crate) from_client: mpsc::Receiver<std::io::Result<Frame>>,
+    /// What the client sent while its statement was held.
+    pub(crate) early: VecDeque<Frame>,
     pub(crate) from_server: mpsc::Receiver<Frame>,
-    /// Refusals of statements that were sent in the extended protocol, in place of the server's errors.
-    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) extended: Extended,
+    /// Whether the client has been told that the session ends.
+    pub(crate) farewell: bool,
 }
 
-/// How a message of the client's ends.
-enum Answered {
+/// How a message of the client's ends, and how a session does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Answered {
     /// The session goes on.
     Yes,
+    /// The session ends, and the client has been told, or has asked for it.
+    Over,
     /// The connection is broken on purpose.
     Broken,
 }
 
 impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
-    pub(crate) async fn run(&mut self) -> anyhow::Result<()> {
+    /// Until the session is over; never `Answered::Yes`.
+    pub(crate) async fn run(&mut self) -> anyhow::Result<Answered> {
         loop {
-            tokio::select! {
-                frame = self.from_client.recv() => {
-                    let Some(frame) = frame else { return Ok(()) };
-                    match frame.kind {
-                        b'Q' => if matches!(self.query(&frame).await?, Answered::Broken) { return Ok(()) },
-                        b'P' => self.parse(&frame).await?,
-                        b'X' => return Ok(()),
-                        _ => self.server.write_all(&frame.bytes()).await?,
-                    }
+            let Some(frame) = self.next_message().await? else { return Ok(Answered::Over) };
+            let answered = match frame.kind {
+                b'X' => return Ok(Answered::Over),
+                b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'S' => self.extended(&frame).await?,
+                b'Q' | b'F' if self.extended.is_open() => {
+                    self.fatal(PROTOCOL_VIOLATION, "Sync is missing before the simple protocol").await?
                 }
+                b'Q' => self.query(&frame).await?,
+                b'F' => self.function_call().await?,
+                // What is left of a COPY that was refused. <https://www.postgresql.org/docs/15/protocol-flow.html>
+                b'd' | b'c' | b'f' => Answered::Yes,
+                kind => self.fatal(PROTOCOL_VIOLATION, &format!("invalid frontend message type {kind}")).await?,
+            };
+            if answered != Answered::Yes {
+                return Ok(answered);
+            }
+        }
+    }
+
+    /// What the client sends next; `None` at the end.
+    async fn next_message(&mut self) -> anyhow::Result<Option<Frame>> {
+        if let Some(frame) = self.early.pop_front() {
+            return Ok(Some(frame));
+        }
+        loop {
+            self.client.flush().await?;
+            tokio::select! {
+                frame = self.from_client.recv() => return Ok(frame.transpose()?),
                 frame = self.from_server.recv() => {
-                    let Some(mut frame) = frame else { return Ok(()) };
-                    self.watch(&frame);
-                    if frame.kind == b'E' && !self.refusals.is_empty() {
-                        frame = refused(&self.refusals.remove(0));
-                    }
-                    let frame = self.passed(frame);
-                    if let Some(frame) = frame { self.client.write_all(&frame.bytes()).await?; }
+                    // Between statements: its farewell, or a setting that changed.
+                    let Some(frame) = frame else { return Ok(None) };
+                    self.pass(frame, "").await?;
                 }
             }
         }
     }
 
-    /// What of the server's message the client is to see.
-    fn passed(&mut self, frame: Frame) -> Option<Frame> {
-        if frame.kind != b'S' {
-            return Some(frame);
+    /// Tells the client why the session ends.
+    pub(crate) async fn fatal(&mut self, sqlstate: &str, message: &str) -> anyhow::Result<Answered> {
+        if std::mem::replace(&mut self.farewell, true) {
+            return Ok(Answered::Over);
         }
-        let answer = parameter(&frame, &mut self.context.user, &mut self.context.superuser);
+        self.say(&ServerError::fatal(sqlstate, message).frame()).await?;
+        self.client.flush().await?;
+        Ok(Answered::Over)
+    }
+
+    async fn say(&mut self, frame: &Frame) -> anyhow::Result<()> {
+        self.client.write_all(&frame.bytes()).await?;
+        Ok(())
+    }
+
+    /// Passes on what of the server's message the client is to see.
+    async fn pass(&mut self, frame: Frame, statement: &str) -> anyhow::Result<()> {
+        match self.passed(frame, statement) {
+            Some(frame) => self.say(&frame).await,
+            None => Ok(()),
+        }
+    }
+
+    fn passed(&mut self, frame: Frame, statement: &str) -> Option<Frame> {
+        match frame.kind {
+            b'E' | b'N' => {
+                self.farewell |= frame.field(b'S').is_some_and(|severity| severity == "FATAL");
+                return Some(as_redshift(&frame, statement));
+            }
+            b'S' => {}
+            _ => return Some(frame),
+        }
+        let answer = parameters::reported(&frame, &mut self.context);
         // After a ROLLBACK that gives the session back, PostgreSQL says whose it is and nothing of superusers.
         if self.context.user == self.login {
             self.context.superuser = self.context.may_become_others;
@@ -100,208 +164,20 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
         }
     }
 
-    /// A statement of the extended protocol: judged, and written anew if need be.
-    async fn parse(&mut self, frame: &Frame) -> anyhow::Result<()> {
-        let name = frame.text();
-        let rest = &frame.body[name.len() + 1..];
-        let text = Frame::new(0, rest).text();
-        let types = &rest[text.len() + 1..];
-        let (sql, notes, outcome, page) = match self.judge(&text) {
-            Verdict::Forward => (text.clone(), Vec::new(), "sent", None),
-            // What comes first in the simple protocol has no place here.
-            Verdict::Rewrite { sql, notes, .. } => (sql, notes, "sent", None),
-            Verdict::Refuse(refusal) => {
-                let page = refusal.page.clone();
-                self.refusals.push(refusal);
-                ("THIS IS REFUSED".to_owned(), Vec::new(), "refused", Some(page))
-            }
-        };
-        self.journal(&text, notes, outcome, page);
-        let body = [name.as_bytes(), &[0], sql.as_bytes(), &[0], types].concat();
-        self.server.write_all(&Frame::new(b'P', body).bytes()).await?;
-        Ok(())
-    }
-
-    fn journal(&self, text: &str, notes: Vec<String>, outcome: &str, page: Option<String>) {
+    pub(crate) fn journal(&self, text: &str, notes: Vec<String>, outcome: &str, page: Option<String>) {
         let event = Event::Statement { text: text.to_owned(), notes, outcome: outcome.to_owned(), page };
         self.shared.journal.add(self.session, &self.database, &self.login, event);
     }
-
-    /// A message of the simple protocol.
-    async fn query(&mut self, frame: &Frame) -> anyhow::Result<Answered> {
-        let message = frame.text();
-        let spans = match split(&message) {
-            Ok(spans) => spans,
-            Err(refusal) => return self.answer_refused(&message, &refusal).await,
-        };
-        if spans.is_empty() {
-            self.server.write_all(&frame.bytes()).await?;
-            return self.pass_on(&message, Vec::new(), 0, true).await;
-        }
-        let mut notes = Vec::new();
-        let mut hidden = 0;
-        let mut sql = String::new();
-        for span in &spans {
-            let text = &message[span.clone()];
-            match self.judge(text) {
-                Verdict::Refuse(refusal) => return self.answer_refused(&message, &refusal).await,
-                Verdict::Rewrite { before, sql: rewritten, notes: added } => {
-                    notes.extend(added);
-                    if let Some(before) = before {
-                        hidden += 1;
-                        sql.push_str(&before);
-                        sql.push_str("; ");
-                    }
-                    sql.push_str(&rewritten);
-                }
-                Verdict::Forward => sql.push_str(text),
-            }
-            sql.push_str("; ");
-        }
-        let body = if spans.len() == 1
-            && notes.is_empty()
-            && hidden == 0
-            && sql.trim_end_matches("; ") == &message[spans[0].clone()]
-        {
-            frame.clone()
-        } else {
-            Frame::new(b'Q', [sql.as_bytes(), &[0]].concat())
-        };
-        match self.shared.faults.at_statement(&self.login, &message) {
-            None | Some(Action::RefuseLogin { .. } | Action::AskForSha256 | Action::AskForClearPassword) => {}
-            Some(Action::CommitAnyway) => {
-                return match self.commit_anyway(&sql).await? {
-                    None => {
-                        self.server.write_all(&Frame::new(b'Q', *b"SELECT\0").bytes()).await?;
-                        self.pass_on(&message, notes, 0, true).await
-                    }
-                    Some((code, text)) => self.answer_error(&message, Frame::error(&code, &text, None), None).await,
-                };
-            }
-            Some(Action::DropBefore) => {
-                self.journal(&message, notes, "lost", None);
-                return Ok(Answered::Broken);
-            }
-            Some(Action::Delay { milliseconds }) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
-            Some(Action::Refuse { sqlstate, message: text }) => {
-                let text = text.replace("{statement}", &message);
-                return self.answer_error(&message, Frame::error(&sqlstate, &text, None), None).await;
-            }
-            Some(Action::HoldBefore) => {
-                if !self.hold().await {
-                    self.journal(&message, notes, "lost", None);
-                    return Ok(Answered::Broken);
-                }
-            }
-            Some(Action::DropAfter) => {
-                self.server.write_all(&body.bytes()).await?;
-                self.pass_on(&message, notes, hidden, false).await?;
-                return Ok(Answered::Broken);
-            }
-            Some(Action::HoldAfter) => {
-                self.server.write_all(&body.bytes()).await?;
-                let answers = self.collect(&message, notes, hidden).await?;
-                if !self.hold().await {
-                    return Ok(Answered::Broken);
-                }
-                for answer in answers {
-                    self.client.write_all(&answer.bytes()).await?;
-                }
-                return Ok(Answered::Yes);
-            }
-        }
-        self.server.write_all(&body.bytes()).await?;
-        self.pass_on(&message, notes, hidden, true).await
-    }
-
-    /// Does something past the client's transaction; the code and the text of the error if it fails.
-    async fn commit_anyway(&mut self, sql: &str) -> anyhow::Result<Option<(String, String)>> {
-        let client = self.shared.postgres.client(&self.database).await?;
-        let user = self.context.user.replace('"', "\"\"");
-        let sql = format!("SET SESSION AUTHORIZATION \"{user}\"; {sql}");
-        let failed = client.batch_execute(&sql).await.err();
-        Ok(failed.map(|error| {
-            let code = error.code().map_or("XX000", tokio_postgres::error::SqlState::code).to_owned();
-            (code, error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned()))
-        }))
-    }
-
-    /// Waits for the release; `false` if the client went away meanwhile.
-    async fn hold(&mut self) -> bool {
-        let faults = self.shared.faults.clone();
-        tokio::select! {
-            () = faults.hold() => true,
-            frame = self.from_client.recv() => frame.is_some_and(|frame| frame.kind != b'X'),
-        }
-    }
-
-    /// Lets the server refuse something, so that the state of the transaction is its own, and puts
-    /// Redshift's words in the place of its.
-    async fn answer_refused(&mut self, message: &str, refusal: &Refusal) -> anyhow::Result<Answered> {
-        self.answer_error(message, refused(refusal), Some(refusal.page.clone())).await
-    }
-
-    async fn answer_error(&mut self, message: &str, error: Frame, page: Option<String>) -> anyhow::Result<Answered> {
-        self.journal(message, Vec::new(), &error.field(b'C').unwrap_or_default(), page);
-        self.server.write_all(&Frame::new(b'Q', *b"THIS IS REFUSED\0").bytes()).await?;
-        loop {
-            let answer = self.next_answer().await?;
-            self.watch(&answer);
-            let is_last = answer.kind == b'Z';
-            let answer = if answer.kind == b'E' { error.clone() } else { answer };
-            self.client.write_all(&answer.bytes()).await?;
-            if is_last {
-                return Ok(Answered::Yes);
-            }
-        }
-    }
-
-    async fn next_answer(&mut self) -> anyhow::Result<Frame> {
-        let answer = tokio::time::timeout(SERVER_DEADLINE, self.from_server.recv()).await?;
-        answer.context("PostgreSQL ended the session")
-    }
-
-    /// Reads the answers to a message, without sending them on.
-    async fn collect(&mut self, message: &str, notes: Vec<String>, hidden: usize) -> anyhow::Result<Vec<Frame>> {
-        let (mut answers, mut hidden) = (Vec::new(), hidden);
-        let mut outcome = "ok".to_owned();
-        loop {
-            let answer = self.next_answer().await?;
-            self.watch(&answer);
-            let is_last = answer.kind == b'Z';
-            match answer.kind {
-                b'C' if hidden > 0 => {
-                    hidden -= 1;
-                    continue;
-                }
-                b'E' => outcome = answer.field(b'C').unwrap_or_default(),
-                _ => {}
-            }
-            answers.extend(self.passed(answer));
-            if is_last {
-                self.journal(message, notes, &outcome, None);
-                return Ok(answers);
-            }
-        }
-    }
-
-    /// Passes the answers to a message on, or swallows them. COPY is not spoken here.
-    async fn pass_on(
-        &mut self,
-        message: &str,
-        notes: Vec<String>,
-        hidden: usize,
-        send: bool,
-    ) -> anyhow::Result<Answered> {
-        for answer in self.collect(message, notes, hidden).await? {
-            if send {
-                self.client.write_all(&answer.bytes()).await?;
-            }
-        }
-        Ok(Answered::Yes)
-    }
 }
 
-fn refused(refusal: &Refusal) -> Frame {
-    Frame::error(refusal.sqlstate, &refusal.message, Some(&refusal.page))
+/// The text of a statement; the error if it is none.
+fn statement_text(bytes: &[u8]) -> Result<&str, ServerError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
+        ServerError::new("22021", format!("invalid byte sequence for encoding \"UNICODE\": 0x{byte:02x}"))
+    })
+}
+
+fn refused(refusal: &Refusal) -> ServerError {
+    ServerError::new(refusal.sqlstate, refusal.message.as_str()).hint(&refusal.page)
 }

@@ -1,24 +1,41 @@
-//! How a session begins: TLS, the parameters, the login.
+//! How a session begins and ends: TLS, the parameters, the login, the farewell.
 
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use anyhow::Context;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, WriteHalf};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::Shared;
 use crate::dialect::SessionContext;
+use crate::errors::{ServerError, as_redshift};
 use crate::faults::Action;
 use crate::journal::Event;
+use crate::parameters;
 use crate::protocol::{Frame, Startup};
-use crate::relay::Relay;
+use crate::relay::{Answered, Extended, Relay};
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+type Session = Relay<WriteHalf<Box<dyn Stream>>, OwnedWriteHalf>;
+
+/// Longest time for what a client has to say until it is logged in: `PostgreSQL`'s `authentication_timeout`.
+const LOGIN_DEADLINE: Duration = Duration::from_mins(1);
+
+/// Longest time for a client to hang up once it has been told that the session is over.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Parameters that AWS's drivers send and Redshift knows, but `PostgreSQL` doesn't.
 const REDSHIFT_PARAMETERS: &[&str] = &[
@@ -40,7 +57,6 @@ const KNOWN_PARAMETERS: &[&str] = &[
     "datestyle",
     "timezone",
     "options",
-    "replication",
     "extra_float_digits",
 ];
 
@@ -50,203 +66,318 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream) -> anyhow::Res
     let mut stream: Box<dyn Stream> = Box::new(stream);
     let mut encrypted = false;
     loop {
-        match Startup::read(&mut stream).await? {
-            None => return Ok(()),
-            Some(Startup::Gss) => stream.write_all(b"N").await?,
-            Some(Startup::Tls) => match (&shared.tls, encrypted) {
+        match timeout(LOGIN_DEADLINE, Startup::read(&mut stream)).await? {
+            Ok(None) => return Ok(()),
+            Ok(Some(Startup::Gss)) => send(&mut stream, b"N").await?,
+            Ok(Some(Startup::Tls)) => match (&shared.tls, encrypted) {
                 (Some(acceptor), false) => {
-                    stream.write_all(b"S").await?;
+                    send(&mut stream, b"S").await?;
                     let acceptor: &TlsAcceptor = acceptor;
-                    stream = Box::new(acceptor.accept(stream).await?);
+                    stream = Box::new(timeout(LOGIN_DEADLINE, acceptor.accept(stream)).await??);
                     encrypted = true;
                 }
-                _ => stream.write_all(b"N").await?,
+                _ => send(&mut stream, b"N").await?,
             },
-            Some(Startup::Cancel(packet)) => {
-                let mut server = UnixStream::connect(shared.postgres.socket()).await?;
-                server.write_all(&packet).await?;
-                return Ok(());
+            Ok(Some(Startup::Cancel(packet))) => return cancel(&shared, &packet).await,
+            Ok(Some(Startup::Version(version))) => {
+                let (major, minor) = (version >> 16, version & 0xFFFF);
+                let message = format!("unsupported frontend protocol {major}.{minor}: server supports 1.0 to 3.0");
+                return farewell(&mut stream, &ServerError::fatal("0A000", &message)).await;
             }
-            Some(Startup::Session(parameters)) => return begin(shared, stream, parameters, encrypted).await,
+            Ok(Some(Startup::Session(parameters))) => {
+                return Beginning::new(shared, parameters, encrypted).begin(stream).await;
+            }
+            Err(error) => {
+                return farewell(&mut stream, &ServerError::fatal("08P01", &error.to_string())).await;
+            }
         }
     }
 }
 
-async fn begin(
+/// TLS keeps for itself what the socket didn't take at once.
+async fn send(stream: &mut Box<dyn Stream>, bytes: &[u8]) -> std::io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+/// The error that a session ends with, before it has begun.
+async fn farewell(stream: &mut Box<dyn Stream>, error: &ServerError) -> anyhow::Result<()> {
+    send(stream, &error.frame().bytes()).await?;
+    stream.shutdown().await?;
+    // What is thrown away unread would have the client's system forget the error: a reset.
+    let _ = timeout(FAREWELL, tokio::io::copy(stream, &mut tokio::io::sink())).await;
+    Ok(())
+}
+
+/// Passes on that another's statement is to be cancelled. That the server hangs up means that it knows.
+async fn cancel(shared: &Shared, packet: &[u8]) -> anyhow::Result<()> {
+    let mut server = UnixStream::connect(shared.postgres.socket()).await?;
+    server.write_all(packet).await?;
+    let _ = timeout(LOGIN_DEADLINE, server.read_to_end(&mut Vec::new())).await;
+    Ok(())
+}
+
+/// A session that begins.
+struct Beginning {
     shared: Arc<Shared>,
-    mut stream: Box<dyn Stream>,
     parameters: Vec<(String, String)>,
     encrypted: bool,
-) -> anyhow::Result<()> {
-    let value = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-    let user = value("user").unwrap_or_default();
-    // Names of databases are folded, however they are sent. MG/connecting
-    let database = value("database").unwrap_or_else(|| user.clone()).to_lowercase();
-    let session = shared.sessions.fetch_add(1, Ordering::Relaxed) + 1;
-    let refuse = |sqlstate: &str, message: &str| {
-        shared.journal.add(session, &database, &user, Event::Login { refused: Some(sqlstate.to_owned()) });
-        Frame::error(sqlstate, message, None).bytes()
-    };
-    if shared.require_tls && !encrypted {
-        let message = format!(
-            "no pg_hba.conf entry for host \"::ffff:127.0.0.1\", user \"{user}\", database \"{database}\", SSL off"
-        );
-        stream.write_all(&refuse("28000", &message)).await?;
-        return Ok(());
+    user: String,
+    database: String,
+    session: u64,
+}
+
+impl Beginning {
+    fn new(shared: Arc<Shared>, parameters: Vec<(String, String)>, encrypted: bool) -> Self {
+        let value = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let user = value("user").unwrap_or_default();
+        // Names of databases are folded, however they are sent. MG/connecting
+        let database = value("database").unwrap_or_else(|| user.clone()).to_lowercase();
+        let session = shared.sessions.fetch_add(1, Ordering::Relaxed) + 1;
+        Self { shared, parameters, encrypted, user, database, session }
     }
-    if user == crate::postgres::INTERNAL_USER {
-        stream.write_all(&refuse("28000", &format!("password authentication failed for user \"{user}\""))).await?;
-        return Ok(());
+
+    fn journal(&self, refused: Option<&str>) {
+        let event = Event::Login { refused: refused.map(str::to_owned) };
+        self.shared.journal.add(self.session, &self.database, &self.user, event);
     }
-    let unknown = parameters.iter().find(|(name, _)| {
-        let name = name.as_str();
-        !KNOWN_PARAMETERS.contains(&name.to_lowercase().as_str()) && !REDSHIFT_PARAMETERS.contains(&name)
-    });
-    if let Some((name, _)) = unknown {
-        let message = format!("unrecognized configuration parameter \"{name}\"");
-        stream.write_all(&refuse("42704", &message)).await?;
-        return Ok(());
-    }
-    match shared.faults.at_login(&user) {
-        Some(Action::RefuseLogin { sqlstate, message }) => {
-            stream.write_all(&refuse(&sqlstate, &message)).await?;
-            return Ok(());
+
+    async fn begin(self, mut stream: Box<dyn Stream>) -> anyhow::Result<()> {
+        if let Some(Action::ColdStart { milliseconds }) = self.shared.faults.at_startup(&self.user, &self.database) {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         }
-        Some(Action::AskForSha256) => {
-            // Algorithm, salt, nonce: a driver that doesn't know code 13 doesn't read on.
-            let body = [&13_u32.to_be_bytes()[..], &0_u32.to_be_bytes(), &[0; 32], &[0; 32]].concat();
-            stream.write_all(&Frame::new(b'R', body).bytes()).await?;
-            shared.journal.add(session, &database, &user, Event::Login { refused: Some("28000".to_owned()) });
-            let _ = Frame::read(&mut stream).await;
-            return Ok(());
+        if let Err((sqlstate, message)) = self.acceptable() {
+            self.journal(Some(sqlstate));
+            return farewell(&mut stream, &ServerError::fatal(sqlstate, &message)).await;
         }
-        Some(Action::AskForClearPassword) => {
-            stream.write_all(&Frame::new(b'R', 3_u32.to_be_bytes()).bytes()).await?;
-            let answer = Frame::read(&mut stream).await?;
-            let code = if answer.is_some() { "got-clear-password" } else { "28000" };
-            stream.write_all(&refuse(code, "the stand-in asked for the password in the clear")).await?;
-            return Ok(());
+        if let Some(action) = self.shared.faults.at_login(&self.user, &self.database) {
+            return self.refuse_login(&mut stream, action).await;
         }
-        _ => {}
-    }
-    let mut passed: Vec<_> = parameters
-        .iter()
-        .filter(|(name, _)| !REDSHIFT_PARAMETERS.contains(&name.as_str()) && name != "database")
-        .cloned()
-        .collect();
-    passed.push(("database".to_owned(), database.clone()));
-    let mut server = UnixStream::connect(shared.postgres.socket()).await.context("PostgreSQL is gone")?;
-    server.write_all(&Startup::packet(&passed)).await?;
-    let mut identity = Identity { user: user.clone(), superuser: false };
-    let Some(()) = log_in(&shared, &mut stream, &mut server, session, &database, &mut identity).await? else {
-        return Ok(());
-    };
-    shared.open.fetch_add(1, Ordering::Relaxed);
-    let (to_us, from_client) = mpsc::channel(16);
-    let (to_us_too, from_server) = mpsc::channel(16);
-    let (client_read, client) = tokio::io::split(stream);
-    let (server_read, server) = server.into_split();
-    let readers = [tokio::spawn(pump(client_read, to_us)), tokio::spawn(pump(server_read, to_us_too))];
-    let mut relay = Relay {
-        shared: shared.clone(),
-        context: SessionContext {
-            may_become_others: identity.superuser,
-            user: identity.user,
-            superuser: identity.superuser,
+        let mut server = UnixStream::connect(self.shared.postgres.socket()).await.context("PostgreSQL is gone")?;
+        server.write_all(&Startup::packet(&self.passed_on())).await?;
+        let mut context = SessionContext {
+            may_become_others: false,
+            user: self.user.clone(),
+            superuser: false,
             in_transaction: false,
             first_in_transaction: false,
             in_procedure: false,
             metadata_security: false,
-            serverless: shared.serverless,
-        },
-        login: user.clone(),
-        session,
-        database: database.clone(),
-        client,
-        server,
-        from_client,
-        from_server,
-        refusals: Vec::new(),
-    };
-    let result = relay.run().await;
-    for reader in readers {
-        reader.abort();
-    }
-    shared.open.fetch_sub(1, Ordering::Relaxed);
-    shared.journal.add(session, &database, &user, Event::Disconnect);
-    result
-}
-
-/// Who a session is, as the server says it.
-struct Identity {
-    user: String,
-    superuser: bool,
-}
-
-/// Passes the login on, both ways; `None` if it failed.
-async fn log_in(
-    shared: &Shared,
-    client: &mut Box<dyn Stream>,
-    server: &mut UnixStream,
-    session: u64,
-    database: &str,
-    identity: &mut Identity,
-) -> anyhow::Result<Option<()>> {
-    let user = identity.user.clone();
-    loop {
-        let Some(frame) = Frame::read(server).await? else { return Ok(None) };
-        let answer = match frame.kind {
-            b'S' => parameter(&frame, &mut identity.user, &mut identity.superuser),
-            b'E' => {
-                shared.journal.add(session, database, &user, Event::Login { refused: frame.field(b'C') });
-                Some(frame.clone())
-            }
-            _ => Some(frame.clone()),
+            serverless: self.shared.serverless,
         };
-        if let Some(answer) = answer {
-            client.write_all(&answer.bytes()).await?;
+        if !self.log_in(&mut stream, &mut server, &mut context).await? {
+            return Ok(());
         }
-        match frame.kind {
-            b'E' => return Ok(None),
-            b'Z' => {
-                shared.journal.add(session, database, &user, Event::Login { refused: None });
-                return Ok(Some(()));
+        context.may_become_others = context.superuser;
+        self.run(stream, server, context).await
+    }
+
+    /// Whether the server would look at the password at all.
+    fn acceptable(&self) -> Result<(), (&'static str, String)> {
+        let Self { user, database, .. } = self;
+        if self.shared.require_tls && !self.encrypted {
+            let message = format!(
+                "no pg_hba.conf entry for host \"::ffff:127.0.0.1\", user \"{user}\", database \"{database}\", SSL off"
+            );
+            return Err(("28000", message));
+        }
+        if user == crate::postgres::INTERNAL_USER {
+            return Err(("28000", format!("password authentication failed for user \"{user}\"")));
+        }
+        let unknown = self.parameters.iter().find(|(name, _)| {
+            let name = name.as_str();
+            !KNOWN_PARAMETERS.contains(&name.to_lowercase().as_str()) && !REDSHIFT_PARAMETERS.contains(&name)
+        });
+        unknown.map_or(Ok(()), |(name, _)| Err(("42704", format!("unrecognized configuration parameter \"{name}\""))))
+    }
+
+    async fn refuse_login(&self, stream: &mut Box<dyn Stream>, action: Action) -> anyhow::Result<()> {
+        match action {
+            Action::RefuseLogin { sqlstate, message } => {
+                self.journal(Some(sqlstate.as_str()));
+                farewell(stream, &ServerError::fatal(&sqlstate, &message)).await
             }
-            b'R' if frame.body.starts_with(&5_u32.to_be_bytes()) || frame.body.starts_with(&3_u32.to_be_bytes()) => {
-                let Some(password) = Frame::read(client).await? else { return Ok(None) };
-                server.write_all(&password.bytes()).await?;
+            Action::AskForClearPassword => {
+                send(stream, &Frame::new(b'R', 3_u32.to_be_bytes()).bytes()).await?;
+                let answer = timeout(LOGIN_DEADLINE, Frame::read(stream)).await??;
+                let code = if answer.is_some() { "got-clear-password" } else { "28000" };
+                self.journal(Some(code));
+                farewell(stream, &ServerError::fatal(code, "the stand-in asked for the password in the clear")).await
             }
-            _ => {}
+            _ => {
+                // Algorithm, salt, nonce: a driver that doesn't know code 13 doesn't read on.
+                let body = [&13_u32.to_be_bytes()[..], &0_u32.to_be_bytes(), &[0; 32], &[0; 32]].concat();
+                send(stream, &Frame::new(b'R', body).bytes()).await?;
+                self.journal(Some("28000"));
+                let _ = timeout(LOGIN_DEADLINE, Frame::read(stream)).await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The parameters that the server is told.
+    fn passed_on(&self) -> Vec<(String, String)> {
+        let known = |name: &str| !REDSHIFT_PARAMETERS.contains(&name) && name != "database";
+        let mut passed: Vec<_> = self.parameters.iter().filter(|(name, _)| known(name)).cloned().collect();
+        passed.push(("database".to_owned(), self.database.clone()));
+        passed
+    }
+
+    /// Passes the login on, both ways; `false` if it failed.
+    async fn log_in(
+        &self,
+        client: &mut Box<dyn Stream>,
+        server: &mut UnixStream,
+        context: &mut SessionContext,
+    ) -> anyhow::Result<bool> {
+        loop {
+            let Some(frame) = Frame::read(server).await? else { return Ok(false) };
+            let answers: Vec<Frame> = match frame.kind {
+                b'S' => parameters::reported(&frame, context).into_iter().collect(),
+                b'E' => {
+                    let error = self.login_refused(&frame).await;
+                    self.journal(error.field(b'C').as_deref());
+                    vec![error]
+                }
+                b'N' => vec![as_redshift(&frame, "")],
+                b'K' => parameters::at_login(self.session).into_iter().chain([frame.clone()]).collect(),
+                _ => vec![frame.clone()],
+            };
+            send(client, &answers.iter().flat_map(Frame::bytes).collect::<Vec<_>>()).await?;
+            match frame.kind {
+                b'E' => return Ok(false),
+                b'Z' => {
+                    self.journal(None);
+                    return Ok(true);
+                }
+                b'R' if frame.body.starts_with(&5_u32.to_be_bytes()) => {
+                    let answer = timeout(LOGIN_DEADLINE, Frame::read(client)).await??;
+                    let Some(password) = answer else { return Ok(false) };
+                    server.write_all(&password.bytes()).await?;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The error of a login. Of a user with temporary credentials Redshift says that there is none:
+    /// <https://github.com/aws/amazon-redshift-python-driver/issues/255>
+    async fn login_refused(&self, frame: &Frame) -> Frame {
+        let error = as_redshift(frame, "");
+        let is_temporary = self.user.starts_with("IAM");
+        if !is_temporary || error.field(b'C').as_deref() != Some("28000") {
+            return error;
+        }
+        let Ok(client) = self.shared.postgres.client("padb_harvest").await else { return error };
+        match client.query_opt("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&self.user]).await {
+            Ok(None) => ServerError::fatal("42704", &format!("user \"{}\" does not exist", self.user)).frame(),
+            _ => error,
+        }
+    }
+
+    async fn run(self, stream: Box<dyn Stream>, server: UnixStream, context: SessionContext) -> anyhow::Result<()> {
+        let _open = Open::new(&self);
+        let (to_us, from_client) = mpsc::channel(16);
+        let (to_us_too, from_server) = mpsc::channel(16);
+        let (client_read, client) = tokio::io::split(stream);
+        let (server_read, server) = server.into_split();
+        // They end with this function, however it ends: nobody may keep a half of a connection.
+        let mut readers = JoinSet::new();
+        readers.spawn(read_client(client_read, to_us));
+        readers.spawn(read_server(server_read, to_us_too));
+        let mut relay: Session = Relay {
+            shared: self.shared.clone(),
+            context,
+            login: self.user.clone(),
+            session: self.session,
+            database: self.database.clone(),
+            client: BufWriter::new(client),
+            server,
+            from_client,
+            early: VecDeque::new(),
+            from_server,
+            extended: Extended::default(),
+            farewell: false,
+        };
+        let ended = match unwinding(relay.run()).await {
+            Ok(ended) => ended,
+            Err(panic) => Err(anyhow::anyhow!("the stand-in failed: {panic}")),
+        };
+        match ended {
+            Ok(Answered::Broken) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(%error, "a session broke");
+                relay.fatal("XX000", &format!("{error:#}")).await?;
+            }
+        }
+        hang_up(relay).await
+    }
+}
+
+/// Ends a session so that the client reads all that it was told.
+async fn hang_up(mut relay: Session) -> anyhow::Result<()> {
+    relay.client.flush().await?;
+    relay.client.shutdown().await?;
+    drop(relay.server);
+    let mut from_client = relay.from_client;
+    let _ = timeout(FAREWELL, async { while from_client.recv().await.is_some_and(|frame| frame.is_ok()) {} }).await;
+    Ok(())
+}
+
+/// Counts a session while it is open, however it ends.
+struct Open {
+    shared: Arc<Shared>,
+    session: u64,
+    database: String,
+    user: String,
+}
+
+impl Open {
+    fn new(beginning: &Beginning) -> Self {
+        let Beginning { shared, session, database, user, .. } = beginning;
+        shared.open.fetch_add(1, Ordering::Relaxed);
+        Self { shared: shared.clone(), session: *session, database: database.clone(), user: user.clone() }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.shared.open.fetch_sub(1, Ordering::Relaxed);
+        self.shared.journal.add(self.session, &self.database, &self.user, Event::Disconnect);
+    }
+}
+
+/// What a future gives, or what it panics with.
+async fn unwinding<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => std::task::Poll::Ready(Err(words_of(panic.as_ref()))),
+    })
+    .await
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
+}
+
+async fn read_client(mut from: impl AsyncRead + Unpin, to: mpsc::Sender<std::io::Result<Frame>>) {
+    loop {
+        let frame = Frame::read(&mut from).await.transpose();
+        let Some(frame) = frame else { return };
+        let is_last = frame.is_err();
+        if to.send(frame).await.is_err() || is_last {
+            return;
         }
     }
 }
 
-/// What the server says of itself, as Redshift would; and what it says of who the session is, which
-/// `SET SESSION AUTHORIZATION` and the end of its transaction change.
-pub(crate) fn parameter(frame: &Frame, user: &mut String, superuser: &mut bool) -> Option<Frame> {
-    let name = frame.text();
-    let value = Frame::new(0, &frame.body[name.len() + 1..]).text();
-    let say = |value: &str| Some(Frame::new(b'S', [name.as_bytes(), &[0], value.as_bytes(), &[0]].concat()));
-    match name.as_str() {
-        "server_version" => say("8.0.2"),
-        "client_encoding" => say(if value == "UTF8" { "UNICODE" } else { &value }),
-        "is_superuser" => {
-            *superuser = value == "on";
-            Some(frame.clone())
-        }
-        "session_authorization" => {
-            user.clone_from(&value);
-            Some(frame.clone())
-        }
-        "in_hot_standby" | "default_transaction_read_only" | "scram_iterations" => None,
-        _ => Some(frame.clone()),
-    }
-}
-
-async fn pump(mut from: impl AsyncRead + Unpin, to: mpsc::Sender<Frame>) {
+async fn read_server(mut from: impl AsyncRead + Unpin, to: mpsc::Sender<Frame>) {
     while let Ok(Some(frame)) = Frame::read(&mut from).await {
         if to.send(frame).await.is_err() {
-            break;
+            return;
         }
     }
 }

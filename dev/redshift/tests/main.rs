@@ -3,8 +3,14 @@
 
 mod catalogue;
 mod driver;
+mod faults;
+mod fuzz;
 mod identities;
+mod messages;
 mod privileges;
 mod procedures;
+mod protocols;
+mod psql;
 mod relay;
 mod support;
+mod wire;

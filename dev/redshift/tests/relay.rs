@@ -33,7 +33,7 @@ async fn it_says_that_it_is_redshift_and_starts_as_a_new_cluster_does() {
 async fn a_login_needs_the_right_password_and_goes_by_md5() {
     let stand_in = start().await;
     let error = connect(&config(&stand_in, "awsuser", "wrong", "dev")).await.unwrap_err();
-    assert_eq!(error.code().unwrap().code(), "28P01");
+    assert_eq!(error.code().unwrap().code(), "28000");
     let client = admin(&stand_in, "dev").await;
     // md5 of the password followed by the name: the example of DG/r_CREATE_USER.
     client.batch_execute("CREATE USER user1 PASSWORD 'md5153c434b4b77c89e6b94f12c5393af5b'").await.unwrap();

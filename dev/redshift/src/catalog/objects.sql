@@ -146,7 +146,7 @@ BEGIN
             CASE lower(part[1]) WHEN 'grant' THEN 'GRANT %I TO %I' || CASE WHEN part[7] IS NULL THEN '' ELSE ' WITH ADMIN OPTION' END
             ELSE 'REVOKE ' || CASE WHEN part[2] IS NULL THEN '' ELSE 'ADMIN OPTION FOR ' END || '%I FROM %I' END, names);
     END IF;
-    IF statement ~* '^\\s*(commit|end|rollback|abort|begin|start|savepoint|prepare|truncate|vacuum|set\\s+local|do|lock.*\\mmode)\\M'
+    IF statement ~* '(^|;)(\\s|--[^\n]*\n|/\\*.*?\\*/)*(copy|unload|load)\\M' OR statement ~* '^\\s*(commit|end|rollback|abort|begin|start|savepoint|prepare|truncate|vacuum|set\\s+local|do|lock.*\\mmode)\\M'
         OR statement ~* '^\\s*(create|drop)\\s+database\\M' THEN
         RAISE EXCEPTION USING ERRCODE = '0A000', MESSAGE = 'not supported in EXECUTE: ' || statement;
     END IF;

@@ -1,5 +1,6 @@
 //! What Redshift refuses and `PostgreSQL` takes.
 
+mod files;
 mod functions;
 mod names;
 mod settings;
@@ -15,6 +16,7 @@ const UNSUPPORTED: &str = "0A000";
 pub(super) fn find(statement: &Statement<'_>, context: &SessionContext) -> Option<Refusal> {
     words::command(statement)
         .or_else(|| words::by_words(statement))
+        .or_else(|| files::find(statement))
         .or_else(|| names::escapes(statement))
         .or_else(|| names::names(statement))
         .or_else(|| functions::find(statement, context))

@@ -171,7 +171,7 @@ fn only_redshifts_own(statement: &Statement<'_>, edits: &mut Edits) -> bool {
 
 /// System privileges are kept as memberships in roles of their own, which are shared by all databases.
 fn system_privileges(statement: &Statement<'_>, direction: &str, edits: &mut Edits) {
-    let Some(end) = statement.find(&[direction]) else { return };
+    let Some(end) = statement.find(&[direction]).filter(|end| *end > 1) else { return };
     let list = &statement.text[statement.tokens[1].span.start..statement.tokens[end - 1].span.end];
     let roles: Vec<_> = list
         .split(',')

@@ -64,9 +64,12 @@ struct Edits {
 }
 
 impl Edits {
-    /// Takes tokens out; `note` says what `PostgreSQL` can't express.
+    /// Takes tokens out, as far as the statement has them; `note` says what `PostgreSQL` can't express.
     fn cut(&mut self, statement: &Statement<'_>, from: usize, to: usize, note: Option<&str>) {
-        let span = statement.tokens[from].span.start..statement.tokens[to - 1].span.end;
+        let Some(last) = statement.tokens.get(from..to.min(statement.tokens.len())).and_then(<[_]>::last) else {
+            return;
+        };
+        let span = statement.tokens[from].span.start..last.span.end;
         if let Some(note) = note {
             self.notes.push(format!("{note}: {}", &statement.text[span.clone()]));
         }
@@ -115,6 +118,11 @@ pub(super) fn apply(statement: &Statement<'_>, context: &SessionContext) -> Verd
     }
     if journalled(statement) {
         let notes = vec![format!("not enforced: {}", statement.text)];
+        return Verdict::Rewrite { before: None, sql: NOTHING.to_owned(), notes };
+    }
+    // There is no S3 here. DG/r_COPY, DG/r_UNLOAD
+    if starts(&["COPY"]) || starts(&["UNLOAD"]) {
+        let notes = vec![format!("not done: {}", statement.text)];
         return Verdict::Rewrite { before: None, sql: NOTHING.to_owned(), notes };
     }
     if (starts(&["UPDATE"]) || starts(&["DELETE", "FROM"]))
