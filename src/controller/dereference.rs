@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::error::{Error, bounded};
 use crate::api::{ALLOWED_HOSTS_ANNOTATION, CaBundleKind, RedshiftIntegration};
-use crate::redshift::{Credentials, Endpoint, HostPattern, Target, TlsSettings};
+use crate::redshift::{CaBundle, Credentials, Endpoint, HostPattern, Target, TlsSettings};
 
 /// The credentials that set things up, held for one pass.
 #[derive(Clone, Debug)]
@@ -28,7 +28,11 @@ pub async fn target(client: &Client, object: &RedshiftIntegration) -> Result<Tar
     };
     Ok(Target {
         endpoint: Endpoint::new(&config.host, config.port),
-        tls: TlsSettings { mode: config.tls.mode, ca_bundle, server_name: config.tls.server_name.clone() },
+        tls: TlsSettings {
+            mode: config.tls.mode,
+            ca_bundle: ca_bundle.map(CaBundle::new),
+            server_name: config.tls.server_name.clone(),
+        },
     })
 }
 

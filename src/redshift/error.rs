@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::ca_bundle::BundleFlaw;
+
 /// Whether waiting helps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Category {
@@ -59,8 +61,14 @@ pub enum ConnectError {
     )]
     CertificateRejected(String),
     /// The bundle of authorities is no such thing.
-    #[error("the CA bundle can't be used: {0}; it must hold certificates in PEM form")]
-    CaBundle(String),
+    #[error(
+        "the CA bundle that spec.config.tls.caBundleRef names can't be used: {0}; it must hold certificates in PEM form, and \
+         nothing else"
+    )]
+    CaBundle(BundleFlaw),
+    /// The public authorities, which come with the image, can't be read.
+    #[error("the public certificate authorities that come with the operator can't be used: {0}")]
+    TrustStore(String),
     /// No name that can stand in a certificate.
     #[error("`{0}` is no name that a certificate can have; check spec.config.tls.serverName")]
     ServerName(String),
@@ -122,6 +130,7 @@ impl ConnectError {
             | Self::TlsRefused
             | Self::CertificateRejected(_)
             | Self::CaBundle(_)
+            | Self::TrustStore(_)
             | Self::ServerName(_)
             | Self::PlaintextRefused(_)
             | Self::PasswordRefused(_)
@@ -146,7 +155,9 @@ impl ConnectError {
             Self::NameResolution { .. } => "HostUnknown",
             Self::Unreachable { .. } | Self::Deadline { .. } => "WarehouseUnreachable",
             Self::TlsRefused | Self::PlaintextRefused(_) => "TlsMismatch",
-            Self::CertificateRejected(_) | Self::CaBundle(_) | Self::ServerName(_) => "CertificateRejected",
+            Self::CertificateRejected(_) | Self::CaBundle(_) | Self::TrustStore(_) | Self::ServerName(_) => {
+                "CertificateRejected"
+            }
             Self::PasswordRefused(_)
             | Self::ClearPasswordRefused
             | Self::UnsupportedPasswordHash

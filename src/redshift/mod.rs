@@ -2,6 +2,7 @@
 
 mod address;
 mod authentication;
+mod ca_bundle;
 mod connect;
 mod endpoint;
 mod error;
@@ -9,6 +10,7 @@ mod session;
 mod tls;
 
 pub use address::{AddressPolicy, HostPattern, PatternError};
+pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle};
 pub use connect::{Connector, Credentials, Deadlines, Target};
 pub use endpoint::Endpoint;
 pub use error::{Category, ConnectError, StatementError, StatementFailure};

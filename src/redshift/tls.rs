@@ -7,8 +7,7 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream as PostgresTlsStream};
@@ -16,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::authentication::Guarded;
+use super::ca_bundle::{BundleFlaw, CaBundle};
 use super::error::ConnectError;
 use crate::api::TlsMode;
 
@@ -24,8 +24,8 @@ use crate::api::TlsMode;
 pub struct TlsSettings {
     /// How much of the server's certificate is verified.
     pub mode: TlsMode,
-    /// Certificate authorities (PEM) to trust instead of the public ones.
-    pub ca_bundle: Option<Vec<u8>>,
+    /// Certificate authorities to trust instead of the public ones.
+    pub ca_bundle: Option<CaBundle>,
     /// The name expected in the certificate, where it isn't the host.
     pub server_name: Option<String>,
 }
@@ -44,7 +44,7 @@ impl TlsSettings {
         };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| ConnectError::Protocol(error.to_string()))?
+            .map_err(|error| ConnectError::TrustStore(error.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
@@ -61,20 +61,14 @@ impl TlsSettings {
     fn chain_verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
         let Some(bundle) = &self.ca_bundle else {
             let verifier = rustls_platform_verifier::Verifier::new(provider.clone())
-                .map_err(|error| ConnectError::CaBundle(error.to_string()))?;
+                .map_err(|error| ConnectError::TrustStore(error.to_string()))?;
             return Ok(Arc::new(verifier));
         };
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(bundle) {
-            let certificate = certificate.map_err(|error| ConnectError::CaBundle(error.to_string()))?;
-            roots.add(certificate).map_err(|error| ConnectError::CaBundle(error.to_string()))?;
-        }
-        if roots.is_empty() {
-            return Err(ConnectError::CaBundle("there is no certificate in it".to_owned()));
-        }
+        let roots = bundle.roots().map_err(ConnectError::CaBundle)?;
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
-            .map_err(|error| ConnectError::CaBundle(error.to_string()))?;
+            // There is a root at least, and there are no lists of revoked certificates that could be malformed.
+            .map_err(|_| ConnectError::CaBundle(BundleFlaw::NoBlock))?;
         Ok(verifier)
     }
 }
