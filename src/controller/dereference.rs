@@ -2,7 +2,6 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client, ResourceExt};
-use secrecy::SecretString;
 
 use super::error::{Error, bounded};
 use crate::api::{ALLOWED_HOSTS_ANNOTATION, CaBundleKind, RedshiftIntegration};
@@ -104,9 +103,7 @@ pub async fn admin_secret(
             Err(_) => Err(malformed(&format!("has something other than text in `{key}`"))),
         }
     };
-    Ok(AdminSecret {
-        credentials: Credentials { user: text("username")?, password: SecretString::from(text("password")?) },
-    })
+    Ok(AdminSecret { credentials: Credentials::from_secret(text("username")?.into(), text("password")?.into()) })
 }
 
 /// A Secret that says for which hosts it is, is used for no other: whoever may name it in a resource

@@ -111,12 +111,12 @@ impl SystemAccount {
     /// How the system account logs in under a name.
     pub fn credentials(&self, name: &str) -> Option<Credentials> {
         let (user, password) = self.accounts().find(|(account, _)| *account == name)?;
-        Some(Credentials { user: user.to_owned(), password: password.secret().clone() })
+        Some(Credentials::of_account(user, password.secret().clone()))
     }
 
     /// How the claim logs in, to prove that it is ours.
     pub fn claim_credentials(&self) -> Credentials {
-        Credentials { user: CLAIM_USER.to_owned(), password: self.claim_password.secret().clone() }
+        Credentials::of_account(CLAIM_USER, self.claim_password.secret().clone())
     }
 
     /// The names of roles that are ours, or are to be.

@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, NoTls};
 use tracing::{Instrument, debug, info_span};
 
 use super::authentication::{AuthenticationRefused, Guarded};
+use super::credentials::Credentials;
+use super::words::Confidential;
 use super::{AddressPolicy, ConnectError, Endpoint, Session, TlsSettings};
 use crate::telemetry::Metrics;
 
@@ -22,15 +24,6 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// How the connection is protected.
     pub tls: TlsSettings,
-}
-
-/// Who logs in.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The user.
-    pub user: String,
-    /// The password.
-    pub password: SecretString,
 }
 
 /// How long anything may take.
@@ -70,7 +63,7 @@ impl Connector {
         credentials: &Credentials,
         database: &str,
     ) -> Result<Session, ConnectError> {
-        let span = info_span!("connect", endpoint = %target.endpoint, database, user = credentials.user);
+        let span = info_span!("connect", endpoint = %target.endpoint, database, user = %credentials.user);
         let attempt = self.attempt(target, credentials, database).instrument(span.clone());
         let result = tokio::time::timeout(self.deadlines.connect, attempt).await.unwrap_or_else(|_| {
             Err(ConnectError::Deadline {
@@ -97,20 +90,21 @@ impl Connector {
         let stream = self.reach(&target.endpoint).await?;
         let mut config = Config::new();
         config
-            .user(&credentials.user)
+            .user(credentials.user.sent())
             .password(credentials.password.expose_secret())
             .dbname(database)
             .application_name("redshift-integration-operator")
             .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
-        let classify = |error| classify(&error, database);
+        let confidential = credentials.confidential();
+        let classify = |error| classify(&error, database, &confidential);
         let deadline = self.deadlines.statement;
         if let Some(tls) = tls {
             let (client, connection) = config.connect_raw(stream, tls).await.map_err(classify)?;
-            Ok(Session::new(client, connection, deadline, self.metrics.clone()))
+            Ok(Session::new(client, connection, deadline, self.metrics.clone(), credentials.confidential_once_in()))
         } else {
             let stream = Guarded::new(stream, false);
             let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(classify)?;
-            Ok(Session::new(client, connection, deadline, self.metrics.clone()))
+            Ok(Session::new(client, connection, deadline, self.metrics.clone(), credentials.confidential_once_in()))
         }
     }
 
@@ -134,7 +128,9 @@ impl Connector {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
                     // A statement is one small message: waiting for more to send only costs time.
-                    stream.set_nodelay(true).map_err(|error| ConnectError::Protocol(error.to_string()))?;
+                    if let Err(error) = stream.set_nodelay(true) {
+                        debug!(%error, "small messages may be held back");
+                    }
                     return Ok(stream);
                 }
                 Err(error) => reason = error.to_string(),
@@ -145,9 +141,9 @@ impl Connector {
 }
 
 /// Finds the cause in the client library's error, whose own text is only its kind.
-fn classify(error: &tokio_postgres::Error, database: &str) -> ConnectError {
+fn classify(error: &tokio_postgres::Error, database: &str, confidential: &Confidential) -> ConnectError {
     if let Some(server) = error.as_db_error() {
-        return classify_answer(server.code().code(), server.message(), database);
+        return classify_answer(server.code().code(), server.message(), database, confidential);
     }
     let mut texts = vec![error.to_string()];
     let mut cause = error.source();
@@ -161,7 +157,7 @@ fn classify(error: &tokio_postgres::Error, database: &str) -> ConnectError {
                 };
             }
             if let Some(tls) = io.downcast_ref::<rustls::Error>() {
-                return ConnectError::CertificateRejected(tls.to_string());
+                return ConnectError::CertificateRejected(confidential.pass_on(&tls.to_string()));
             }
         }
         texts.push(error.to_string());
@@ -169,22 +165,27 @@ fn classify(error: &tokio_postgres::Error, database: &str) -> ConnectError {
     }
     texts.dedup();
     let text = texts.join(": ");
-    if text.contains("server does not support TLS") { ConnectError::TlsRefused } else { ConnectError::Protocol(text) }
+    if text.contains("server does not support TLS") {
+        ConnectError::TlsRefused
+    } else {
+        ConnectError::Protocol(confidential.pass_on(&text))
+    }
 }
 
 /// The codes are `PostgreSQL`'s; AWS documents neither codes nor texts, so both are looked at.
-fn classify_answer(sqlstate: &str, message: &str, database: &str) -> ConnectError {
+fn classify_answer(sqlstate: &str, message: &str, database: &str, confidential: &Confidential) -> ConnectError {
     let says = |text: &str| message.to_ascii_lowercase().contains(text);
+    let words = confidential.pass_on(message);
     if says("no pg_hba.conf entry") || says("ssl off") || says("ssl is required") {
-        ConnectError::PlaintextRefused(message.to_owned())
+        ConnectError::PlaintextRefused(words)
     } else if sqlstate.starts_with("28") || says("password authentication failed") {
-        ConnectError::PasswordRefused(message.to_owned())
+        ConnectError::PasswordRefused(words)
     } else if sqlstate == "3D000" {
-        ConnectError::DatabaseMissing { database: database.to_owned(), reason: message.to_owned() }
+        ConnectError::DatabaseMissing { database: database.to_owned(), reason: words }
     } else if sqlstate == "53300" || (says("connection limit") && says("exceeded")) {
-        ConnectError::TooManyConnections(message.to_owned())
+        ConnectError::TooManyConnections(words)
     } else {
-        ConnectError::Server { sqlstate: sqlstate.to_owned(), message: message.to_owned() }
+        ConnectError::Server { sqlstate: confidential.pass_on(sqlstate), message: words }
     }
 }
 
@@ -194,12 +195,39 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart_by_code_and_else_by_text() {
-        let reason = |code, text| classify_answer(code, text, "immuta").reason();
+        let reason = |code, text| classify_answer(code, text, "immuta", &Confidential::default()).reason();
         assert_eq!(reason("28P01", "password authentication failed for user \"x\""), "LoginRefused");
         assert_eq!(reason("XX000", "password authentication failed for user \"x\""), "LoginRefused");
         assert_eq!(reason("3D000", "database \"x\" does not exist"), "DatabaseMissing");
         assert_eq!(reason("28000", "no pg_hba.conf entry for host, SSL off"), "TlsMismatch");
         assert_eq!(reason("XX000", "connection limit 500 exceeded for non-bootstrap users"), "TooManyConnections");
         assert_eq!(reason("XX000", "whatever"), "ConnectionFailed");
+    }
+
+    #[test]
+    fn no_answer_of_a_server_passes_on_what_came_out_of_a_secret() {
+        // The user's name is where the password should be, and the other way round.
+        let swapped = Credentials::from_secret("Hunter2-and-more".into(), "awsuser".into());
+        for (code, text) in [
+            ("28000", "password authentication failed for user \"Hunter2-and-more\""),
+            ("42704", "user \"hunter2-and-more\" does not exist"),
+            ("28000", "no pg_hba.conf entry for host \"10.0.0.1\", user \"Hunter2-and-more\", SSL off"),
+            ("3D000", "database \"x\" does not exist for Hunter2-and-more"),
+            ("53300", "connection limit \"1\" exceeded for Hunter2-and-more"),
+            ("Hunter2-and-more", "no"),
+            ("XX000", "the password was awsuser"),
+        ] {
+            let error = classify_answer(code, text, "immuta", &swapped.confidential());
+            let shown = format!("{error} {error:?}").to_lowercase();
+            assert!(!shown.contains("hunter2") && !shown.contains("awsuser"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_own_accounts_name_may_show() {
+        let own = Credentials::of_account("immuta_system_account", "Abcd1234".into());
+        let text = "password authentication failed for user \"immuta_system_account\"";
+        let error = classify_answer("28000", text, "immuta", &own.confidential());
+        assert!(error.to_string().contains(text), "{error}");
     }
 }

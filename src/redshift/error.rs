@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::ca_bundle::BundleFlaw;
+use super::words::Words;
 
 /// Whether waiting helps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,7 +60,7 @@ pub enum ConnectError {
         "the server's certificate was rejected: {0}; check spec.config.tls.caBundleRef (the authority that signed it) \
          and spec.config.tls.serverName (the name in it)"
     )]
-    CertificateRejected(String),
+    CertificateRejected(Words),
     /// The bundle of authorities is no such thing.
     #[error(
         "the CA bundle that spec.config.tls.caBundleRef names can't be used: {0}; it must hold certificates in PEM form, and \
@@ -74,21 +75,25 @@ pub enum ConnectError {
     ServerName(String),
     /// The server wants TLS.
     #[error("the server insists on TLS; set spec.config.tls.mode to VerifyFull ({0})")]
-    PlaintextRefused(String),
+    PlaintextRefused(Words),
     /// Wrong user name or password.
-    #[error("the server refused the login: {0}; check `username` and `password` in the Secret")]
-    PasswordRefused(String),
+    #[error(
+        "the server refused the login{}; check `username` and `password` in the Secret: each must be under its own key, and \
+         nothing else with it",
+        .0.behind_a_colon()
+    )]
+    PasswordRefused(Words),
     /// There is no such database.
     #[error("the database {database} doesn't exist on the server ({reason})")]
     DatabaseMissing {
         /// Its name.
         database: String,
         /// What the server said.
-        reason: String,
+        reason: Words,
     },
     /// The server has no room.
     #[error("the server takes no more connections: {0}")]
-    TooManyConnections(String),
+    TooManyConnections(Words),
     /// The password would go over the wire in the clear.
     #[error("the server asks for the password in the clear, and gets it only under spec.config.tls.mode VerifyFull")]
     ClearPasswordRefused,
@@ -105,13 +110,13 @@ pub enum ConnectError {
     #[error("the server refused the connection: {message} (SQLSTATE {sqlstate})")]
     Server {
         /// Its code.
-        sqlstate: String,
+        sqlstate: Words,
         /// Its words.
-        message: String,
+        message: Words,
     },
     /// The conversation broke.
     #[error("the connection broke: {0}")]
-    Protocol(String),
+    Protocol(Words),
 }
 
 impl ConnectError {

@@ -1,6 +1,7 @@
 //! One connection: statements one at a time, each a message of its own.
 
 use std::error::Error as _;
+use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -9,6 +10,7 @@ use tokio_postgres::{Client, Connection, SimpleQueryMessage};
 use tracing::{Instrument, debug, info_span};
 
 use super::error::{StatementError, StatementFailure};
+use super::words::Confidential;
 use crate::scripts::Statement;
 use crate::telemetry::Metrics;
 
@@ -19,6 +21,7 @@ pub struct Session {
     connection: JoinHandle<()>,
     deadline: Duration,
     metrics: Metrics,
+    confidential: Confidential,
 }
 
 /// One row of a result; columns are read by position, since Redshift can be set to change the case of
@@ -35,17 +38,24 @@ impl Row {
 }
 
 impl Session {
-    pub(super) fn new<S, T>(client: Client, connection: Connection<S, T>, deadline: Duration, metrics: Metrics) -> Self
+    pub(super) fn new<S, T>(
+        client: Client,
+        mut connection: Connection<S, T>,
+        deadline: Duration,
+        metrics: Metrics,
+        confidential: Confidential,
+    ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         metrics.connection_opened();
         let connection = tokio::spawn(async move {
-            // What goes wrong here shows at the statement that waits for it.
-            let _ = connection.await;
+            // What goes wrong here shows at the statement that waits for it. Notices are thrown away: the library itself
+            // would log them, with whatever they quote.
+            while let Some(Ok(_)) = poll_fn(|context| connection.poll_message(context)).await {}
         });
-        Self { client, connection, deadline, metrics }
+        Self { client, connection, deadline, metrics, confidential }
     }
 
     /// Executes statements in their order, up to the first that fails. Answers are thrown away.
@@ -63,7 +73,7 @@ impl Session {
         let query = self.client.simple_query(statement.text()).instrument(span.clone());
         let result = match tokio::time::timeout(self.deadline, query).await {
             Ok(Ok(messages)) => Ok(messages.into_iter().filter_map(row).collect()),
-            Ok(Err(error)) => Err(failure(&error, statement)),
+            Ok(Err(error)) => Err(self.failure(&error, statement)),
             Err(_) => {
                 // Whatever the server still does for us, we don't wait for: the connection is given up.
                 self.connection.abort();
@@ -80,6 +90,27 @@ impl Session {
         self.metrics.statement(statement.name(), outcome, started.elapsed());
         result.map_err(|failure| StatementError { statement: statement.name(), failure })
     }
+
+    /// What happened, without anything that is secret: neither of the statement nor of the login.
+    fn failure(&self, error: &tokio_postgres::Error, statement: &Statement) -> StatementFailure {
+        // What is left of a secret once it is taken out is a part of it, cut off.
+        let confidential = self.confidential.with(statement.secrets());
+        let passed_on = |text: &str| confidential.pass_on(&statement.redact(text)).to_string();
+        if let Some(server) = error.as_db_error() {
+            let details = server.detail().map(|detail| format!("; {detail}")).unwrap_or_default();
+            return StatementFailure::Refused {
+                sqlstate: passed_on(server.code().code()),
+                message: passed_on(&format!("{}{details}", server.message())),
+            };
+        }
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        StatementFailure::ConnectionLost(passed_on(&text))
+    }
 }
 
 impl Drop for Session {
@@ -92,21 +123,4 @@ impl Drop for Session {
 fn row(message: SimpleQueryMessage) -> Option<Row> {
     let SimpleQueryMessage::Row(row) = message else { return None };
     Some(Row((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()))
-}
-
-fn failure(error: &tokio_postgres::Error, statement: &Statement) -> StatementFailure {
-    if let Some(server) = error.as_db_error() {
-        let details = server.detail().map(|detail| format!("; {detail}")).unwrap_or_default();
-        return StatementFailure::Refused {
-            sqlstate: server.code().code().to_owned(),
-            message: statement.redact(&format!("{}{details}", server.message())),
-        };
-    }
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    StatementFailure::ConnectionLost(statement.redact(&text))
 }
