@@ -19,6 +19,7 @@ mod rekey;
 #[cfg(test)]
 mod replay;
 mod resource;
+mod secret_content;
 mod system_account;
 mod watch;
 

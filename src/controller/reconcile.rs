@@ -53,8 +53,11 @@ pub fn on_error(guarded: Arc<Guarded>, error: &Error, context: Arc<Context>) -> 
 }
 
 async fn pass(guarded: &Guarded, context: &Context) -> Result<Action, Error> {
-    if let Err(invalid) = &guarded.0 {
-        error!(error = invalid.error, "the resource can't be read by this version of the operator");
+    if guarded.0.is_err() {
+        // What can't be read of it isn't quoted: nobody knows what was written there.
+        error!(
+            "the resource can't be read by this version of the operator; compare it with its CustomResourceDefinition"
+        );
         return Ok(Action::await_change());
     }
     // As it is now: what the watch told may be older than our own last write.

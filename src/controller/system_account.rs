@@ -13,11 +13,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::error::{Error, bounded};
+use super::secret_content::{self, Flaw, Malformed};
 use super::{refusals, resource};
 use crate::api::{DatabaseMode, INTEGRATION_UID_LABEL, RedshiftIntegration, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::{AccountId, Place, Setup, proof};
-use crate::redshift::{Credentials, Endpoint};
-use crate::scripts::{CLAIM_USER, Password};
+use crate::redshift::{Confidential, Credentials, Endpoint};
+use crate::scripts::{CLAIM_USER, ObjectName, Password};
 
 // The keys of the Secret. Users may build on the first four.
 const USERNAME: &str = "username";
@@ -78,7 +79,7 @@ pub struct Former {
     /// UID of that integration.
     pub integration_uid: String,
     /// What it holds, or what is wrong with it.
-    account: Result<SystemAccount, String>,
+    account: Result<SystemAccount, Malformed>,
 }
 
 impl Former {
@@ -98,7 +99,7 @@ pub enum Found {
     /// Somebody else's; another integration's, if it has the label with a UID.
     SomebodyElses(Option<Box<Former>>),
     /// Ours by its label, but not what we wrote.
-    Malformed(String),
+    Malformed(Malformed),
 }
 
 impl SystemAccount {
@@ -117,6 +118,15 @@ impl SystemAccount {
     /// How the claim logs in, to prove that it is ours.
     pub fn claim_credentials(&self) -> Credentials {
         Credentials::of_account(CLAIM_USER, self.claim_password.secret().clone())
+    }
+
+    /// What may show in no text about the Secret, in either form in which it could be quoted.
+    fn confidential(&self) -> Confidential {
+        let passwords = [&self.password, &self.claim_password].into_iter().chain(&self.next_password);
+        Confidential::new(passwords.flat_map(|password| {
+            let encoded = json!(bytes(password.secret().expose_secret()));
+            [password.secret().clone(), SecretString::from(encoded.as_str().unwrap_or_default())]
+        }))
     }
 
     /// The names of roles that are ours, or are to be.
@@ -161,39 +171,52 @@ pub async fn find(client: &Client, object: &RedshiftIntegration) -> Result<Found
     })
 }
 
-fn read(secret: &Secret) -> Result<SystemAccount, String> {
-    let data = secret.data.as_ref().ok_or("it is empty")?;
-    let text = |key: &str| -> Result<String, String> {
-        let value = data.get(key).ok_or_else(|| format!("the key {key} is missing"))?;
-        String::from_utf8(value.0.clone()).map_err(|_| format!("the key {key} holds no text"))
+fn read(secret: &Secret) -> Result<SystemAccount, Malformed> {
+    let has = |key: &str| secret.data.as_ref().is_some_and(|data| data.contains_key(key));
+    let text = |key| secret_content::text(secret, key).map(|text| text.expose_secret().to_owned());
+    // Names show in messages: where keys were swapped, they are passwords.
+    let is_name = |key, name: String| match ObjectName::new(&name) {
+        Ok(_) => Ok(name),
+        Err(_) => Err(Flaw::NotAName.of(key)),
     };
-    let optional = |key: &str| data.contains_key(key).then(|| text(key)).transpose();
-    let password = |key: &str| -> Result<Password, String> {
-        Password::new(SecretString::from(text(key)?)).map_err(|error| format!("the key {key}: {error}"))
+    let name = |key| text(key).and_then(|name| is_name(key, name));
+    let optional = |key| has(key).then(|| text(key)).transpose();
+    let password = |key| -> Result<Password, Malformed> {
+        Password::new(secret_content::text(secret, key)?).map_err(|error| Flaw::NotAPassword(error).of(key))
     };
-    let port = text(PORT)?.parse().map_err(|_| format!("the key {PORT} holds no port"))?;
+    let port = text(PORT)?.parse().map_err(|_| Flaw::NotAPort.of(PORT))?;
     let database_mode = match text(DATABASE_MODE)?.as_str() {
         "Create" => DatabaseMode::Create,
         "Existing" => DatabaseMode::Existing,
-        _ => return Err(format!("the key {DATABASE_MODE} holds neither Create nor Existing")),
+        _ => return Err(Flaw::NotAMode.of(DATABASE_MODE)),
     };
-    let list = |key: &str| -> Result<Vec<String>, String> {
-        Ok(optional(key)?.map(|names| names.split(SEPARATOR).map(str::to_owned).collect()).unwrap_or_default())
+    let list = |key| -> Result<Vec<String>, Malformed> {
+        let names = optional(key)?;
+        names.iter().flat_map(|names| names.split(SEPARATOR)).map(|name| is_name(key, name.to_owned())).collect()
     };
     let next_accounts = list(NEXT_USERNAME)?;
     let next_password = if next_accounts.is_empty() { None } else { Some(password(NEXT_PASSWORD)?) };
+    let (current, claim) = (password(PASSWORD)?, password(CLAIM_PASSWORD)?);
+    for key in [HOST, DATABASE] {
+        let value = text(key)?;
+        let mut passwords = [&current, &claim].into_iter().chain(&next_password);
+        if passwords.any(|password| password.secret().expose_secret().eq_ignore_ascii_case(&value)) {
+            return Err(Flaw::NotAName.of(key));
+        }
+    }
     Ok(SystemAccount {
         place: Place {
             endpoint: Endpoint::new(&text(HOST)?, port),
             setup: Setup {
-                database: text(DATABASE)?,
+                // One that was there before can have any name.
+                database: if database_mode == DatabaseMode::Create { name(DATABASE)? } else { text(DATABASE)? },
                 database_mode,
-                system_account: text(USERNAME)?,
-                impersonation_role: optional(ROLE)?,
+                system_account: name(USERNAME)?,
+                impersonation_role: optional(ROLE)?.map(|role| is_name(ROLE, role)).transpose()?,
             },
         },
-        password: password(PASSWORD)?,
-        claim_password: password(CLAIM_PASSWORD)?,
+        password: current,
+        claim_password: claim,
         next_accounts,
         next_password,
         next_roles: list(NEXT_ROLE)?,
@@ -258,7 +281,7 @@ pub async fn create(client: &Client, object: &RedshiftIntegration, place: Place)
     match made {
         Ok(made) => Ok(SystemAccount { stored: Some(Stored::of(&made)), ..account }),
         Err(error) if error.is_conflict() => Err(refusals::secret_not_ours(object, None, &account.place)),
-        Err(error) => Err(error),
+        Err(error) => Err(error.without(&account.confidential())),
     }
 }
 
@@ -287,7 +310,8 @@ async fn patch(
     let (api, params) = (api(client, object), PatchParams::default());
     let patched: Secret =
         bounded("update the system account's Secret", api.patch(&request_name, &params, &Patch::Merge(&change)))
-            .await?;
+            .await
+            .map_err(|error| error.without(&account.confidential()))?;
     account.stored = Some(Stored::of(&patched));
     Ok(())
 }
