@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, NoTls};
 use tracing::{Instrument, debug, info_span};
 
-use super::authentication::{AuthenticationRefused, Guarded};
 use super::credentials::Credentials;
+use super::guard::{Ended, Guarded, Refused};
+use super::session::{LARGE_ONES, Terms};
 use super::words::Confidential;
 use super::{AddressPolicy, ConnectError, Endpoint, Session, TlsSettings};
 use crate::telemetry::Metrics;
@@ -46,14 +48,15 @@ impl Default for Deadlines {
 pub struct Connector {
     policy: Arc<AddressPolicy>,
     deadlines: Deadlines,
-    metrics: Metrics,
+    terms: Terms,
 }
 
 impl Connector {
     /// A connector.
     #[must_use]
     pub fn new(policy: AddressPolicy, deadlines: Deadlines, metrics: Metrics) -> Self {
-        Self { policy: Arc::new(policy), deadlines, metrics }
+        let terms = Terms { deadline: deadlines.statement, room: Arc::new(Semaphore::new(LARGE_ONES)), metrics };
+        Self { policy: Arc::new(policy), deadlines, terms }
     }
 
     /// Logs in. There is no pool: a connection lives for one pass.
@@ -76,7 +79,7 @@ impl Connector {
             Ok(_) => debug!("connected"),
             Err(error) => debug!(%error, "not connected"),
         }
-        self.metrics.connection(result.as_ref().map_or_else(ConnectError::reason, |_| "Connected"));
+        self.terms.metrics.connection(result.as_ref().map_or_else(ConnectError::reason, |_| "Connected"));
         result
     }
 
@@ -97,14 +100,16 @@ impl Connector {
             .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
         let confidential = credentials.confidential();
         let classify = |error| classify(&error, database, &confidential);
-        let deadline = self.deadlines.statement;
+        let (terms, once_in) = (self.terms.clone(), credentials.confidential_once_in());
+        let ended = Ended::default();
         if let Some(tls) = tls {
+            let tls = tls.watched_for(ended.clone());
             let (client, connection) = config.connect_raw(stream, tls).await.map_err(classify)?;
-            Ok(Session::new(client, connection, deadline, self.metrics.clone(), credentials.confidential_once_in()))
+            Ok(Session::new(client, connection, terms, once_in, ended))
         } else {
-            let stream = Guarded::new(stream, false);
+            let stream = Guarded::new(stream, false, ended.clone());
             let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(classify)?;
-            Ok(Session::new(client, connection, deadline, self.metrics.clone(), credentials.confidential_once_in()))
+            Ok(Session::new(client, connection, terms, once_in, ended))
         }
     }
 
@@ -149,11 +154,12 @@ fn classify(error: &tokio_postgres::Error, database: &str, confidential: &Confid
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            if let Some(refused) = io.downcast_ref::<AuthenticationRefused>() {
+            if let Some(refused) = io.downcast_ref::<Refused>() {
                 return match refused {
-                    AuthenticationRefused::ClearPassword => ConnectError::ClearPasswordRefused,
-                    AuthenticationRefused::Sha256Digest => ConnectError::UnsupportedPasswordHash,
-                    AuthenticationRefused::Unknown(_) => ConnectError::UnknownAuthentication(refused.to_string()),
+                    Refused::ClearPassword => ConnectError::ClearPasswordRefused,
+                    Refused::Sha256Digest => ConnectError::UnsupportedPasswordHash,
+                    Refused::Unknown(_) => ConnectError::UnknownAuthentication(refused.to_string()),
+                    Refused::Excess(excess) => ConnectError::TooLarge(*excess),
                 };
             }
             if let Some(tls) = io.downcast_ref::<rustls::Error>() {

@@ -14,6 +14,23 @@ pub enum Category {
     Permanent,
 }
 
+/// More than the operator takes from a server, whose memory all resources share.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum Excess {
+    /// Of one message.
+    #[error("a message of more than 1 MiB")]
+    Message,
+    /// Of a login.
+    #[error("a login of more than 64 KiB")]
+    Login,
+    /// Of a connection.
+    #[error("more than 12 MiB on one connection")]
+    Connection,
+    /// Of an answer.
+    #[error("an answer of more than 500,000 rows")]
+    Rows,
+}
+
 /// Why there is no connection.
 #[derive(Debug, Error)]
 pub enum ConnectError {
@@ -114,6 +131,9 @@ pub enum ConnectError {
         /// Its words.
         message: Words,
     },
+    /// The server sent more than a login takes.
+    #[error("the server sent {0}, which a warehouse doesn't do at a login; check spec.config.host and port")]
+    TooLarge(Excess),
     /// The conversation broke.
     #[error("the connection broke: {0}")]
     Protocol(Words),
@@ -142,7 +162,8 @@ impl ConnectError {
             | Self::DatabaseMissing { .. }
             | Self::ClearPasswordRefused
             | Self::UnsupportedPasswordHash
-            | Self::UnknownAuthentication(_) => Category::Permanent,
+            | Self::UnknownAuthentication(_)
+            | Self::TooLarge(_) => Category::Permanent,
         }
     }
 
@@ -169,7 +190,7 @@ impl ConnectError {
             | Self::UnknownAuthentication(_) => "LoginRefused",
             Self::DatabaseMissing { .. } => "DatabaseMissing",
             Self::TooManyConnections(_) => "TooManyConnections",
-            Self::Server { .. } | Self::Protocol(_) => "ConnectionFailed",
+            Self::Server { .. } | Self::TooLarge(_) | Self::Protocol(_) => "ConnectionFailed",
         }
     }
 }
@@ -198,6 +219,24 @@ pub enum StatementFailure {
     /// The answer never came: whether it was done isn't known.
     #[error("got no answer, the connection was lost: {0}")]
     ConnectionLost(String),
+    /// It was answered, and the answer can't be read.
+    #[error(
+        "was answered with something that is no text in UTF-8, in column {column} of row {row}; look with another client \
+         for a name that is encoded otherwise, and rename what has it"
+    )]
+    NotText {
+        /// Which row; the first is 1.
+        row: usize,
+        /// Which column; the first is 1.
+        column: usize,
+    },
+    /// The answer was given up since it is too large: whether it was done isn't known.
+    #[error("was given up, since the server sent {0}")]
+    TooLarge(Excess),
+    /// The answer was given up, or not waited for, since there was no room for it beside others: whether it was done
+    /// isn't known.
+    #[error("was given up, since there was no room for a large answer beside those of other warehouses")]
+    NoRoom,
     /// The answer didn't come in time: whether it was done isn't known.
     #[error("got no answer within {0} s")]
     Deadline(u64),
@@ -229,7 +268,11 @@ impl StatementError {
     #[must_use]
     pub fn category(&self) -> Category {
         match &self.failure {
-            StatementFailure::ConnectionLost(_) | StatementFailure::Deadline(_) => Category::Transient,
+            StatementFailure::ConnectionLost(_) | StatementFailure::Deadline(_) | StatementFailure::NoRoom => {
+                Category::Transient
+            }
+            // It is the same at the next try, until there is less, or somebody renames something.
+            StatementFailure::NotText { .. } | StatementFailure::TooLarge(_) => Category::Permanent,
             StatementFailure::Refused { sqlstate, message } => {
                 // Class 53: no resources. 57: shut down or cancelled. 58: the system failed. 55006: in use.
                 let transient_class = ["53", "57", "58"].iter().any(|class| sqlstate.starts_with(class));

@@ -14,9 +14,9 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream as PostgresTlsSt
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::authentication::Guarded;
 use super::ca_bundle::{BundleFlaw, CaBundle};
 use super::error::ConnectError;
+use super::guard::{Ended, Guarded};
 use crate::api::TlsMode;
 
 /// How the connection is protected.
@@ -55,6 +55,7 @@ impl TlsSettings {
             name,
             // Whoever gets the password in the clear must be known to be the server.
             clear_password: self.mode == TlsMode::VerifyFull,
+            ended: Ended::default(),
         }))
     }
 
@@ -168,11 +169,20 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// Wraps the TCP stream in TLS, and that in the guard of the authentication.
+/// Wraps the TCP stream in TLS, and that in the guard.
+#[derive(Clone)]
 pub(super) struct GuardedTls {
     connector: TlsConnector,
     name: ServerName<'static>,
     clear_password: bool,
+    ended: Ended,
+}
+
+impl GuardedTls {
+    /// The same for one connection, which wants to know why the guard ended it.
+    pub(super) fn watched_for(self, ended: Ended) -> Self {
+        Self { ended, ..self }
+    }
 }
 
 impl TlsConnect<TcpStream> for GuardedTls {
@@ -183,7 +193,7 @@ impl TlsConnect<TcpStream> for GuardedTls {
     fn connect(self, stream: TcpStream) -> Self::Future {
         Box::pin(async move {
             let stream = self.connector.connect(self.name, stream).await?;
-            Ok(Guarded::new(stream, self.clear_password))
+            Ok(Guarded::new(stream, self.clear_password, self.ended))
         })
     }
 }
