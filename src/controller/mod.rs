@@ -5,6 +5,7 @@
 
 mod apply;
 mod cleanup;
+mod containment;
 mod context;
 mod create;
 mod dereference;

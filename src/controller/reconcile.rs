@@ -9,6 +9,7 @@ use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 use tracing::{Instrument, error, info, info_span, warn};
 
+use super::containment::{self, Panicked, contained};
 use super::context::{Context, Memory};
 use super::error::{Error, bounded};
 use super::system_account::{self, Found, SystemAccount};
@@ -29,7 +30,14 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     let span = info_span!("reconcile", namespace, name);
     let started = Instant::now();
     context.metrics.reconcile_started();
-    let result = pass(&guarded, &context).instrument(span).await;
+    let result = match contained(pass(&guarded, &context).instrument(span.clone())).await {
+        Ok(result) => result,
+        Err(Panicked) => {
+            context.metrics.reconcile_panicked();
+            let shown = contained(containment::show(&guarded, &context).instrument(span)).await;
+            shown.unwrap_or_else(|Panicked| Err(containment::gave_up()))
+        }
+    };
     let word = match &result {
         Ok(action) if *action == Action::await_change() => "success",
         Ok(_) => "requeue_after",
@@ -281,7 +289,7 @@ async fn delete(context: &Context, object: RedshiftIntegration, fingerprint: Str
 }
 
 /// Writes what the pass has to say, if it is anything new, and decides when the next one is due.
-async fn report(
+pub async fn report(
     context: &Context,
     before: &RedshiftIntegration,
     object: RedshiftIntegration,
