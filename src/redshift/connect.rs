@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
@@ -15,6 +15,7 @@ use tracing::{Instrument, debug, info_span};
 use super::credentials::Credentials;
 use super::guard::{Ended, Guarded, Refused};
 use super::session::{LARGE_ONES, Terms};
+use super::tls::GuardedTls;
 use super::words::Confidential;
 use super::{AddressPolicy, ConnectError, Endpoint, Session, TlsSettings};
 use crate::telemetry::Metrics;
@@ -42,6 +43,9 @@ impl Default for Deadlines {
         Self { connect: Duration::from_secs(15), statement: Duration::from_mins(2) }
     }
 }
+
+/// Most addresses of a host that are tried. A warehouse has one or two; with more, a share would be too short for a login.
+const MOST_ADDRESSES: usize = 4;
 
 /// Makes connections within the operator's settings.
 #[derive(Clone, Debug)]
@@ -83,14 +87,51 @@ impl Connector {
         result
     }
 
+    /// Tries the addresses of the host, one after the other.
     async fn attempt(
         &self,
         target: &Target,
         credentials: &Credentials,
         database: &str,
     ) -> Result<Session, ConnectError> {
+        let begun = Instant::now();
         let tls = target.tls.connector(target.endpoint.host())?;
-        let stream = self.reach(&target.endpoint).await?;
+        let addresses = self.addresses(&target.endpoint).await?;
+        let mut shares = Shares { until: begun + self.deadlines.connect, addresses: addresses.len() };
+        let mut failure = None;
+        for address in addresses {
+            let endpoint = target.endpoint.to_string();
+            let login = self.log_in(address, &target.endpoint, tls.clone(), credentials, database);
+            match tokio::time::timeout(shares.next(Instant::now()), login).await {
+                Ok(Err(error)) if error.may_differ_elsewhere() => failure = Some(error),
+                Ok(result) => return result,
+                Err(_) => {
+                    let seconds = self.deadlines.connect.as_secs();
+                    failure = Some(ConnectError::Deadline { endpoint, seconds });
+                }
+            }
+        }
+        Err(failure.expect("there is one address at least"))
+    }
+
+    /// Connects to one address and logs in.
+    async fn log_in(
+        &self,
+        address: SocketAddr,
+        endpoint: &Endpoint,
+        tls: Option<GuardedTls>,
+        credentials: &Credentials,
+        database: &str,
+    ) -> Result<Session, ConnectError> {
+        let unreachable = |reason: std::io::Error| ConnectError::Unreachable {
+            endpoint: endpoint.to_string(),
+            reason: reason.to_string(),
+        };
+        let stream = TcpStream::connect(address).await.map_err(unreachable)?;
+        // A statement is one small message: waiting for more to send only costs time.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "small messages may be held back");
+        }
         let mut config = Config::new();
         config
             .user(credentials.user.sent())
@@ -113,35 +154,40 @@ impl Connector {
         }
     }
 
-    async fn reach(&self, endpoint: &Endpoint) -> Result<TcpStream, ConnectError> {
+    /// The addresses of a host that may be connected to: one at least.
+    async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<SocketAddr>, ConnectError> {
         let unresolved = |reason: String| ConnectError::NameResolution { host: endpoint.host().to_owned(), reason };
         let addresses: Vec<SocketAddr> = tokio::net::lookup_host((endpoint.host(), endpoint.port()))
             .await
             .map_err(|error| unresolved(error.to_string()))?
             .collect();
         let Some(first) = addresses.first() else { return Err(unresolved("it has no address".to_owned())) };
-        let allowed: Vec<_> =
-            addresses.iter().filter(|address| self.policy.allows(endpoint.host(), address.ip())).collect();
+        let is_allowed = |address: &&SocketAddr| self.policy.allows(endpoint.host(), address.ip());
+        let allowed: Vec<_> = addresses.iter().filter(is_allowed).take(MOST_ADDRESSES).copied().collect();
         if allowed.is_empty() {
             return Err(ConnectError::HostForbidden {
                 host: endpoint.host().to_owned(),
                 address: first.ip().to_string(),
             });
         }
-        let mut reason = String::new();
-        for address in allowed {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    // A statement is one small message: waiting for more to send only costs time.
-                    if let Err(error) = stream.set_nodelay(true) {
-                        debug!(%error, "small messages may be held back");
-                    }
-                    return Ok(stream);
-                }
-                Err(error) => reason = error.to_string(),
-            }
-        }
-        Err(ConnectError::Unreachable { endpoint: endpoint.to_string(), reason })
+        Ok(allowed)
+    }
+}
+
+/// How the time for a login is shared out among addresses: one that is silent takes its share and no more, and what one
+/// leaves goes to those behind it.
+#[derive(Clone, Copy, Debug)]
+struct Shares {
+    until: Instant,
+    addresses: usize,
+}
+
+impl Shares {
+    /// The share of the next address.
+    fn next(&mut self, now: Instant) -> Duration {
+        let shares = u32::try_from(self.addresses.max(1)).unwrap_or(u32::MAX);
+        self.addresses = self.addresses.saturating_sub(1);
+        self.until.saturating_duration_since(now) / shares
     }
 }
 
@@ -235,5 +281,15 @@ mod tests {
         let text = "password authentication failed for user \"immuta_system_account\"";
         let error = classify_answer("28000", text, "immuta", &own.confidential());
         assert!(error.to_string().contains(text), "{error}");
+    }
+
+    #[test]
+    fn what_one_address_leaves_of_its_share_goes_to_those_behind_it() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut shares = Shares { until: after(15), addresses: 3 };
+        assert_eq!(shares.next(start), Duration::from_secs(5));
+        assert_eq!(shares.next(after(1)), Duration::from_secs(7));
+        assert_eq!(shares.next(after(8)), Duration::from_secs(7));
     }
 }

@@ -167,6 +167,12 @@ impl ConnectError {
         }
     }
 
+    /// Whether another address of the same host may do better: nothing there has answered as a warehouse does.
+    #[must_use]
+    pub(super) fn may_differ_elsewhere(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Deadline { .. } | Self::TooLarge(_) | Self::Protocol(_))
+    }
+
     /// Whether the server knows neither this password for the user nor, perhaps, the user.
     #[must_use]
     pub fn is_refused_login(&self) -> bool {
