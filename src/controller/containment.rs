@@ -85,7 +85,9 @@ mod tests {
         let object: RedshiftIntegration = serde_json::from_value(json!({
             "apiVersion": "redshift-governance.dev/v1alpha1", "kind": "RedshiftIntegration",
             "metadata": {"name": "analytics", "generation": 1, "deletionTimestamp": "2026-01-01T00:00:00Z"},
-            "spec": {"config": {"host": "localhost", "database": "immuta", "initialDatabase": "dev"}},
+            "spec": {"config": {
+                "host": "localhost", "database": "immuta", "initialDatabase": "dev", "authenticationType": "userPassword",
+            }},
         }))
         .unwrap();
         let shown = outcome(&object);

@@ -4,6 +4,7 @@
 mod api_proxy;
 mod canaries;
 mod control_plane;
+pub mod hostile_server;
 mod messages;
 mod operator;
 mod records;

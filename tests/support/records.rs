@@ -98,8 +98,9 @@ fn append(path: &Path, text: &str) {
 fn note(path: &Path, secrets: &BTreeSet<String>) {
     let known = fs::read_to_string(path).unwrap_or_default();
     let known: BTreeSet<_> = known.lines().collect();
-    // They are searched for line by line.
-    let lines = secrets.iter().flat_map(|secret| secret.lines());
+    // They are searched for line by line; what is no text in UTF-8 is in other Secrets, too.
+    let is_no_text = |character: char| character.is_control() || character == char::REPLACEMENT_CHARACTER;
+    let lines = secrets.iter().flat_map(|secret| secret.split(is_no_text));
     // The first and last lines of a PEM file stand in many a text.
     let is_secret = |line: &&str| line.len() >= SHORTEST && !line.starts_with("-----");
     for line in lines.filter(|line| is_secret(line) && !known.contains(line)) {
