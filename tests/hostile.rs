@@ -21,14 +21,27 @@ use crate::support::{World, condition, patience, phase_of};
 /// What the chart gives to the process.
 const MEMORY_LIMIT_KIB: u64 = 128 * 1024;
 
-/// How a server can behave, and what its resource then says. The servers offer no TLS but for those that begin with it.
-fn behaviours() -> Vec<(&'static str, bool, Vec<Step>, &'static str)> {
-    let after_login = |steps: Vec<Step>| [login(), vec![Step::Read], steps].concat();
-    let send = |bytes: Vec<u8>| vec![Step::Send(bytes), Step::Silence];
-    let first = |steps: Vec<Step>| [vec![Step::ReadFirst], steps].concat();
-    let an_error = |text: &[u8]| error(&[(b'S', b"ERROR"), (b'C', b"XX000"), (b'M', text)]);
-    let a_row = row(&[b"a value"]);
-    let mut behaviours = vec![
+/// How a server behaves; whether it offers TLS; what it does; what its resource then says.
+type Behaviour = (&'static str, bool, Vec<Step>, &'static str);
+
+fn after_login(steps: Vec<Step>) -> Vec<Step> {
+    [login(), vec![Step::Read], steps].concat()
+}
+
+fn first(steps: Vec<Step>) -> Vec<Step> {
+    [vec![Step::ReadFirst], steps].concat()
+}
+
+fn send(bytes: Vec<u8>) -> Vec<Step> {
+    vec![Step::Send(bytes), Step::Silence]
+}
+
+fn an_error(text: &[u8]) -> Vec<u8> {
+    error(&[(b'S', b"ERROR"), (b'C', b"XX000"), (b'M', text)])
+}
+
+fn before_the_login() -> Vec<Behaviour> {
+    vec![
         // Before anything is said.
         ("accepts and says nothing", false, vec![Step::Silence], "didn't answer within"),
         ("closes at once", false, vec![], "the connection broke"),
@@ -57,7 +70,11 @@ fn behaviours() -> Vec<(&'static str, bool, Vec<Step>, &'static str)> {
             { first(vec![Step::Send(b"S".to_vec()), Step::Drip(vec![22, 3, 3, 0x40, 0, 2, 0, 0, 0x50])]) },
             "didn't answer within",
         ),
-        // The login.
+    ]
+}
+
+fn in_the_login() -> Vec<Behaviour> {
+    vec![
         (
             "asks for SCRAM",
             false,
@@ -85,9 +102,15 @@ fn behaviours() -> Vec<(&'static str, bool, Vec<Step>, &'static str)> {
         ),
         ("sends the login slowly", false, first(vec![Step::Drip(request(0, &[0; 5_000]))]), "didn't answer within"),
         ("refuses in no encoding", false, first(send(an_error(b"Stra\xdfe"))), "Stra\u{fffd}e"),
-        ("refuses at length", false, first(send(an_error(&[b'x'; 60_000]))), "xxx…"),
+        ("refuses at length", false, first(send(an_error(&b"x".repeat(60_000)))), "xxx…"),
         ("refuses with an error of no fields", false, first(send(message(b'E', &[0]))), "the connection broke"),
-        // Statements. Where it never ends, its length is met first, or its deadline, on a machine that is busy.
+    ]
+}
+
+/// Where an answer never ends, its length is met first, or its deadline, on a machine that is busy.
+fn at_the_first_statement() -> Vec<Behaviour> {
+    let a_row = row(&[b"a value"]);
+    vec![
         (
             "answers with no text",
             false,
@@ -159,8 +182,12 @@ fn behaviours() -> Vec<(&'static str, bool, Vec<Step>, &'static str)> {
             "got no answer",
         ),
         ("wants to copy", false, after_login(send(message(b'G', &[0, 0, 0]))), "got no answer"),
-    ];
-    // At each step of what follows the login, whatever it is.
+    ]
+}
+
+/// At each step of what follows, whatever it is.
+fn later_on() -> Vec<Behaviour> {
+    let mut behaviours = Vec::new();
     for statements in [1, 2, 3, 5, 8, 13, 21] {
         let at = |steps: Vec<Step>| [login(), vec![Step::Answer(statements), Step::Read], steps].concat();
         let no_text = send([columns(3), row(&[b"a", b"\xff", b"c"]), done(), ready()].concat());
@@ -180,8 +207,9 @@ async fn a_hostile_server_fails_its_own_resource_and_the_neighbours_never_notice
         // Else those that are silent take all places, which are given away in no order.
         "--concurrency=100",
     ]);
+    let behaviours = [before_the_login(), in_the_login(), at_the_first_statement(), later_on()].concat();
     let mut servers = Vec::new();
-    for (number, (name, with_tls, script, says)) in behaviours().into_iter().enumerate() {
+    for (number, (name, with_tls, script, says)) in behaviours.into_iter().enumerate() {
         let server = HostileServer::start(script).await;
         let mode = if with_tls { "Require" } else { "Disable" };
         let tls = json!({"mode": mode, "caBundleRef": null});

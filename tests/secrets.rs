@@ -163,8 +163,11 @@ fn private_key() -> (String, Vec<String>) {
     (pem, canaries)
 }
 
+/// What is in a Secret.
+type Data = Vec<(&'static str, Vec<u8>)>;
+
 /// Ways in which the Secret with the credentials can be malformed: what it holds, and what is said of it.
-fn malformed_credentials(canary: &str, key: &str) -> Vec<(Vec<(&'static str, Vec<u8>)>, &'static str)> {
+fn malformed_credentials(canary: &str, key: &str) -> Vec<(Data, &'static str)> {
     let user = |user: Vec<u8>| vec![("username", user), ("password", b"awsuser".to_vec())];
     let password = |password: Vec<u8>| vec![("username", b"awsuser".to_vec()), ("password", password)];
     let text = |text: String| text.into_bytes();

@@ -30,13 +30,13 @@ pub async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<A
     let span = info_span!("reconcile", namespace, name);
     let started = Instant::now();
     context.metrics.reconcile_started();
-    let result = match contained(pass(&guarded, &context).instrument(span.clone())).await {
-        Ok(result) => result,
-        Err(Panicked) => {
-            context.metrics.reconcile_panicked();
-            let shown = contained(containment::show(&guarded, &context).instrument(span)).await;
-            shown.unwrap_or_else(|Panicked| Err(containment::gave_up()))
-        }
+    let passed = contained(pass(&guarded, &context).instrument(span.clone())).await;
+    let result = if let Ok(result) = passed {
+        result
+    } else {
+        context.metrics.reconcile_panicked();
+        let shown = contained(containment::show(&guarded, &context).instrument(span)).await;
+        shown.unwrap_or_else(|Panicked| Err(containment::gave_up()))
     };
     let word = match &result {
         Ok(action) if *action == Action::await_change() => "success",

@@ -66,12 +66,11 @@ impl Answer {
     pub(super) fn push(&mut self, row: &SimpleQueryRow) -> usize {
         let before = self.values.text.len();
         for column in 0..row.len() {
-            match row.try_get(column) {
-                Ok(value) => self.values.text.push_str(value.unwrap_or_default()),
-                Err(_) => {
-                    let at = NotText { row: self.rows.len() + 1, column: column + 1 };
-                    self.not_text.get_or_insert(at);
-                }
+            if let Ok(value) = row.try_get(column) {
+                self.values.text.push_str(value.unwrap_or_default());
+            } else {
+                let at = NotText { row: self.rows.len() + 1, column: column + 1 };
+                self.not_text.get_or_insert(at);
             }
             self.values.ends.push(position(self.values.text.len()));
         }
