@@ -89,7 +89,7 @@ async fn a_malformed_secret_is_named_with_what_is_wrong_in_it() {
     let before = Dump::of(&world.stand_in).await;
     world.put_secret("redshift-admin", "awsuser", "").await;
     world.create(json!({})).await;
-    let empty = Failure { reason: "SecretMalformed", test: CONNECTION, says: "has an empty `password`" };
+    let empty = Failure { reason: "SecretMalformed", test: CONNECTION, says: "`password` is empty" };
     assert_eq!(conditions(&empty.shows(&world, &before).await), STALLED);
     let password = world.stand_in.admin_password();
     world.put_secret("redshift-admin", "awsuser", &format!("{password}\n")).await;

@@ -12,6 +12,7 @@ mod edits;
 mod existing;
 mod failures;
 mod generated;
+mod hostile;
 mod impersonation;
 mod lifecycle;
 mod lost;

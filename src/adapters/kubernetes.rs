@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::events::Publisher;
 use crate::api::RedshiftIntegration;
+use crate::lifecycle::words::Confidential;
 use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object};
 
 /// What the watch of a kind has told: objects that this version may not be able to read.
@@ -65,16 +66,19 @@ impl Cluster {
 fn told(error: kube::Error) -> ApiError {
     match error {
         kube::Error::Api(status) => {
+            let said = if status.message.is_empty() { &status.reason } else { &status.message };
             let details = status.details.as_ref();
             let causes = details.map(|details| details.causes.iter().map(|cause| cause.reason.clone()).collect());
             ApiError::Refused {
                 code: status.code,
-                message: if status.message.is_empty() { status.reason.clone() } else { status.message.clone() },
+                message: Confidential::default().pass_on(said).to_string(),
                 causes: causes.unwrap_or_default(),
             }
         }
         // What couldn't be read may be quoted by whoever tried: it can be a Secret.
-        kube::Error::SerdeError(_) => ApiError::Unanswered("the answer can't be read".to_owned()),
+        kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
+            ApiError::Unanswered("the answer can't be read".to_owned())
+        }
         other => {
             let mut text = other.to_string();
             let mut cause = std::error::Error::source(&other);
@@ -128,5 +132,20 @@ impl Kubernetes for Cluster {
         let stores = self.watched.get().map(Vec::as_slice).unwrap_or_default();
         let objects = stores.iter().flat_map(Store::state);
         objects.filter_map(|object| object.0.as_ref().ok().filter(|object| is_meant(object)).cloned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_not_quoted() {
+        const CANARY: &str = "Canary-7f3a-and-more";
+        let unreadable = serde_json::from_value::<u8>(json!(CANARY)).expect_err("it is no number");
+        assert!(unreadable.to_string().contains(CANARY));
+        assert_eq!(told(kube::Error::SerdeError(unreadable)).to_string(), "the answer can't be read");
     }
 }

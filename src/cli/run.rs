@@ -89,6 +89,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         eprintln!("error: --log-level: {error}");
         return ExitCode::from(2);
     }
+    logs::log_panics();
     #[cfg(target_os = "linux")]
     if let Err(error) = keep_memory_private() {
         warn!(%error, "a core dump of this process would hold passwords");

@@ -5,11 +5,15 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
-use super::{AccountId, Endpoint, Place, Setup};
+use super::secret_content::{self, Flaw, Malformed};
+use super::words::Confidential;
+use super::{AccountId, Credentials, Endpoint, Place, Setup};
 use crate::api::DatabaseMode;
-use crate::scripts::{CLAIM_USER, Password};
+use crate::scripts::{CLAIM_USER, ObjectName, Password};
 
 // The keys of the Secret. Users may build on the first four.
 const USERNAME: &str = "username";
@@ -30,15 +34,6 @@ const NEXT_ROLE: &str = "nextImpersonationRole";
 /// Between the names of a list; no name holds it.
 const SEPARATOR: &str = ",";
 
-/// Who logs in.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The user.
-    pub user: String,
-    /// The password.
-    pub password: SecretString,
-}
-
 /// The ids of the users that are ours, once both were there.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UserIds {
@@ -55,6 +50,15 @@ pub struct Stored {
     pub uid: String,
     /// Its version.
     pub version: Option<String>,
+}
+
+impl Stored {
+    /// As it was read, or as the API server answered a write.
+    #[must_use]
+    pub fn of(secret: &Secret) -> Self {
+        let metadata = &secret.metadata;
+        Self { uid: metadata.uid.clone().unwrap_or_default(), version: metadata.resource_version.clone() }
+    }
 }
 
 /// The content of the Secret.
@@ -110,13 +114,23 @@ impl SystemAccount {
     #[must_use]
     pub fn credentials(&self, name: &str) -> Option<Credentials> {
         let password = self.password_of(name)?;
-        Some(Credentials { user: name.to_owned(), password: password.secret().clone() })
+        Some(Credentials::of_account(name, password.secret().clone()))
     }
 
     /// How the claim logs in, to prove that it is ours.
     #[must_use]
     pub fn claim_credentials(&self) -> Credentials {
-        Credentials { user: CLAIM_USER.to_owned(), password: self.claim_password.secret().clone() }
+        Credentials::of_account(CLAIM_USER, self.claim_password.secret().clone())
+    }
+
+    /// What may show in no text about the Secret, in either form in which it could be quoted.
+    #[must_use]
+    pub fn confidential(&self) -> Confidential {
+        let passwords = [&self.password, &self.claim_password].into_iter().chain(&self.next_password);
+        Confidential::new(passwords.flat_map(|password| {
+            let encoded = json!(ByteString(password.secret().expose_secret().as_bytes().to_vec()));
+            [password.secret().clone(), SecretString::from(encoded.as_str().unwrap_or_default())]
+        }))
     }
 
     /// The names of roles that are ours, or are to be.
@@ -198,44 +212,58 @@ impl SystemAccount {
     /// # Errors
     ///
     /// What is wrong with it, in our own words: never its content.
-    pub fn read(data: &BTreeMap<String, ByteString>, stored: Stored) -> Result<Self, String> {
-        let text = |key: &str| -> Result<String, String> {
-            let value = data.get(key).ok_or_else(|| format!("the key {key} is missing"))?;
-            String::from_utf8(value.0.clone()).map_err(|_| format!("the key {key} holds no text"))
+    pub fn read(secret: &Secret) -> Result<Self, Malformed> {
+        let has = |key: &str| secret.data.as_ref().is_some_and(|data| data.contains_key(key));
+        let text = |key| secret_content::text(secret, key).map(|text| text.expose_secret().to_owned());
+        // Names show in messages: where keys were swapped, they are passwords.
+        let is_name = |key, name: String| match ObjectName::new(&name) {
+            Ok(_) => Ok(name),
+            Err(_) => Err(Flaw::NotAName.of(key)),
         };
-        let optional = |key: &str| data.contains_key(key).then(|| text(key)).transpose();
-        let password = |key: &str| -> Result<Password, String> {
-            Password::new(SecretString::from(text(key)?)).map_err(|error| format!("the key {key}: {error}"))
+        let name = |key| text(key).and_then(|name| is_name(key, name));
+        let optional = |key| has(key).then(|| text(key)).transpose();
+        let password = |key| -> Result<Password, Malformed> {
+            Password::new(secret_content::text(secret, key)?).map_err(|error| Flaw::NotAPassword(error).of(key))
         };
-        let list = |key: &str| -> Result<Vec<String>, String> {
-            Ok(optional(key)?.map(|names| names.split(SEPARATOR).map(str::to_owned).collect()).unwrap_or_default())
+        let list = |key| -> Result<Vec<String>, Malformed> {
+            let names = optional(key)?;
+            names.iter().flat_map(|names| names.split(SEPARATOR)).map(|name| is_name(key, name.to_owned())).collect()
         };
-        let port = text(PORT)?.parse().map_err(|_| format!("the key {PORT} holds no port"))?;
+        let port = text(PORT)?.parse().map_err(|_| Flaw::NotAPort.of(PORT))?;
         let database_mode = match text(DATABASE_MODE)?.as_str() {
             "Create" => DatabaseMode::Create,
             "Existing" => DatabaseMode::Existing,
-            _ => return Err(format!("the key {DATABASE_MODE} holds neither Create nor Existing")),
+            _ => return Err(Flaw::NotAMode.of(DATABASE_MODE)),
         };
         let next_accounts = list(NEXT_USERNAME)?;
         let next_password = if next_accounts.is_empty() { None } else { Some(password(NEXT_PASSWORD)?) };
+        let (current, claim) = (password(PASSWORD)?, password(CLAIM_PASSWORD)?);
+        for key in [HOST, DATABASE] {
+            let value = text(key)?;
+            let mut passwords = [&current, &claim].into_iter().chain(&next_password);
+            if passwords.any(|password| password.secret().expose_secret().eq_ignore_ascii_case(&value)) {
+                return Err(Flaw::NotAName.of(key));
+            }
+        }
         let ids = optional(CLAIM_USER_ID)?.zip(optional(USER_ID)?);
         Ok(Self {
             place: Place {
                 endpoint: Endpoint::new(&text(HOST)?, port),
                 setup: Setup {
-                    database: text(DATABASE)?,
+                    // One that was there before can have any name.
+                    database: if database_mode == DatabaseMode::Create { name(DATABASE)? } else { text(DATABASE)? },
                     database_mode,
-                    system_account: text(USERNAME)?,
-                    impersonation_role: optional(ROLE)?,
+                    system_account: name(USERNAME)?,
+                    impersonation_role: optional(ROLE)?.map(|role| is_name(ROLE, role)).transpose()?,
                 },
             },
-            password: password(PASSWORD)?,
-            claim_password: password(CLAIM_PASSWORD)?,
+            password: current,
+            claim_password: claim,
             next_accounts,
             next_password,
             next_roles: list(NEXT_ROLE)?,
             ids: ids.map(|(claim, account)| UserIds { claim, account }),
-            stored: Some(stored),
+            stored: Some(Stored::of(secret)),
         })
     }
 }
@@ -257,12 +285,14 @@ mod tests {
         SystemAccount::new(place, Password::generate(), Password::generate())
     }
 
-    fn kept(account: &SystemAccount) -> BTreeMap<String, ByteString> {
-        account.data().into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    fn kept(account: &SystemAccount) -> Secret {
+        let data = account.data().into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        Secret { data: Some(data.collect()), ..Secret::default() }
     }
 
-    fn stored() -> Stored {
-        Stored { uid: "uid".to_owned(), version: None }
+    /// What a user's Secret has under a key, shown.
+    fn secret(account: &SystemAccount, name: &str) -> String {
+        account.password_of(name).unwrap().secret().expose_secret().to_owned()
     }
 
     #[test]
@@ -277,7 +307,7 @@ mod tests {
         let place = Place { setup: wanted, ..next.place.clone() };
         let settled = next.settled(&place, ids);
         for account in [account(), next, settled] {
-            let read = SystemAccount::read(&kept(&account), stored()).unwrap();
+            let read = SystemAccount::read(&kept(&account)).unwrap();
             assert_eq!(read.data(), account.data());
         }
     }
@@ -287,9 +317,6 @@ mod tests {
         let setup = |name: &str| Setup { system_account: name.to_owned(), ..account().place.setup };
         let once = account().with_next(&setup("warden"), Password::generate);
         let twice = once.with_next(&setup("steward"), || panic!("there is one already"));
-        let secret = |account: &SystemAccount, name: &str| {
-            account.credentials(name).unwrap().password.expose_secret().to_owned()
-        };
         assert_eq!(secret(&once, "warden"), secret(&twice, "steward"));
         assert_eq!(twice.accounts().map(|(name, _)| name).collect::<Vec<_>>(), ["steward", "warden", "keeper"]);
     }
@@ -298,9 +325,10 @@ mod tests {
     fn what_is_wrong_is_said_without_its_content() {
         for key in [PASSWORD, CLAIM_PASSWORD, PORT, DATABASE_MODE] {
             for content in ["s3cret canary".as_bytes(), &[0xff, 0xfe]] {
-                let mut data = kept(&account());
-                data.insert(key.to_owned(), ByteString(content.to_vec()));
-                let said = SystemAccount::read(&data, stored()).unwrap_err();
+                let mut secret = kept(&account());
+                secret.data.get_or_insert_default().insert(key.to_owned(), ByteString(content.to_vec()));
+                let malformed = SystemAccount::read(&secret).unwrap_err();
+                let said = format!("{malformed} {malformed:?}");
                 assert!(said.contains(key) && !said.contains("canary") && !said.contains("255"), "{said}");
             }
         }

@@ -13,6 +13,7 @@ use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
 use tracing::{Instrument, debug, error, info_span, warn};
 
+use super::containment::contained;
 use crate::adapters::Real;
 use crate::api::RedshiftIntegration;
 use crate::ports::Key;
@@ -85,8 +86,11 @@ pub async fn run(context: Arc<Context<Real>>, scope: Scope, readiness: Readiness
 
 /// One pass.
 async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context<Real>>) -> Result<Action, Error> {
-    if let Err(invalid) = &guarded.0 {
-        error!(error = invalid.error, "the resource can't be read by this version of the operator");
+    if guarded.0.is_err() {
+        // What can't be read of it isn't quoted: nobody knows what was written there.
+        error!(
+            "the resource can't be read by this version of the operator; compare it with its CustomResourceDefinition"
+        );
         return Ok(Action::await_change());
     }
     let key = Key::of(&*guarded);
@@ -94,7 +98,15 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context<Real>>) -> Result
     let started = Instant::now();
     context.metrics.reconcile_started();
     let uid = guarded.uid().unwrap_or_default();
-    let result = integration::pass(&*context, &key, &uid).instrument(span).await;
+    let passed = contained(integration::pass(&*context, &key, &uid).instrument(span.clone())).await;
+    let result = match passed {
+        Ok(result) => result,
+        Err(panicked) => {
+            context.metrics.reconcile_panicked();
+            let shown = integration::give_up(&*context, &key, panicked.into()).instrument(span);
+            contained(shown).await.unwrap_or_else(|panicked| Err(Error::Stopped(panicked.into())))
+        }
+    };
     let word = match &result {
         Ok(Next::OnChange) => "success",
         Ok(Next::After(_)) => "requeue_after",

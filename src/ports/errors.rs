@@ -2,7 +2,26 @@
 
 use thiserror::Error;
 
+use super::BundleFlaw;
 use crate::lifecycle::Category;
+use crate::lifecycle::words::Words;
+
+/// More than the operator takes from a server, whose memory all resources share.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum Excess {
+    /// Of one message.
+    #[error("a message of more than 1 MiB")]
+    Message,
+    /// Of a login.
+    #[error("a login of more than 64 KiB")]
+    Login,
+    /// Of a connection.
+    #[error("more than 12 MiB on one connection")]
+    Connection,
+    /// Of an answer.
+    #[error("an answer of more than 500,000 rows")]
+    Rows,
+}
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
@@ -50,30 +69,40 @@ pub enum ConnectError {
         "the server's certificate was rejected: {0}; check spec.config.tls.caBundleRef (the authority that signed it) \
          and spec.config.tls.serverName (the name in it)"
     )]
-    CertificateRejected(String),
+    CertificateRejected(Words),
     /// The bundle of authorities is no such thing.
-    #[error("the CA bundle can't be used: {0}; it must hold certificates in PEM form")]
-    CaBundle(String),
+    #[error(
+        "the CA bundle that spec.config.tls.caBundleRef names can't be used: {0}; it must hold certificates in PEM form, and \
+         nothing else"
+    )]
+    CaBundle(BundleFlaw),
+    /// The public authorities, which come with the image, can't be read.
+    #[error("the public certificate authorities that come with the operator can't be used: {0}")]
+    TrustStore(String),
     /// No name that can stand in a certificate.
     #[error("`{0}` is no name that a certificate can have; check spec.config.tls.serverName")]
     ServerName(String),
     /// The server wants TLS.
     #[error("the server insists on TLS; set spec.config.tls.mode to VerifyFull ({0})")]
-    PlaintextRefused(String),
+    PlaintextRefused(Words),
     /// Wrong user name or password.
-    #[error("the server refused the login: {0}; check `username` and `password` in the Secret")]
-    PasswordRefused(String),
+    #[error(
+        "the server refused the login{}; check `username` and `password` in the Secret: each must be under its own key, and \
+         nothing else with it",
+        .0.behind_a_colon()
+    )]
+    PasswordRefused(Words),
     /// There is no such database.
     #[error("the database {database} doesn't exist on the server ({reason})")]
     DatabaseMissing {
         /// Its name.
         database: String,
         /// What the server said.
-        reason: String,
+        reason: Words,
     },
     /// The server has no room.
     #[error("the server takes no more connections: {0}")]
-    TooManyConnections(String),
+    TooManyConnections(Words),
     /// The password would go over the wire in the clear.
     #[error("the server asks for the password in the clear, and gets it only under spec.config.tls.mode VerifyFull")]
     ClearPasswordRefused,
@@ -90,13 +119,16 @@ pub enum ConnectError {
     #[error("the server refused the connection: {message} (SQLSTATE {sqlstate})")]
     Server {
         /// Its code.
-        sqlstate: String,
+        sqlstate: Words,
         /// Its words.
-        message: String,
+        message: Words,
     },
+    /// The server sent more than a login takes.
+    #[error("the server sent {0}, which a warehouse doesn't do at a login; check spec.config.host and port")]
+    TooLarge(Excess),
     /// The conversation broke.
     #[error("the connection broke: {0}")]
-    Protocol(String),
+    Protocol(Words),
 }
 
 impl ConnectError {
@@ -115,14 +147,22 @@ impl ConnectError {
             | Self::TlsRefused
             | Self::CertificateRejected(_)
             | Self::CaBundle(_)
+            | Self::TrustStore(_)
             | Self::ServerName(_)
             | Self::PlaintextRefused(_)
             | Self::PasswordRefused(_)
             | Self::DatabaseMissing { .. }
             | Self::ClearPasswordRefused
             | Self::UnsupportedPasswordHash
-            | Self::UnknownAuthentication(_) => Category::Permanent,
+            | Self::UnknownAuthentication(_)
+            | Self::TooLarge(_) => Category::Permanent,
         }
+    }
+
+    /// Whether another address of the same host may do better: nothing there has answered as a warehouse does.
+    #[must_use]
+    pub(crate) fn may_differ_elsewhere(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Deadline { .. } | Self::TooLarge(_) | Self::Protocol(_))
     }
 
     /// Whether the server knows neither this password for the user nor, perhaps, the user.
@@ -139,14 +179,16 @@ impl ConnectError {
             Self::NameResolution { .. } => "HostUnknown",
             Self::Unreachable { .. } | Self::Deadline { .. } => "WarehouseUnreachable",
             Self::TlsRefused | Self::PlaintextRefused(_) => "TlsMismatch",
-            Self::CertificateRejected(_) | Self::CaBundle(_) | Self::ServerName(_) => "CertificateRejected",
+            Self::CertificateRejected(_) | Self::CaBundle(_) | Self::TrustStore(_) | Self::ServerName(_) => {
+                "CertificateRejected"
+            }
             Self::PasswordRefused(_)
             | Self::ClearPasswordRefused
             | Self::UnsupportedPasswordHash
             | Self::UnknownAuthentication(_) => "LoginRefused",
             Self::DatabaseMissing { .. } => "DatabaseMissing",
             Self::TooManyConnections(_) => "TooManyConnections",
-            Self::Server { .. } | Self::Protocol(_) => "ConnectionFailed",
+            Self::Server { .. } | Self::TooLarge(_) | Self::Protocol(_) => "ConnectionFailed",
         }
     }
 }
@@ -175,6 +217,24 @@ pub enum StatementFailure {
     /// The answer never came: whether it was done isn't known.
     #[error("got no answer, the connection was lost: {0}")]
     ConnectionLost(String),
+    /// It was answered, and the answer can't be read.
+    #[error(
+        "was answered with something that is no text in UTF-8, in column {column} of row {row}; look with another client \
+         for a name that is encoded otherwise, and rename what has it"
+    )]
+    NotText {
+        /// Which row; the first is 1.
+        row: usize,
+        /// Which column; the first is 1.
+        column: usize,
+    },
+    /// The answer was given up since it is too large: whether it was done isn't known.
+    #[error("was given up, since the server sent {0}")]
+    TooLarge(Excess),
+    /// The answer was given up, or not waited for, since there was no room for it beside others: whether it was done
+    /// isn't known.
+    #[error("was given up, since there was no room for a large answer beside those of other warehouses")]
+    NoRoom,
     /// The answer didn't come in time: whether it was done isn't known.
     #[error("got no answer within {0} s")]
     Deadline(u64),
@@ -206,7 +266,11 @@ impl StatementError {
     #[must_use]
     pub fn category(&self) -> Category {
         match &self.failure {
-            StatementFailure::ConnectionLost(_) | StatementFailure::Deadline(_) => Category::Transient,
+            StatementFailure::ConnectionLost(_) | StatementFailure::Deadline(_) | StatementFailure::NoRoom => {
+                Category::Transient
+            }
+            // It is the same at the next try, until there is less, or somebody renames something.
+            StatementFailure::NotText { .. } | StatementFailure::TooLarge(_) => Category::Permanent,
             StatementFailure::Refused { sqlstate, message } => {
                 // Class 53: no resources. 57: shut down or cancelled. 58: the system failed. 55006: in use.
                 let transient_class = ["53", "57", "58"].iter().any(|class| sqlstate.starts_with(class));

@@ -8,15 +8,19 @@
 //! The traits don't ask for `Send`: the simulation shares its world within one thread. That the real futures
 //! can move between threads is checked where they are handed to the controller, on the concrete types.
 
+mod ca_bundle;
 mod errors;
 mod host;
 mod kubernetes;
+mod rows;
 mod warehouses;
 
-pub use errors::{ConnectError, StatementError, StatementFailure};
+pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle};
+pub use errors::{ConnectError, Excess, StatementError, StatementFailure};
 pub use host::Host;
 pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object};
-pub use warehouses::{Row, Session, Target, TlsSettings, Warehouses};
+pub use rows::{Row, Rows};
+pub use warehouses::{Session, Target, TlsSettings, Warehouses};
 
 /// A world: which API server, which warehouses, which machine.
 pub trait World: 'static {

@@ -1,6 +1,6 @@
 //! Warehouses: a login gives a session, a session takes statements.
 
-use super::{ConnectError, StatementError};
+use super::{CaBundle, ConnectError, Row, StatementError};
 use crate::api::TlsMode;
 use crate::lifecycle::{Credentials, Endpoint};
 use crate::scripts::Statement;
@@ -10,8 +10,8 @@ use crate::scripts::Statement;
 pub struct TlsSettings {
     /// What is verified.
     pub mode: TlsMode,
-    /// Authorities to trust, in PEM form, in place of the system's.
-    pub ca_bundle: Option<Vec<u8>>,
+    /// Authorities to trust in place of the system's.
+    pub ca_bundle: Option<CaBundle>,
     /// The name that the certificate must have, if it isn't the host's.
     pub server_name: Option<String>,
 }
@@ -23,25 +23,6 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// How the connection is protected.
     pub tls: TlsSettings,
-}
-
-/// One row of a result; columns are read by position, since Redshift can be set to change the case of
-/// their names.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Row(Vec<Option<String>>);
-
-impl Row {
-    /// A row of these columns.
-    #[must_use]
-    pub fn new(columns: Vec<Option<String>>) -> Self {
-        Self(columns)
-    }
-
-    /// The text of a column; empty for NULL and for a column that isn't there.
-    #[must_use]
-    pub fn text(&self, column: usize) -> &str {
-        self.0.get(column).and_then(Option::as_deref).unwrap_or_default()
-    }
 }
 
 /// Makes connections.

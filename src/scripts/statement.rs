@@ -31,6 +31,12 @@ impl Statement {
         &self.text
     }
 
+    /// The secrets in its text.
+    #[must_use]
+    pub fn secrets(&self) -> &[SecretString] {
+        &self.secrets
+    }
+
     /// Takes the statement's secrets out of a message.
     #[must_use]
     pub fn redact(&self, message: &str) -> String {

@@ -116,10 +116,7 @@ impl Cluster {
             let resource = name.strip_suffix("-system-account")?;
             let found = self.secret(resource)?;
             let label = found.labels().get(crate::api::INTEGRATION_UID_LABEL)?.clone();
-            let uid = found.uid().unwrap_or_default();
-            let stored = crate::lifecycle::Stored { uid, version: None };
-            let account = SystemAccount::read(found.data.as_ref()?, stored).ok()?;
-            Some((resource.to_owned(), label, account))
+            Some((resource.to_owned(), label, SystemAccount::read(&found).ok()?))
         };
         secrets.filter_map(read).collect()
     }

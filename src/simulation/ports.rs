@@ -17,6 +17,7 @@ use super::warehouse::{self, LoginError};
 use super::world::{Fault, Shared, StepKind, World, step};
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Credentials;
+use crate::lifecycle::words::{Confidential, Words};
 use crate::ports::{
     ApiError, ConnectError, Creation, Host, Key, Kubernetes, News, Object, Row, Session, StatementError,
     StatementFailure, Target, Warehouses,
@@ -108,6 +109,11 @@ fn carry_out<T>(
     done
 }
 
+/// A server's words.
+fn words(text: &str) -> Words {
+    Confidential::default().pass_on(text)
+}
+
 fn to_json(object: &impl serde::Serialize) -> Value {
     serde_json::to_value(object).unwrap()
 }
@@ -195,28 +201,28 @@ impl Warehouses for Gate {
         let fault = step(&self.world, StepKind::Act, "log-in").await;
         match fault {
             None => {}
-            Some(Fault::Refused) => return Err(ConnectError::TooManyConnections("too many".to_owned())),
-            Some(Fault::Lost | Fault::AnswerLost) => return Err(ConnectError::Protocol("lost".to_owned())),
+            Some(Fault::Refused) => return Err(ConnectError::TooManyConnections(words("too many"))),
+            Some(Fault::Lost | Fault::AnswerLost) => return Err(ConnectError::Protocol(words("lost"))),
             Some(Fault::Late) => {
                 return Err(ConnectError::Deadline { endpoint: target.endpoint.to_string(), seconds: 15 });
             }
         }
         let mut world = self.world.borrow_mut();
         world.slot().has_worked = true;
-        let (user, password) = (&credentials.user, credentials.password.expose_secret());
+        let (user, password) = (credentials.user.sent(), credentials.password.expose_secret());
         let session = world.warehouse.log_in(user, password, database);
         let number = world.record.take_connection();
         world.record.add(|| record::Step::LoggedIn {
             connection: number,
-            user: user.clone(),
+            user: user.to_owned(),
             password: password.to_owned(),
             database: database.to_owned(),
             outcome: session.as_ref().map(|_| ()).map_err(|error| *error),
         });
         let session = session.map_err(|error| match error {
-            LoginError::Refused => ConnectError::PasswordRefused(format!("authentication failed for user {user}")),
+            LoginError::Refused => ConnectError::PasswordRefused(words("authentication failed")),
             LoginError::DatabaseMissing => {
-                ConnectError::DatabaseMissing { database: database.to_owned(), reason: "does not exist".to_owned() }
+                ConnectError::DatabaseMissing { database: database.to_owned(), reason: words("does not exist") }
             }
         })?;
         *world.sessions.entry(database.to_owned()).or_default() += 1;

@@ -3,7 +3,7 @@
 use super::statements::{literal, refuse};
 use super::warehouse::{Database, Kind, Object, Power, Warehouse};
 use crate::lifecycle::contents::SCHEMAS;
-use crate::ports::Row;
+use crate::ports::{Row, Rows};
 use crate::scripts::Statement;
 
 /// Whether a statement only looks.
@@ -12,7 +12,9 @@ pub fn is_look(name: &str) -> bool {
 }
 
 fn row<const N: usize>(columns: [&str; N]) -> Row {
-    Row::new(columns.into_iter().map(|text| Some(text.to_owned())).collect())
+    let mut rows = Rows::default();
+    rows.push(columns);
+    rows.into_rows().remove(0)
 }
 
 fn flag(holds: bool) -> &'static str {
@@ -30,8 +32,8 @@ struct Reader<'a> {
 pub fn answer(warehouse: &Warehouse, id: u32, database: &str, statement: &Statement) -> Result<Vec<Row>, String> {
     let reader = Reader { warehouse, id, database };
     // What a look-up is about is the last of its literals.
-    let literals = (0..3).map(|n| literal(statement.text(), n));
-    let about = literals.filter(|text| !text.is_empty()).next_back().unwrap_or_default();
+    let mut literals = (0..3).map(|n| literal(statement.text(), n));
+    let about = literals.rfind(|text| !text.is_empty()).unwrap_or_default();
     Ok(match statement.name() {
         "read-version" => vec![row(["PostgreSQL 8.0.2 on i686-pc-linux-gnu, Redshift 1.0.1"])],
         "prove-login" => vec![row(["1"])],

@@ -45,6 +45,7 @@ struct IntegrationLabels {
 struct Families {
     reconciles: Family<ReconcileLabels, Counter>,
     reconcile_errors: Family<ControllerLabels, Counter>,
+    reconcile_panics: Family<ControllerLabels, Counter>,
     active: Family<ControllerLabels, Gauge>,
     statements: Family<StatementLabels, Counter>,
     connections: Family<ConnectionLabels, Counter>,
@@ -86,6 +87,11 @@ impl Metrics {
             "controller_runtime_reconcile_errors",
             "Total number of reconciliation errors per controller",
             families.reconcile_errors.clone(),
+        );
+        registry.register(
+            "controller_runtime_reconcile_panics",
+            "Total number of reconciliation panics per controller",
+            families.reconcile_panics.clone(),
         );
         registry.register(
             "controller_runtime_reconcile_time_seconds",
@@ -154,6 +160,11 @@ impl Metrics {
         self.durations.get_or_create(&controller).observe(elapsed.as_secs_f64());
     }
 
+    /// A reconciliation panicked.
+    pub fn reconcile_panicked(&self) {
+        self.families.reconcile_panics.get_or_create(&ControllerLabels { controller: CONTROLLER }).inc();
+    }
+
     /// A statement was answered, or not.
     pub fn statement(&self, statement: &'static str, outcome: &'static str, elapsed: Duration) {
         self.families.statements.get_or_create(&StatementLabels { statement, outcome }).inc();
@@ -204,11 +215,13 @@ mod tests {
     fn dashboards_find_the_names_they_know() {
         let metrics = Metrics::new();
         metrics.reconcile_started();
+        metrics.reconcile_panicked();
         metrics.reconcile_ended("error", Duration::from_millis(3));
         let text = metrics.text();
         for line in [
             "controller_runtime_reconcile_total{controller=\"redshiftintegration\",result=\"error\"} 1",
             "controller_runtime_reconcile_errors_total{controller=\"redshiftintegration\"} 1",
+            "controller_runtime_reconcile_panics_total{controller=\"redshiftintegration\"} 1",
             "controller_runtime_active_workers{controller=\"redshiftintegration\"} 0",
         ] {
             assert!(text.contains(line), "{line} in {text}");

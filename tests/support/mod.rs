@@ -2,7 +2,9 @@
 //! operator that works for this namespace alone.
 
 mod api_proxy;
+mod canaries;
 mod control_plane;
+pub mod hostile_server;
 mod messages;
 mod operator;
 mod records;
@@ -26,9 +28,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use api_proxy::{ApiAction, ApiProxy};
+pub use canaries::in_all_forms;
 pub use control_plane::ControlPlane;
 pub use messages::{FOLDER as MESSAGES, documented, documented_event, documented_of};
 pub use operator::Operator;
+pub use records::ALL_SECRET;
 use records::Records;
 pub use status::{condition, conditions, is_current, merge, phase_of, tests_with};
 pub use warehouse::{Dump, Observer, admin, assert_same, login, makes_a_lesser_admin, rows};

@@ -77,6 +77,13 @@ impl Operator {
         self.child.id()
     }
 
+    /// The most memory that it has held so far, in KiB.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     /// Whether it hasn't ended.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

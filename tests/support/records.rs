@@ -17,6 +17,9 @@ use md5::{Digest, Md5};
 use redshift_stand_in::StandIn;
 use tokio::task::JoinHandle;
 
+/// The annotation of a Secret of which every value is a secret, whatever its key.
+pub const ALL_SECRET: &str = "tests/all-secret";
+
 /// Shorter ones are words, which may stand anywhere.
 const SHORTEST: usize = 8;
 
@@ -95,9 +98,12 @@ fn append(path: &Path, text: &str) {
 fn note(path: &Path, secrets: &BTreeSet<String>) {
     let known = fs::read_to_string(path).unwrap_or_default();
     let known: BTreeSet<_> = known.lines().collect();
-    // They are searched for line by line.
-    let lines = secrets.iter().flat_map(|secret| secret.lines());
-    for line in lines.filter(|line| line.len() >= SHORTEST && !known.contains(line)) {
+    // They are searched for line by line; what is no text in UTF-8 is in other Secrets, too.
+    let is_no_text = |character: char| character.is_control() || character == char::REPLACEMENT_CHARACTER;
+    let lines = secrets.iter().flat_map(|secret| secret.split(is_no_text));
+    // The first and last lines of a PEM file stand in many a text.
+    let is_secret = |line: &&str| line.len() >= SHORTEST && !line.starts_with("-----");
+    for line in lines.filter(|line| is_secret(line) && !known.contains(line)) {
         append(path, line);
     }
 }
@@ -108,11 +114,15 @@ fn of_secret(secret: &Secret) -> BTreeSet<String> {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     let users: Vec<_> = data.iter().filter(|(key, _)| is_user(key)).map(|(_, value)| text(&value.0)).collect();
     let mut forms = BTreeSet::new();
-    for (_, value) in data.iter().filter(|(key, _)| key.to_lowercase().contains("password")) {
+    let all = secret.annotations().contains_key(ALL_SECRET);
+    for (_, value) in data.iter().filter(|(key, _)| all || key.to_lowercase().contains("password")) {
         forms.insert(serde_json::to_value(value).unwrap().as_str().unwrap().to_owned());
         let password = text(&value.0);
         forms.extend(users.iter().map(|user| digest(&password, user)));
-        forms.insert(password);
+        // A lone name is no secret in itself.
+        if !all || password != "awsuser" {
+            forms.insert(password);
+        }
     }
     forms
 }

@@ -3,17 +3,20 @@
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, NoTls};
 use tracing::{Instrument, debug, info_span};
 
-use super::authentication::{AuthenticationRefused, Guarded};
-use super::session::Connection;
+use super::guard::{Ended, Guarded, Refused};
+use super::session::{Connection, LARGE_ONES, Terms};
+use super::tls::GuardedTls;
 use crate::lifecycle::hosts::AddressPolicy;
+use crate::lifecycle::words::Confidential;
 use crate::lifecycle::{Credentials, Endpoint};
 use crate::ports::{ConnectError, Target, Warehouses};
 use crate::telemetry::Metrics;
@@ -33,75 +36,109 @@ impl Default for Deadlines {
     }
 }
 
+/// Most addresses of a host that are tried. A warehouse has one or two; with more, a share would be too short for a login.
+const MOST_ADDRESSES: usize = 4;
+
 /// Makes connections within the operator's settings.
 #[derive(Clone, Debug)]
 pub struct Connector {
     policy: Arc<AddressPolicy>,
     deadlines: Deadlines,
-    metrics: Metrics,
+    terms: Terms,
 }
 
 impl Connector {
     /// A connector.
     #[must_use]
     pub fn new(policy: AddressPolicy, deadlines: Deadlines, metrics: Metrics) -> Self {
-        Self { policy: Arc::new(policy), deadlines, metrics }
+        let terms = Terms { deadline: deadlines.statement, room: Arc::new(Semaphore::new(LARGE_ONES)), metrics };
+        Self { policy: Arc::new(policy), deadlines, terms }
     }
 
+    /// Tries the addresses of the host, one after the other.
     async fn attempt(
         &self,
         target: &Target,
         credentials: &Credentials,
         database: &str,
     ) -> Result<Connection, ConnectError> {
+        let begun = Instant::now();
         let tls = target.tls.connector(target.endpoint.host())?;
-        let stream = self.reach(&target.endpoint).await?;
+        let addresses = self.addresses(&target.endpoint).await?;
+        let mut shares = Shares { until: begun + self.deadlines.connect, addresses: addresses.len() };
+        let mut failure = None;
+        for address in addresses {
+            let endpoint = target.endpoint.to_string();
+            let login = self.log_in(address, &target.endpoint, tls.clone(), credentials, database);
+            match tokio::time::timeout(shares.next(Instant::now()), login).await {
+                Ok(Err(error)) if error.may_differ_elsewhere() => failure = Some(error),
+                Ok(result) => return result,
+                Err(_) => {
+                    let seconds = self.deadlines.connect.as_secs();
+                    failure = Some(ConnectError::Deadline { endpoint, seconds });
+                }
+            }
+        }
+        Err(failure.expect("there is one address at least"))
+    }
+
+    /// Connects to one address and logs in.
+    async fn log_in(
+        &self,
+        address: SocketAddr,
+        endpoint: &Endpoint,
+        tls: Option<GuardedTls>,
+        credentials: &Credentials,
+        database: &str,
+    ) -> Result<Connection, ConnectError> {
+        let unreachable = |reason: std::io::Error| ConnectError::Unreachable {
+            endpoint: endpoint.to_string(),
+            reason: reason.to_string(),
+        };
+        let stream = TcpStream::connect(address).await.map_err(unreachable)?;
+        // A statement is one small message: waiting for more to send only costs time.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "small messages may be held back");
+        }
         let mut config = Config::new();
         config
-            .user(&credentials.user)
+            .user(credentials.user.sent())
             .password(credentials.password.expose_secret())
             .dbname(database)
             .application_name("redshift-integration-operator")
             .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
-        let classify = |error| classify(&error, database);
-        let deadline = self.deadlines.statement;
+        let confidential = credentials.confidential();
+        let classify = |error| classify(&error, database, &confidential);
+        let (terms, once_in) = (self.terms.clone(), credentials.confidential_once_in());
+        let ended = Ended::default();
         if let Some(tls) = tls {
+            let tls = tls.watched_for(ended.clone());
             let (client, connection) = config.connect_raw(stream, tls).await.map_err(classify)?;
-            Ok(Connection::new(client, connection, deadline, self.metrics.clone()))
+            Ok(Connection::new(client, connection, terms, once_in, ended))
         } else {
-            let stream = Guarded::new(stream, false);
+            let stream = Guarded::new(stream, false, ended.clone());
             let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(classify)?;
-            Ok(Connection::new(client, connection, deadline, self.metrics.clone()))
+            Ok(Connection::new(client, connection, terms, once_in, ended))
         }
     }
 
-    async fn reach(&self, endpoint: &Endpoint) -> Result<TcpStream, ConnectError> {
+    /// The addresses of a host that may be connected to: one at least.
+    async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<SocketAddr>, ConnectError> {
         let unresolved = |reason: String| ConnectError::NameResolution { host: endpoint.host().to_owned(), reason };
         let addresses: Vec<SocketAddr> = tokio::net::lookup_host((endpoint.host(), endpoint.port()))
             .await
             .map_err(|error| unresolved(error.to_string()))?
             .collect();
         let Some(first) = addresses.first() else { return Err(unresolved("it has no address".to_owned())) };
-        let allowed: Vec<_> =
-            addresses.iter().filter(|address| self.policy.allows(endpoint.host(), address.ip())).collect();
+        let is_allowed = |address: &&SocketAddr| self.policy.allows(endpoint.host(), address.ip());
+        let allowed: Vec<_> = addresses.iter().filter(is_allowed).take(MOST_ADDRESSES).copied().collect();
         if allowed.is_empty() {
             return Err(ConnectError::HostForbidden {
                 host: endpoint.host().to_owned(),
                 address: first.ip().to_string(),
             });
         }
-        let mut reason = String::new();
-        for address in allowed {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    // A statement is one small message: waiting for more to send only costs time.
-                    stream.set_nodelay(true).map_err(|error| ConnectError::Protocol(error.to_string()))?;
-                    return Ok(stream);
-                }
-                Err(error) => reason = error.to_string(),
-            }
-        }
-        Err(ConnectError::Unreachable { endpoint: endpoint.to_string(), reason })
+        Ok(allowed)
     }
 }
 
@@ -114,7 +151,7 @@ impl Warehouses for Connector {
         credentials: &Credentials,
         database: &str,
     ) -> Result<Connection, ConnectError> {
-        let span = info_span!("connect", endpoint = %target.endpoint, database, user = credentials.user);
+        let span = info_span!("connect", endpoint = %target.endpoint, database, user = %credentials.user);
         let attempt = self.attempt(target, credentials, database).instrument(span.clone());
         let result = tokio::time::timeout(self.deadlines.connect, attempt).await.unwrap_or_else(|_| {
             Err(ConnectError::Deadline {
@@ -127,29 +164,47 @@ impl Warehouses for Connector {
             Ok(_) => debug!("connected"),
             Err(error) => debug!(%error, "not connected"),
         }
-        self.metrics.connection(result.as_ref().map_or_else(ConnectError::reason, |_| "Connected"));
+        self.terms.metrics.connection(result.as_ref().map_or_else(ConnectError::reason, |_| "Connected"));
         result
     }
 }
 
+/// How the time for a login is shared out among addresses: one that is silent takes its share and no more, and what one
+/// leaves goes to those behind it.
+#[derive(Clone, Copy, Debug)]
+struct Shares {
+    until: Instant,
+    addresses: usize,
+}
+
+impl Shares {
+    /// The share of the next address.
+    fn next(&mut self, now: Instant) -> Duration {
+        let shares = u32::try_from(self.addresses.max(1)).unwrap_or(u32::MAX);
+        self.addresses = self.addresses.saturating_sub(1);
+        self.until.saturating_duration_since(now) / shares
+    }
+}
+
 /// Finds the cause in the client library's error, whose own text is only its kind.
-fn classify(error: &tokio_postgres::Error, database: &str) -> ConnectError {
+fn classify(error: &tokio_postgres::Error, database: &str, confidential: &Confidential) -> ConnectError {
     if let Some(server) = error.as_db_error() {
-        return classify_answer(server.code().code(), server.message(), database);
+        return classify_answer(server.code().code(), server.message(), database, confidential);
     }
     let mut texts = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            if let Some(refused) = io.downcast_ref::<AuthenticationRefused>() {
+            if let Some(refused) = io.downcast_ref::<Refused>() {
                 return match refused {
-                    AuthenticationRefused::ClearPassword => ConnectError::ClearPasswordRefused,
-                    AuthenticationRefused::Sha256Digest => ConnectError::UnsupportedPasswordHash,
-                    AuthenticationRefused::Unknown(_) => ConnectError::UnknownAuthentication(refused.to_string()),
+                    Refused::ClearPassword => ConnectError::ClearPasswordRefused,
+                    Refused::Sha256Digest => ConnectError::UnsupportedPasswordHash,
+                    Refused::Unknown(_) => ConnectError::UnknownAuthentication(refused.to_string()),
+                    Refused::Excess(excess) => ConnectError::TooLarge(*excess),
                 };
             }
             if let Some(tls) = io.downcast_ref::<rustls::Error>() {
-                return ConnectError::CertificateRejected(tls.to_string());
+                return ConnectError::CertificateRejected(confidential.pass_on(&tls.to_string()));
             }
         }
         texts.push(error.to_string());
@@ -157,22 +212,27 @@ fn classify(error: &tokio_postgres::Error, database: &str) -> ConnectError {
     }
     texts.dedup();
     let text = texts.join(": ");
-    if text.contains("server does not support TLS") { ConnectError::TlsRefused } else { ConnectError::Protocol(text) }
+    if text.contains("server does not support TLS") {
+        ConnectError::TlsRefused
+    } else {
+        ConnectError::Protocol(confidential.pass_on(&text))
+    }
 }
 
 /// The codes are `PostgreSQL`'s; AWS documents neither codes nor texts, so both are looked at.
-fn classify_answer(sqlstate: &str, message: &str, database: &str) -> ConnectError {
+fn classify_answer(sqlstate: &str, message: &str, database: &str, confidential: &Confidential) -> ConnectError {
     let says = |text: &str| message.to_ascii_lowercase().contains(text);
+    let words = confidential.pass_on(message);
     if says("no pg_hba.conf entry") || says("ssl off") || says("ssl is required") {
-        ConnectError::PlaintextRefused(message.to_owned())
+        ConnectError::PlaintextRefused(words)
     } else if sqlstate.starts_with("28") || says("password authentication failed") {
-        ConnectError::PasswordRefused(message.to_owned())
+        ConnectError::PasswordRefused(words)
     } else if sqlstate == "3D000" {
-        ConnectError::DatabaseMissing { database: database.to_owned(), reason: message.to_owned() }
+        ConnectError::DatabaseMissing { database: database.to_owned(), reason: words }
     } else if sqlstate == "53300" || (says("connection limit") && says("exceeded")) {
-        ConnectError::TooManyConnections(message.to_owned())
+        ConnectError::TooManyConnections(words)
     } else {
-        ConnectError::Server { sqlstate: sqlstate.to_owned(), message: message.to_owned() }
+        ConnectError::Server { sqlstate: confidential.pass_on(sqlstate), message: words }
     }
 }
 
@@ -182,12 +242,49 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart_by_code_and_else_by_text() {
-        let reason = |code, text| classify_answer(code, text, "immuta").reason();
+        let reason = |code, text| classify_answer(code, text, "immuta", &Confidential::default()).reason();
         assert_eq!(reason("28P01", "password authentication failed for user \"x\""), "LoginRefused");
         assert_eq!(reason("XX000", "password authentication failed for user \"x\""), "LoginRefused");
         assert_eq!(reason("3D000", "database \"x\" does not exist"), "DatabaseMissing");
         assert_eq!(reason("28000", "no pg_hba.conf entry for host, SSL off"), "TlsMismatch");
         assert_eq!(reason("XX000", "connection limit 500 exceeded for non-bootstrap users"), "TooManyConnections");
         assert_eq!(reason("XX000", "whatever"), "ConnectionFailed");
+    }
+
+    #[test]
+    fn no_answer_of_a_server_passes_on_what_came_out_of_a_secret() {
+        // The user's name is where the password should be, and the other way round.
+        let swapped = Credentials::from_secret("Hunter2-and-more".into(), "awsuser".into());
+        for (code, text) in [
+            ("28000", "password authentication failed for user \"Hunter2-and-more\""),
+            ("42704", "user \"hunter2-and-more\" does not exist"),
+            ("28000", "no pg_hba.conf entry for host \"10.0.0.1\", user \"Hunter2-and-more\", SSL off"),
+            ("3D000", "database \"x\" does not exist for Hunter2-and-more"),
+            ("53300", "connection limit \"1\" exceeded for Hunter2-and-more"),
+            ("Hunter2-and-more", "no"),
+            ("XX000", "the password was awsuser"),
+        ] {
+            let error = classify_answer(code, text, "immuta", &swapped.confidential());
+            let shown = format!("{error} {error:?}").to_lowercase();
+            assert!(!shown.contains("hunter2") && !shown.contains("awsuser"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_own_accounts_name_may_show() {
+        let own = Credentials::of_account("immuta_system_account", "Abcd1234".into());
+        let text = "password authentication failed for user \"immuta_system_account\"";
+        let error = classify_answer("28000", text, "immuta", &own.confidential());
+        assert!(error.to_string().contains(text), "{error}");
+    }
+
+    #[test]
+    fn what_one_address_leaves_of_its_share_goes_to_those_behind_it() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut shares = Shares { until: after(15), addresses: 3 };
+        assert_eq!(shares.next(start), Duration::from_secs(5));
+        assert_eq!(shares.next(after(1)), Duration::from_secs(7));
+        assert_eq!(shares.next(after(8)), Duration::from_secs(7));
     }
 }

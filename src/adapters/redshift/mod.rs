@@ -1,7 +1,9 @@
 //! Real warehouses: addresses, TLS, login and statements.
 
-mod authentication;
+mod answer;
+mod ca_bundle;
 mod connect;
+mod guard;
 mod session;
 mod tls;
 

@@ -1,43 +1,163 @@
 //! One connection: statements one at a time, each a message of its own.
 
 use std::error::Error as _;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::AbortHandle;
 use tokio_postgres::{Client, SimpleQueryMessage};
 use tracing::{Instrument, debug, info_span};
 
-use crate::ports::{Row, Session, StatementError, StatementFailure};
+use super::answer::{Answer, MOST_ROWS, NotText};
+use super::guard::Ended;
+use crate::lifecycle::words::Confidential;
+use crate::ports::{Excess, Row, Session, StatementError, StatementFailure};
 use crate::scripts::Statement;
 use crate::telemetry::Metrics;
+
+/// How long a connection may take to end once it isn't needed any more. The server gets its good-bye, and what it still
+/// owes an answer is left behind.
+const GOOD_BYE: Duration = Duration::from_secs(5);
+
+/// What each connection may keep of its answers, in bytes, beside all the others: those of a database of 2,000
+/// relations. 16 passes at a time make 4 MiB of it.
+const KEPT_BY_EACH: usize = 256 * 1024;
+
+/// How many connections may keep more than that at the same time. One may keep what is the greater part of the 128 MiB
+/// that the chart gives to the process.
+pub(super) const LARGE_ONES: usize = 1;
+
+/// What all connections of the operator go by.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    /// Longest wait for an answer.
+    pub(super) deadline: Duration,
+    /// Who may keep large answers.
+    pub(super) room: Arc<Semaphore>,
+    /// Counts.
+    pub(super) metrics: Metrics,
+}
+
+/// What a connection keeps of its answers, as far as it is known here: whoever reads them may keep them as long as the
+/// connection.
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: usize,
+    /// Since when it takes the room of others.
+    large: Option<(OwnedSemaphorePermit, Instant)>,
+}
 
 /// One connection, closed when it is dropped: what was not committed then is undone by the server.
 #[derive(Debug)]
 pub struct Connection {
     client: Client,
-    task: JoinHandle<()>,
-    deadline: Duration,
-    metrics: Metrics,
+    task: AbortHandle,
+    /// Tells the connection that nobody needs it any more, by being dropped.
+    _in_use: oneshot::Sender<()>,
+    terms: Terms,
+    kept: Mutex<Kept>,
+    confidential: Confidential,
+    ended: Ended,
 }
 
 impl Connection {
     pub(super) fn new<S, T>(
         client: Client,
-        connection: tokio_postgres::Connection<S, T>,
-        deadline: Duration,
-        metrics: Metrics,
+        mut connection: tokio_postgres::Connection<S, T>,
+        terms: Terms,
+        confidential: Confidential,
+        ended: Ended,
     ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        metrics.connection_opened();
+        terms.metrics.connection_opened();
+        let (in_use, no_longer) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
-            // What goes wrong here shows at the statement that waits for it.
-            let _ = connection.await;
+            // What goes wrong here shows at the statement that waits for it. Notices are thrown away: the library itself
+            // would log them, with whatever they quote.
+            let talk = async { while let Some(Ok(_)) = poll_fn(|context| connection.poll_message(context)).await {} };
+            let end = async {
+                // Nothing is ever sent: it resolves when the other half is dropped.
+                let _ = no_longer.await;
+                tokio::time::sleep(GOOD_BYE).await;
+            };
+            tokio::select! { () = talk => {}, () = end => {} }
         });
-        Self { client, task, deadline, metrics }
+        let (task, kept) = (task.abort_handle(), Mutex::default());
+        Self { client, task, _in_use: in_use, terms, kept, confidential, ended }
+    }
+
+    async fn answer(&self, statement: &Statement) -> Result<Vec<Row>, StatementFailure> {
+        let messages = self.client.simple_query_raw(statement.text()).await;
+        let mut messages = pin!(messages.map_err(|error| self.failure(&error, statement))?);
+        let mut answer = Answer::default();
+        while let Some(message) = messages.next().await {
+            if let SimpleQueryMessage::Row(row) = message.map_err(|error| self.failure(&error, statement))? {
+                if answer.len() == MOST_ROWS {
+                    return Err(StatementFailure::TooLarge(Excess::Rows));
+                }
+                self.keep(answer.push(&row)).await?;
+            }
+        }
+        match answer.not_text {
+            None => Ok(answer.into_rows()),
+            Some(NotText { row, column }) => Err(StatementFailure::NotText { row, column }),
+        }
+    }
+
+    /// Makes room for more bytes of an answer. While it is waited for, nothing is read from the server.
+    async fn keep(&self, bytes: usize) -> Result<(), StatementFailure> {
+        let is_large = {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.bytes = kept.bytes.saturating_add(bytes);
+            kept.bytes > KEPT_BY_EACH && kept.large.is_none()
+        };
+        if is_large {
+            // Shorter than the deadline of the statement, so that it is said what was waited for.
+            let wait = self.terms.deadline.mul_f64(0.9);
+            let permit = tokio::time::timeout(wait, self.terms.room.clone().acquire_owned()).await;
+            let Ok(Ok(permit)) = permit else { return Err(StatementFailure::NoRoom) };
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).large = Some((permit, Instant::now()));
+        }
+        Ok(())
+    }
+
+    /// How long the next answer may take. Who takes the room of others does so for no longer than others wait for it.
+    fn deadline(&self) -> Duration {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let large_for = kept.large.as_ref().map_or(Duration::ZERO, |(_, since)| since.elapsed());
+        self.terms.deadline.saturating_sub(large_for)
+    }
+
+    /// What happened, without anything that is secret: neither of the statement nor of the login.
+    fn failure(&self, error: &tokio_postgres::Error, statement: &Statement) -> StatementFailure {
+        if let Some(excess) = self.ended.get() {
+            return StatementFailure::TooLarge(*excess);
+        }
+        // What is left of a secret once it is taken out is a part of it, cut off.
+        let confidential = self.confidential.with(statement.secrets());
+        let passed_on = |text: &str| confidential.pass_on(&statement.redact(text)).to_string();
+        if let Some(server) = error.as_db_error() {
+            let details = server.detail().map(|detail| format!("; {detail}")).unwrap_or_default();
+            return StatementFailure::Refused {
+                sqlstate: passed_on(server.code().code()),
+                message: passed_on(&format!("{}{details}", server.message())),
+            };
+        }
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        StatementFailure::ConnectionLost(passed_on(&text))
     }
 }
 
@@ -45,53 +165,32 @@ impl Session for Connection {
     async fn query(&self, statement: &Statement) -> Result<Vec<Row>, StatementError> {
         let span = info_span!("statement", name = statement.name());
         let started = Instant::now();
-        let query = self.client.simple_query(statement.text()).instrument(span.clone());
-        let result = match tokio::time::timeout(self.deadline, query).await {
-            Ok(Ok(messages)) => Ok(messages.into_iter().filter_map(row).collect()),
-            Ok(Err(error)) => Err(failure(&error, statement)),
-            Err(_) => {
-                // Whatever the server still does for us, we don't wait for: the connection is given up.
-                self.task.abort();
-                Err(StatementFailure::Deadline(self.deadline.as_secs()))
-            }
-        };
+        let deadline = self.deadline();
+        let answer = tokio::time::timeout(deadline, self.answer(statement).instrument(span.clone())).await;
+        let result = answer.unwrap_or_else(|_| {
+            let whole = deadline == self.terms.deadline;
+            Err(if whole { StatementFailure::Deadline(deadline.as_secs()) } else { StatementFailure::NoRoom })
+        });
         let _entered = span.enter();
         let outcome = match &result {
             Ok(_) => "ok",
             Err(StatementFailure::Refused { .. }) => "refused",
-            Err(_) => "unknown",
+            Err(StatementFailure::NotText { .. }) => "unreadable",
+            Err(_) => {
+                // Whatever the server still does for us, we don't wait for: the connection is given up.
+                self.task.abort();
+                "unknown"
+            }
         };
         debug!(outcome, elapsed = ?started.elapsed(), "statement");
-        self.metrics.statement(statement.name(), outcome, started.elapsed());
+        self.terms.metrics.statement(statement.name(), outcome, started.elapsed());
         result.map_err(|failure| StatementError { statement: statement.name(), failure })
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // The client's own end lets the connection say good-bye to the server; it ends by itself.
-        self.metrics.connection_closed();
+        // The client's own end lets the connection say good-bye to the server; it ends by itself, or is ended.
+        self.terms.metrics.connection_closed();
     }
-}
-
-fn row(message: SimpleQueryMessage) -> Option<Row> {
-    let SimpleQueryMessage::Row(row) = message else { return None };
-    Some(Row::new((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()))
-}
-
-fn failure(error: &tokio_postgres::Error, statement: &Statement) -> StatementFailure {
-    if let Some(server) = error.as_db_error() {
-        let details = server.detail().map(|detail| format!("; {detail}")).unwrap_or_default();
-        return StatementFailure::Refused {
-            sqlstate: server.code().code().to_owned(),
-            message: statement.redact(&format!("{}{details}", server.message())),
-        };
-    }
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    StatementFailure::ConnectionLost(statement.redact(&text))
 }

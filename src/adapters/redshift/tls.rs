@@ -7,17 +7,17 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream as PostgresTlsStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::authentication::Guarded;
+use super::ca_bundle;
+use super::guard::{Ended, Guarded};
 use crate::api::TlsMode;
-use crate::ports::{ConnectError, TlsSettings};
+use crate::ports::{BundleFlaw, ConnectError, TlsSettings};
 
 impl TlsSettings {
     /// What rustls needs; `None` where the connection isn't encrypted.
@@ -33,7 +33,7 @@ impl TlsSettings {
         };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| ConnectError::Protocol(error.to_string()))?
+            .map_err(|error| ConnectError::TrustStore(error.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
@@ -44,26 +44,21 @@ impl TlsSettings {
             name,
             // Whoever gets the password in the clear must be known to be the server.
             clear_password: self.mode == TlsMode::VerifyFull,
+            ended: Ended::default(),
         }))
     }
 
     fn chain_verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
         let Some(bundle) = &self.ca_bundle else {
             let verifier = rustls_platform_verifier::Verifier::new(provider.clone())
-                .map_err(|error| ConnectError::CaBundle(error.to_string()))?;
+                .map_err(|error| ConnectError::TrustStore(error.to_string()))?;
             return Ok(Arc::new(verifier));
         };
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(bundle) {
-            let certificate = certificate.map_err(|error| ConnectError::CaBundle(error.to_string()))?;
-            roots.add(certificate).map_err(|error| ConnectError::CaBundle(error.to_string()))?;
-        }
-        if roots.is_empty() {
-            return Err(ConnectError::CaBundle("there is no certificate in it".to_owned()));
-        }
+        let roots = ca_bundle::roots(bundle).map_err(ConnectError::CaBundle)?;
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
-            .map_err(|error| ConnectError::CaBundle(error.to_string()))?;
+            // There is a root at least, and there are no lists of revoked certificates that could be malformed.
+            .map_err(|_| ConnectError::CaBundle(BundleFlaw::NoBlock))?;
         Ok(verifier)
     }
 }
@@ -163,11 +158,20 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// Wraps the TCP stream in TLS, and that in the guard of the authentication.
+/// Wraps the TCP stream in TLS, and that in the guard.
+#[derive(Clone)]
 pub(super) struct GuardedTls {
     connector: TlsConnector,
     name: ServerName<'static>,
     clear_password: bool,
+    ended: Ended,
+}
+
+impl GuardedTls {
+    /// The same for one connection, which wants to know why the guard ended it.
+    pub(super) fn watched_for(self, ended: Ended) -> Self {
+        Self { ended, ..self }
+    }
 }
 
 impl TlsConnect<TcpStream> for GuardedTls {
@@ -178,7 +182,7 @@ impl TlsConnect<TcpStream> for GuardedTls {
     fn connect(self, stream: TcpStream) -> Self::Future {
         Box::pin(async move {
             let stream = self.connector.connect(self.name, stream).await?;
-            Ok(Guarded::new(stream, self.clear_password))
+            Ok(Guarded::new(stream, self.clear_password, self.ended))
         })
     }
 }

@@ -2,13 +2,12 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
-use secrecy::SecretString;
 
 use super::error::Error;
 use crate::api::{ALLOWED_HOSTS_ANNOTATION, CaBundleKind, RedshiftIntegration};
 use crate::lifecycle::hosts::HostPattern;
-use crate::lifecycle::{Credentials, Endpoint};
-use crate::ports::{Key, Kubernetes, Target, TlsSettings};
+use crate::lifecycle::{Credentials, Endpoint, secret_content};
+use crate::ports::{CaBundle, Key, Kubernetes, Target, TlsSettings};
 
 /// The credentials that set things up, held for one pass.
 #[derive(Clone, Debug)]
@@ -30,7 +29,11 @@ pub async fn target(kubernetes: &impl Kubernetes, object: &RedshiftIntegration) 
     };
     Ok(Target {
         endpoint: Endpoint::new(&config.host, config.port),
-        tls: TlsSettings { mode: config.tls.mode, ca_bundle, server_name: config.tls.server_name.clone() },
+        tls: TlsSettings {
+            mode: config.tls.mode,
+            ca_bundle: ca_bundle.map(CaBundle::new),
+            server_name: config.tls.server_name.clone(),
+        },
     })
 }
 
@@ -85,24 +88,13 @@ pub async fn admin_secret(
         )
     })?;
     refuse_other_hosts(&secret, &object.spec.config.host, require_hosts)?;
-    let text = |key: &str| {
-        let value = secret.data.as_ref().and_then(|data| data.get(key));
-        let malformed = |what: &str| {
-            Error::stalled("SecretMalformed", format!("the Secret {name} {what}; it needs `username` and `password`"))
-        };
-        let value = value.ok_or_else(|| malformed(&format!("has no key `{key}`")))?;
-        match String::from_utf8(value.0.clone()) {
-            Ok(text) if text.is_empty() => Err(malformed(&format!("has an empty `{key}`"))),
-            Ok(text) if text.contains(['\0', '\n', '\r']) => {
-                Err(malformed(&format!("has a line break in `{key}`, often from `echo` without `-n`")))
-            }
-            Ok(text) => Ok(text),
-            Err(_) => Err(malformed(&format!("has something other than text in `{key}`"))),
-        }
+    let value = |key| {
+        secret_content::line(&secret, key).map_err(|malformed| {
+            let needs = "it needs `username` and `password`";
+            Error::stalled("SecretMalformed", format!("in the Secret {name}, {malformed}; {needs}"))
+        })
     };
-    Ok(AdminSecret {
-        credentials: Credentials { user: text("username")?, password: SecretString::from(text("password")?) },
-    })
+    Ok(AdminSecret { credentials: Credentials::from_secret(value("username")?, value("password")?) })
 }
 
 /// A Secret that says for which hosts it is, is used for no other: whoever may name it in a resource

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::lifecycle::words::Confidential;
 use crate::lifecycle::{Category, Failure, Invalid};
 use crate::ports::{ApiError, ConnectError, StatementError};
 use crate::scripts::RenderError;
@@ -47,6 +48,18 @@ impl Error {
         move |source| Self::Api { action, source }
     }
 
+    /// The same without what an admission policy quoted of the object that was written.
+    #[must_use]
+    pub fn without(self, confidential: &Confidential) -> Self {
+        match self {
+            Self::Api { action, source: ApiError::Refused { code, message, causes } } => {
+                let message = confidential.pass_on(&message).to_string();
+                Self::Api { action, source: ApiError::Refused { code, message, causes } }
+            }
+            other => other,
+        }
+    }
+
     /// Whether somebody else wrote at the same time.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Api { source, .. } if source.is_conflict())
@@ -79,5 +92,24 @@ impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Self {
         let reason = if matches!(invalid, Invalid::NotSupported { .. }) { "NotSupported" } else { "InvalidSpec" };
         Self::stalled(reason, invalid.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+
+    #[test]
+    fn a_policy_that_quotes_a_secret_which_it_denies_is_not_passed_on() {
+        let message = "denied: data is Canary-7f3a-and-more".to_owned();
+        let error = Error::Api {
+            action: "create a Secret",
+            source: ApiError::Refused { code: 403, message, causes: Vec::new() },
+        };
+        let confidential = Confidential::new([SecretString::from("Canary-7f3a-and-more")]);
+        let message = error.without(&confidential).failure().message;
+        assert!(!message.contains("Canary"), "{message}");
     }
 }

@@ -31,7 +31,9 @@ use super::pace::{Memory, Next};
 use crate::api::{
     CONFIRM_DELETE_ANNOTATION, CaBundleKind, Phase, REQUESTED_AT_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION,
 };
-use crate::lifecycle::{Activity, Endpoint, Outcome, SystemAccount, Wanted, next_status, validate as validate_spec};
+use crate::lifecycle::{
+    Activity, Endpoint, Failure, Outcome, SystemAccount, Wanted, next_status, validate as validate_spec,
+};
 use crate::ports::{Host, Key, Kubernetes, News, World};
 use secret::Found;
 
@@ -120,6 +122,22 @@ pub async fn pass<W: World>(context: &Context<W>, key: &Key, uid: &str) -> Resul
     let before = object.clone();
     let create::Finished { object, outcome } = work(context, object).await;
     report(context, &before, object, outcome).await
+}
+
+/// Writes into a resource's status what ended its pass without an end, and decides when the next one is due.
+///
+/// # Errors
+///
+/// If the API server refuses or doesn't answer.
+pub async fn give_up<W: World>(context: &Context<W>, key: &Key, failure: Failure) -> Result<Next, Error> {
+    let found = context.kubernetes.get::<RedshiftIntegration>(key).await;
+    let Some(object) = found.map_err(Error::api("read the resource"))? else { return Ok(Next::OnChange) };
+    let status = object.status.clone().unwrap_or_default();
+    let mut outcome = Outcome::before_any_look(&status, object.metadata.generation.unwrap_or_default(), failure);
+    if object.metadata.deletion_timestamp.is_some() {
+        (outcome.phase, outcome.ready) = (Phase::DeleteError, Some(false));
+    }
+    report(context, &object.clone(), object, outcome).await
 }
 
 /// What to do after an error that no status tells of: those of the API server.

@@ -130,8 +130,8 @@ impl<W: World> Search<'_, W> {
                 Ok((Standing::Ours, Some(session)))
             }
             Err(error) if error.is_refused_login() => {
-                let user = &credentials.user;
-                Ok((Standing::of_refused_login(user, facts.users.get(user), made), None))
+                let user = credentials.user.to_string();
+                Ok((Standing::of_refused_login(&user, facts.users.get(&user), made), None))
             }
             Err(error) => Ok((Standing::Unproven(error.to_string()), None)),
         }

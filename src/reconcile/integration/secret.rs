@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::error::Error;
 use super::{refusals, resource};
 use crate::api::{INTEGRATION_UID_LABEL, RedshiftIntegration, TAKE_OVER_ANNOTATION};
+use crate::lifecycle::secret_content::Malformed;
 use crate::lifecycle::{Place, Setup, Stored, SystemAccount, UserIds, proof};
 use crate::ports::{Creation, Host, Key, Kubernetes};
 
@@ -22,7 +23,7 @@ pub struct Former {
     /// UID of that integration.
     pub integration_uid: String,
     /// What it holds, or what is wrong with it.
-    account: Result<SystemAccount, String>,
+    account: Result<SystemAccount, Malformed>,
 }
 
 impl Former {
@@ -42,7 +43,7 @@ pub enum Found {
     /// Somebody else's; another integration's, if it has the label with a UID.
     SomebodyElses(Option<Box<Former>>),
     /// Ours by its label, but not what we wrote.
-    Malformed(String),
+    Malformed(Malformed),
 }
 
 /// Name of the Secret.
@@ -54,10 +55,6 @@ fn key(object: &RedshiftIntegration) -> Key {
     Key::beside(object, name(object))
 }
 
-fn stored(secret: &Secret) -> Stored {
-    Stored { uid: secret.uid().unwrap_or_default(), version: secret.resource_version() }
-}
-
 /// Reads the Secret.
 pub async fn find(kubernetes: &impl Kubernetes, object: &RedshiftIntegration) -> Result<Found, Error> {
     let secret = kubernetes.get::<Secret>(&key(object)).await;
@@ -67,8 +64,7 @@ pub async fn find(kubernetes: &impl Kubernetes, object: &RedshiftIntegration) ->
 
 /// What a Secret of this name is to a resource.
 pub fn read(secret: &Secret, object: &RedshiftIntegration) -> Found {
-    let data = secret.data.as_ref().ok_or_else(|| "it is empty".to_owned());
-    let account = data.and_then(|data| SystemAccount::read(data, stored(secret)));
+    let account = SystemAccount::read(secret);
     let label = secret.labels().get(INTEGRATION_UID_LABEL);
     if label != object.uid().as_ref() {
         let former = label.map(|uid| Box::new(Former { integration_uid: uid.clone(), account }));
@@ -112,9 +108,9 @@ pub async fn create(
     };
     let made = kubernetes.create(&secret, Creation::Real).await;
     match made.map_err(Error::api("create the system account's Secret")) {
-        Ok(made) => Ok(SystemAccount { stored: Some(stored(&made)), ..account }),
+        Ok(made) => Ok(SystemAccount { stored: Some(Stored::of(&made)), ..account }),
         Err(error) if error.is_conflict() => Err(refusals::secret_not_ours(object, None, &account.place)),
-        Err(error) => Err(error),
+        Err(error) => Err(error.without(&account.confidential())),
     }
 }
 
@@ -140,7 +136,8 @@ async fn merge(
     change["metadata"]["uid"] = json!(known.uid);
     change["metadata"]["resourceVersion"] = json!(known.version);
     let merged = kubernetes.merge::<Secret>(&key(object), &change).await;
-    account.stored = Some(stored(&merged.map_err(Error::api("update the system account's Secret"))?));
+    let merged = merged.map_err(Error::api("update the system account's Secret"));
+    account.stored = Some(Stored::of(&merged.map_err(|error| error.without(&account.confidential()))?));
     Ok(())
 }
 

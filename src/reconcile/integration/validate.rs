@@ -118,7 +118,7 @@ async fn validate<W: World>(
 fn refused_login(object: &RedshiftIntegration, account: &SystemAccount, error: &ConnectError) -> String {
     let (name, secret) = (&account.place.setup.system_account, secret::name(object));
     let said = match error {
-        ConnectError::PasswordRefused(said) => said.clone(),
+        ConnectError::PasswordRefused(said) => said.to_string(),
         other => other.to_string(),
     };
     format!(

@@ -104,7 +104,7 @@ impl Server {
             endpoint: Endpoint::new(self.stand_in.host(), self.stand_in.port()),
             tls: TlsSettings { mode: TlsMode::Disable, ..TlsSettings::default() },
         };
-        let credentials = Credentials { user: user.to_owned(), password: SecretString::from(password) };
+        let credentials = Credentials::of_account(user, SecretString::from(password));
         self.connector.connect(&target, &credentials, database).await
     }
 

@@ -1,0 +1,83 @@
+//! The authorities that a user trusts, and what may be wrong with them. It is said in words of our own: those of parsers
+//! quote what they can't read, which may be a private key.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// Certificates of authorities in PEM form, as a user gave them; never shown, since they may be something else.
+#[derive(Clone, Eq, PartialEq)]
+pub struct CaBundle(Vec<u8>);
+
+/// Why a bundle can't be used. Nothing of its content has a place in here.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum BundleFlaw {
+    /// Nothing at all.
+    #[error("it is empty")]
+    Empty,
+    /// Binary, and it begins as a certificate does.
+    #[error("it is binary, perhaps a certificate in DER form; convert it: openssl x509 -inform der -outform pem")]
+    Binary,
+    /// UTF-16, as some editors write.
+    #[error("it is text in UTF-16; save it as UTF-8 or ASCII")]
+    Utf16,
+    /// PEM that was encoded once more.
+    #[error("it is encoded in base64 twice; give it as it is under `stringData`, or encode it once under `data`")]
+    EncodedTwice,
+    /// No block.
+    #[error("there is no block in it that begins with -----BEGIN CERTIFICATE-----")]
+    NoBlock,
+    /// One of its blocks; the first is 1.
+    #[error("block {number} {flaw}")]
+    Block {
+        /// Which one.
+        number: usize,
+        /// What is wrong with it.
+        flaw: BlockFlaw,
+    },
+}
+
+/// What is wrong with a block of a bundle.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum BlockFlaw {
+    /// A private key.
+    #[error(
+        "is a private key, which must not be here: whoever may read the bundle can read it; take it out, and replace it if \
+         others could see it"
+    )]
+    PrivateKey,
+    /// Another kind of block.
+    #[error("is no certificate but something else; take it out")]
+    OtherKind,
+    /// Folded into one line, by a template or a variable of a shell.
+    #[error("has lost its line breaks; in YAML, put it behind `|` and not behind `>`")]
+    Folded,
+    /// Cut off.
+    #[error("is cut off: its line -----END CERTIFICATE----- is missing")]
+    Unfinished,
+    /// No base64 between its lines.
+    #[error("is damaged: there is something other than base64 between its first and last line")]
+    Damaged,
+    /// Base64 of something else.
+    #[error("holds no certificate that can be read; it may be cut, or damaged")]
+    Unreadable,
+}
+
+impl CaBundle {
+    /// A bundle, not looked at yet.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// What the user gave, for a parser alone.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CaBundle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "CaBundle({} bytes)", self.0.len())
+    }
+}
