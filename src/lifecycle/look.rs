@@ -1,7 +1,7 @@
 //! What a look at an integration that was set up comes to, and what it means that there was none.
 
 use super::checks::{self, Watched};
-use super::{Activity, Category, Failure, Outcome, Place, RegistryState, Wanted};
+use super::{Activity, Category, Failure, Outcome, Place, RegistryState, Schema, Wanted};
 use crate::api::{Phase, RedshiftIntegrationStatus, ValidationTest};
 
 impl Failure {
@@ -18,6 +18,17 @@ impl Outcome {
     #[must_use]
     pub fn of_look(status: &RedshiftIntegrationStatus, uid: &str, wanted: &Wanted, watched: &Watched) -> Self {
         let (registry, tests) = (&watched.registry, checks::watch(wanted, watched, uid));
+        if uid == registry.integration_uid && registry.schema() != Schema::Current {
+            // What this version would look for isn't what there is to be.
+            return Self {
+                phase: Phase::MigrateError,
+                ready: None,
+                activity: Activity::Stopped(registry.failure_of_schema()),
+                tests: Vec::new(),
+                created: status.created.clone(),
+                deletion: status.deletion.clone(),
+            };
+        }
         let hash = Some(registry.applied_hash.clone());
         let Some(test) = checks::first_failure(&tests) else {
             return Self {

@@ -30,7 +30,7 @@ pub use parameters::parameters;
 pub use plan::{Connection, Observed, Operation, Plan, Recorded, Refusal, Stages, Subject, removal, set_up};
 pub use report::{Activity, Category, Failure, Outcome, next_status};
 pub use situation::{
-    Account, AccountId, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Seen, Standing,
-    WarehouseFacts,
+    Account, AccountId, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Schema, Seen,
+    Standing, WarehouseFacts,
 };
 pub use wanted::{Invalid, Place, Setup, Wanted, validate};

@@ -1,9 +1,11 @@
 //! What was observed in the warehouse.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Setup;
 use super::contents::Contents;
+use super::{Category, Failure, Setup};
+use crate::scripts::SCHEMA_VERSION;
 
 /// Id of a user in the warehouse (`usesysid`), as text: an integer on Redshift.
 pub type AccountId = String;
@@ -205,6 +207,52 @@ pub struct Registry {
     pub applied_hash: String,
     /// What is set up, or is being set up.
     pub setup: Setup,
+}
+
+/// How what is set up compares with what this version of the operator sets up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Schema {
+    /// It is the same.
+    Current,
+    /// An older version has set it up.
+    Older,
+    /// A newer version has set it up, or migrated it.
+    Newer,
+}
+
+impl Registry {
+    /// How what is set up compares with what this version of the operator sets up.
+    #[must_use]
+    pub fn schema(&self) -> Schema {
+        match self.schema_version.cmp(&i64::from(SCHEMA_VERSION)) {
+            Ordering::Equal => Schema::Current,
+            Ordering::Less => Schema::Older,
+            Ordering::Greater => Schema::Newer,
+        }
+    }
+
+    /// Why nothing is done where that differs.
+    #[must_use]
+    pub fn failure_of_schema(&self) -> Failure {
+        let (there, ours) = (self.schema_version, SCHEMA_VERSION);
+        let (reason, message) = match self.schema() {
+            Schema::Newer => (
+                "SchemaNewer",
+                format!(
+                    "a newer version of the operator has set this up (schema version {there}; this one knows {ours}): nothing \
+                     is touched; install that version again"
+                ),
+            ),
+            Schema::Older | Schema::Current => (
+                "SchemaOlder",
+                format!(
+                    "an older version of the operator has set this up (schema version {there}; this one sets up {ours}) and \
+                     this one can't migrate it: nothing is touched; install that version again"
+                ),
+            ),
+        };
+        Failure { reason, message, category: Category::Permanent }
+    }
 }
 
 /// How far an integration has come, says the registry.

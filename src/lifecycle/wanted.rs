@@ -39,14 +39,12 @@ impl Setup {
         [self.clone()].into_iter().chain(roles.map(with_role)).collect()
     }
 
-    /// SHA-256 (hex) of it, and of the version of what is set up.
+    /// SHA-256 (hex) of it. The version of what is set up is no part of it: another version is no edit.
     #[must_use]
     pub fn hash(&self) -> String {
         let mut digest = Sha256::new();
         let role = self.impersonation_role.as_deref().unwrap_or_default();
-        for part in
-            [&SCHEMA_VERSION.to_string(), self.database_mode.as_str(), &self.database, &self.system_account, role]
-        {
+        for part in [self.database_mode.as_str(), &self.database, &self.system_account, role] {
             // Lengths keep the parts apart: `ab` + `c` is not `a` + `bc`.
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());

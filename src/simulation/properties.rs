@@ -15,7 +15,7 @@ use super::strategies::{
     of_several, of_take_overs, power,
 };
 use super::warehouse::{Power, Warehouse};
-use crate::api::{Phase, RedshiftIntegration};
+use crate::api::{Phase, RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::validate;
 use crate::scripts::CLAIM_USER;
 
@@ -119,10 +119,15 @@ impl Run {
         self.world.borrow().clusters.iter().flat_map(Cluster::integrations).cloned().collect()
     }
 
+    /// The status of a slot's resource.
+    pub fn status_of(&self, slot: usize) -> Option<RedshiftIntegrationStatus> {
+        let (cluster, name, _) = SLOTS[slot];
+        self.world.borrow().clusters[cluster].integration(name)?.status.clone()
+    }
+
     /// The phase of a slot's resource.
     pub fn phase_of(&self, slot: usize) -> Option<Phase> {
-        let (cluster, name, _) = SLOTS[slot];
-        self.world.borrow().clusters[cluster].integration(name)?.status.as_ref()?.phase
+        self.status_of(slot)?.phase
     }
 
     /// Whether every resource is gone, or set up as wanted.

@@ -542,3 +542,97 @@ fn who_lost_a_role_by_switching_impersonation_off_does_not_get_another_one() {
         run.delete_all().unwrap();
     }
 }
+
+#[test]
+fn a_take_over_that_fails_behind_its_record_keeps_it() {
+    for statement in ["lock-registry", "write-new-owner", "commit-change"] {
+        let mut run = run(
+            Power::Superuser,
+            Some(0),
+            &[
+                WHOLE,
+                Event::User(1, Action::Create(Some(0))),
+                Event::pass(1),
+                Event::User(1, Action::TakeOver),
+                Event::failing(1, Step::Named(statement, 0), Fault::Refused),
+            ],
+        );
+        let status = run.status_of(1).unwrap();
+        assert!(status.created.is_some(), "{statement}: {status:?}");
+        run.lift_obstacles();
+        run.settle().unwrap();
+        run.delete_all().unwrap();
+    }
+}
+
+#[test]
+fn a_drop_that_was_refused_is_no_point_of_no_return_even_if_that_cannot_be_taken_back() {
+    for fault in [Fault::Refused, Fault::Lost, Fault::Late] {
+        let mut run = run(
+            Power::Superuser,
+            Some(0),
+            &[
+                WHOLE,
+                Event::User(0, Action::Delete),
+                Event::failing(0, Step::Named("drop-database", 0), Fault::Lost),
+                Event::Others(Deed::Connect(true)),
+                Event::failing(0, Step::Named("write-taken-back", 0), fault),
+            ],
+        );
+        let status = run.status_of(0).unwrap();
+        assert_eq!(status.deletion, None, "{fault:?}: {status:?}");
+        run.lift_obstacles();
+        run.delete_all().unwrap();
+    }
+}
+
+/// What a newer or older version of the operator would have written.
+fn set_schema_version(run: &Run, version: i64) {
+    let databases = &mut run.world.borrow_mut().warehouse.databases;
+    databases.get_mut("immuta").unwrap().registry.as_mut().unwrap().schema_version = version;
+}
+
+#[test]
+fn what_another_version_of_the_operator_has_set_up_is_not_touched() {
+    for (version, reason) in [(0, "SchemaOlder"), (2, "SchemaNewer")] {
+        let mut run = run(Power::Superuser, Some(0), &[WHOLE]);
+        set_schema_version(&run, version);
+        let before = run.world.borrow().warehouse.clone();
+        run.play(&[
+            WHOLE,
+            Event::User(0, Action::Impersonate(Some(0))),
+            WHOLE,
+            Event::User(0, Action::Rename(1)),
+            WHOLE,
+        ]);
+        let status = run.status_of(0).unwrap();
+        let shown = |type_: &str| status.conditions.iter().find(|it| it.type_ == type_).unwrap().clone();
+        assert_eq!(status.phase, Some(Phase::MigrateError));
+        assert_eq!((shown("Ready").status, shown("Stalled").status), ("True".to_owned(), "True".to_owned()));
+        assert_eq!(shown("Stalled").reason, reason);
+        // Nor after its Secret or its status was lost, or by who takes over.
+        run.play(&[
+            Event::User(0, Action::EmptyStatus),
+            WHOLE,
+            Event::User(0, Action::DeleteSecret),
+            WHOLE,
+            Event::User(1, Action::Create(Some(0))),
+            Event::User(1, Action::TakeOver),
+            Event::pass(1),
+        ]);
+        assert_eq!(run.world.borrow().warehouse, before, "{version}");
+    }
+}
+
+#[test]
+fn what_a_newer_version_has_set_up_is_not_removed_by_an_older_one_but_the_other_way_round() {
+    let mut run = run(Power::Superuser, Some(0), &[WHOLE]);
+    set_schema_version(&run, 2);
+    let before = run.world.borrow().warehouse.clone();
+    run.play(&[Event::User(0, Action::Delete), WHOLE]);
+    assert_eq!(run.phase_of(0), Some(Phase::DeleteError));
+    assert_eq!(run.world.borrow().warehouse, before);
+    set_schema_version(&run, 0);
+    run.delete_all().unwrap();
+    assert!(run.world.borrow().clusters[0].integrations().next().is_none());
+}

@@ -3,149 +3,108 @@
 use kube::ResourceExt;
 use tracing::warn;
 
-use super::apply::{Expected, Found, Pass, under_way};
+use super::apply::Pass;
+use super::edit;
 use super::error::Error;
+use super::observe::{Inheritance, Site, observe};
 use super::obstacles::Sweep;
 use super::refusals::{self, LostProof};
-use super::rekey::{Rekey, heritage};
-use super::search::{Access, Search};
-use super::{dereference, edit, look, resource, secret};
+use super::work::Work;
 use crate::api::conditions::reasons;
-use crate::api::{Phase, RedshiftIntegration, ValidationStatus, ValidationTest};
+use crate::api::{Phase, ValidationStatus, ValidationTest};
 use crate::lifecycle::checks::{self, Preflight, complete};
 use crate::lifecycle::proof::Heritage;
 use crate::lifecycle::{
-    Activity, Category, Connection, Failure, Observed, Outcome, Ownership, Place, Recorded, Refusal, Seen, Standing,
-    SystemAccount, Wanted, WarehouseFacts, by_hand, set_up,
+    Activity, Category, Failure, Ownership, Place, Seen, Standing, SystemAccount, Wanted, WarehouseFacts, by_hand,
+    set_up,
 };
-use crate::ports::{ConnectError, Kubernetes, News, World};
-use crate::reconcile::Context;
+use crate::ports::{ConnectError, World};
 
 /// How the original system puts that nothing was changed.
 pub const PREREQUISITES: &str = "Validation of prerequisite setup failed. Unable to create integration.";
 
-/// What a pass leaves behind: the resource as it was last written, and what to report.
-pub struct Finished {
-    /// The resource.
-    pub object: RedshiftIntegration,
-    /// What to report.
-    pub outcome: Outcome,
-}
-
 /// Creates the integration, or goes on with it.
-pub async fn run<W: World>(
-    context: &Context<W>,
-    object: RedshiftIntegration,
-    wanted: &Wanted,
-    account: Option<SystemAccount>,
-) -> Finished {
-    let outcome = under_way(Phase::Creating, reasons::CREATING, "the integration is being set up", &object);
-    let mut creation = Creation { context, wanted, object, outcome, tests: Vec::new() };
-    let result = creation.run(account).await;
-    let Creation { object, mut outcome, tests, .. } = creation;
-    outcome.tests = complete(&tests, &[]);
+pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) {
+    work.begin(Phase::Creating, reasons::CREATING, "the integration is being set up");
+    let mut creation = Creation { work, wanted, tests: Vec::new() };
+    let result = creation.run().await;
+    let tests = complete(&creation.tests, &[]);
+    work.outcome.tests = tests;
     match result {
         Ok(()) => {
-            outcome.phase = Phase::Enabled;
-            outcome.ready = Some(true);
-            outcome.activity = Activity::Settled;
+            (work.outcome.phase, work.outcome.ready) = (Phase::Enabled, Some(true));
+            work.outcome.activity = Activity::Settled;
         }
-        Err(error) => {
-            outcome.phase = Phase::CreateError;
-            outcome.activity = Activity::Stopped(error.failure());
-        }
+        Err(error) => work.stop(Phase::CreateError, error.failure()),
     }
-    Finished { object, outcome }
 }
 
-struct Creation<'a, W: World> {
-    context: &'a Context<W>,
-    wanted: &'a Wanted,
-    object: RedshiftIntegration,
-    outcome: Outcome,
+struct Creation<'p, 'a, W: World> {
+    work: &'p mut Work<'a, W>,
+    wanted: &'p Wanted,
     tests: Vec<ValidationTest>,
 }
 
-impl<W: World> Creation<'_, W> {
-    async fn run(&mut self, mut account: Option<SystemAccount>) -> Result<(), Error> {
-        let (context, wanted) = (self.context, self.wanted);
+impl<'a, W: World> Creation<'_, 'a, W> {
+    async fn run(&mut self) -> Result<(), Error> {
+        let wanted = self.wanted;
+        let setup = &wanted.place.setup;
         self.refuse_if_held(self.holder(None).as_deref())?;
-        let admin = dereference::admin_secret(&context.kubernetes, &self.object, context.settings.require_secret_hosts);
-        let admin = admin.await.map_err(|error| self.cannot_connect(error))?;
-        let target = dereference::target(&context.kubernetes, &self.object).await;
-        let target = target.map_err(|error| self.cannot_connect(error))?;
-        let access = Access {
-            warehouses: &context.warehouses,
-            target,
-            initial_database: wanted.initial_database.clone(),
-            admin: admin.credentials,
-        };
-        let session = access.enter().await.map_err(|error| self.no_connection(&error))?;
-        let mut facts = look::warehouse(&session, &wanted.place.setup).await?;
-        let uid = self.object.uid().unwrap_or_default();
-        let search = Search { access: &access, wanted: &wanted.place.setup, uid: &uid, account: account.as_ref() };
-        let mut finding = search.run(&facts).await?;
-        if let Some(heritage) = heritage(&self.object, &finding, &facts) {
-            let place = Place { endpoint: wanted.place.endpoint.clone(), setup: heritage.registry.setup.clone() };
-            let rekey = Rekey { context, access: &access, place, heritage, for_removal: false };
-            (self.object, account) = rekey.run(&self.object, account, finding.managed.take()).await?;
-            // What was written may not be forgotten by what is written next.
-            self.outcome.created = self.object.status.as_ref().and_then(|status| status.created.clone());
-            let search = Search { access: &access, wanted: &wanted.place.setup, uid: &uid, account: account.as_ref() };
-            finding = search.run(&facts).await?;
+        let access = self.work.access(&wanted.place.endpoint, &wanted.initial_database).await;
+        let access = access.map_err(|error| self.cannot_connect(error))?;
+        let initial = access.enter().await.map_err(|error| self.no_connection(&error))?;
+        let mut site = observe(self.work, access, initial, setup.clone(), Inheritance::Taken).await?;
+        self.preflight(&mut site)?;
+        let recorded = self.work.recorded(&wanted.place, |created| Place::from(created) == wanted.place);
+        let is_begun = recorded.plan;
+        let members = Seen::No("the creation was complete already".to_owned());
+        let plan = set_up(&site.observed(recorded, &members), setup);
+        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, "NotOurs"))?;
+        // A role that is not wanted any more, since the spec was edited half-way.
+        edit::refuse_to_drop("create", &Sweep::new(&site, setup), &plan.operations).await?;
+        self.work.outcome.tests = complete(&self.tests, &[]);
+        if !is_begun {
+            let note = "the prerequisites are met; the integration is being set up";
+            self.work.tell("Creating", "Create", note).await;
         }
-        let holder = self.holder(finding.registered.as_ref());
+        let held_something = site.finding.ownership.holds_anything();
+        let mut pass = Pass::new(self.work, &mut site, wanted.place.clone());
+        if let Err(error) = pass.apply(&plan.operations).await {
+            // The server refused the very first change, so that there can be nothing of this pass's.
+            if error.is_refused_statement() && !pass.warehouse_touched && !held_something {
+                self.take_back(&mut site).await;
+            }
+            return Err(error);
+        }
+        self.verify(&mut site).await
+    }
+
+    /// All that can be found out by reading, before the first change.
+    fn preflight(&mut self, site: &mut Site<'a, W>) -> Result<(), Error> {
+        let registered = site.finding.registered.as_ref();
+        let holder = self.holder(registered);
         self.refuse_if_held(holder.as_deref())?;
-        facts.collation.clone_from(&finding.collation);
-        self.preflight(&facts, &finding.ownership, holder.as_deref());
-        if finding.registered.is_none() {
-            self.refuse_without_proof(&facts, account.as_ref(), &finding.ownership)?;
+        site.facts.collation.clone_from(&site.finding.collation);
+        self.tests = self.tests_of(&site.facts, &site.finding.ownership, holder.as_deref());
+        if registered.is_none() {
+            self.refuse_without_proof(&site.facts, &site.finding.ownership)?;
         }
         // Another integration explains whatever else is in the way.
         let claimed = checks::failure_of(&self.tests, checks::UNCLAIMED);
-        if let Some(test) = claimed.or_else(|| checks::first_failure(&self.tests)) {
-            let way_on = match holder {
-                Some(_) => None,
-                None => self.way_to_take_over(finding.registered.as_ref(), claimed.is_some()),
-            };
-            let mut error = prerequisites(test);
-            if let (Error::Stopped(failure), Some(way_on)) = (&mut error, way_on) {
-                failure.message = format!("{}. {way_on}", failure.message);
-            }
-            return Err(error);
-        }
-        let observed = Observed {
-            recorded: self.recorded(account.as_ref()),
-            ownership: &finding.ownership,
-            power: facts.account.power(),
-            members: &Seen::No("the creation was complete already".to_owned()),
-            contents: &finding.contents,
+        let Some(test) = claimed.or_else(|| checks::first_failure(&self.tests)) else { return Ok(()) };
+        let way_on = match holder {
+            Some(_) => None,
+            None => self.way_to_take_over(registered, claimed.is_some()),
         };
-        let plan = set_up(&observed, &wanted.place.setup).map_err(refused)?;
-        let observed_plan = observed.recorded.plan;
-        // A role that is not wanted any more, since the spec was edited half-way.
-        let sweep = Sweep::new(&access, &facts, &wanted.place.setup, &finding.ownership);
-        edit::refuse_to_drop("create", &sweep, &session, &plan.operations).await?;
-        let ownership = finding.ownership.clone();
-        let found =
-            Found { expected: Expected::of(&ownership.database), facts, initial: session, managed: finding.managed };
-        let outcome = Outcome { tests: complete(&self.tests, &[]), ..self.outcome.clone() };
-        let mut pass = Pass::new(context, self.object.clone(), access, wanted.place.clone(), account, outcome, found);
-        if !observed_plan {
-            let note = "the prerequisites are met; the integration is being set up";
-            let news = News { is_warning: false, reason: "Creating", action: "Create", note: note.to_owned() };
-            context.kubernetes.publish(&self.object, news).await;
+        let mut error = prerequisites(test);
+        if let (Error::Stopped(failure), Some(way_on)) = (&mut error, way_on) {
+            failure.message = format!("{}. {way_on}", failure.message);
         }
-        let applied = pass.apply(&plan.operations).await;
-        self.object = pass.object.clone();
-        self.outcome.created.clone_from(&pass.outcome.created);
-        if let Err(error) = applied {
-            if nothing_was_done(&error, &pass, &ownership) {
-                self.take_back(pass).await;
-            }
-            return Err(error);
-        }
-        self.verify(&mut pass).await
+        Err(error)
+    }
+
+    fn tests_of(&self, facts: &WarehouseFacts, ownership: &Ownership, holder: Option<&str>) -> Vec<ValidationTest> {
+        Preflight { wanted: self.wanted, facts, ownership, holder }.of_creation()
     }
 
     /// How to take over what an integration has that isn't among this cluster's, as far as it can be told from
@@ -154,7 +113,7 @@ impl<W: World> Creation<'_, W> {
         match registered {
             Some(Heritage { registry, .. }) => {
                 let database = &self.wanted.place.setup.database;
-                let command = refusals::take_over_command(&self.object, database, &registry.integration_uid);
+                let command = refusals::take_over_command(&self.work.object, database, &registry.integration_uid);
                 Some(format!("If that one is given up, what it has there is taken over by: {command}"))
             }
             None if is_claimed => Some(
@@ -167,18 +126,13 @@ impl<W: World> Creation<'_, W> {
     }
 
     /// Status says that a creation was begun, and the passwords that would prove what came of it are gone.
-    fn refuse_without_proof(
-        &self,
-        facts: &WarehouseFacts,
-        account: Option<&SystemAccount>,
-        ownership: &Ownership,
-    ) -> Result<(), Error> {
-        let Some(created) = &self.outcome.created else { return Ok(()) };
+    fn refuse_without_proof(&self, facts: &WarehouseFacts, ownership: &Ownership) -> Result<(), Error> {
+        let Some(created) = &self.work.outcome.created else { return Ok(()) };
         // One that was made anew after a loss proves nothing before its passwords are set.
         let is_anew = |account: &SystemAccount| {
             created.applied_hash.is_some() && account.ids.is_none() && matches!(ownership.claim, Standing::Foreign(_))
         };
-        if !account.is_none_or(is_anew) {
+        if !self.work.account.as_ref().is_none_or(is_anew) {
             return Ok(());
         }
         let there = by_hand::remnants_there(&Place::from(created).setup, created.next.as_ref(), facts);
@@ -188,12 +142,12 @@ impl<W: World> Creation<'_, W> {
         // What was enabled is in use.
         let then = created.applied_hash.is_none().then_some("the creation begins anew");
         let lost = LostProof { there: &there, power: facts.account.power(), restorable: true, then };
-        Err(lost.explain(&self.object))
+        Err(lost.explain(&self.work.object))
     }
 
     /// Another resource of this cluster was first: nothing is run.
     fn refuse_if_held(&mut self, holder: Option<&str>) -> Result<(), Error> {
-        let Some(holder) = holder.filter(|_| self.outcome.created.is_none()) else { return Ok(()) };
+        let Some(holder) = holder.filter(|_| self.work.outcome.created.is_none()) else { return Ok(()) };
         let message = format!(
             "{}; a warehouse takes one integration: delete the other one, or this one",
             checks::already_exists(self.wanted.place.endpoint.host(), Some(holder))
@@ -205,17 +159,12 @@ impl<W: World> Creation<'_, W> {
     /// The other resource that holds the warehouse, as `namespace/name`: it has recorded so, or the registry
     /// names it, whose status may be lost, or which knows the host under another name.
     fn holder(&self, registered: Option<&Heritage>) -> Option<String> {
-        let recorded = self.context.recorded_holder(&self.wanted.place.endpoint, &self.object);
+        let recorded = self.work.context.recorded_holder(&self.wanted.place.endpoint, &self.work.object);
         let named = || {
-            let owner = self.context.resource(&registered?.registry.integration_uid);
-            owner.filter(|owner| owner.uid() != self.object.uid())
+            let owner = self.work.context.resource(&registered?.registry.integration_uid);
+            owner.filter(|owner| owner.uid() != self.work.object.uid())
         };
         recorded.or_else(named).map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
-    }
-
-    fn preflight(&mut self, facts: &WarehouseFacts, ownership: &Ownership, holder: Option<&str>) {
-        let preflight = Preflight { wanted: self.wanted, facts, ownership, holder };
-        self.tests = preflight.of_creation();
     }
 
     /// What is needed to connect isn't there: the test of the connection has failed before it began.
@@ -244,57 +193,41 @@ impl<W: World> Creation<'_, W> {
         Error::Stopped(failure)
     }
 
-    fn recorded(&self, account: Option<&SystemAccount>) -> Recorded {
-        let place = &self.wanted.place;
-        Recorded {
-            finalizer: resource::has_finalizer(&self.object),
-            secret: account.is_some(),
-            names: account.is_some_and(|account| account.names(&place.setup)),
-            settled: account.is_some_and(|account| account.is_settled(place)),
-            plan: self.outcome.created.as_ref().is_some_and(|created| Place::from(created) == *place),
-            point_of_no_return: false,
-        }
-    }
-
     /// Looks once more that nothing is ours, and forgets that anything was planned: the fields can be
     /// edited again, and a deletion is immediate.
-    async fn take_back(&mut self, pass: Pass<'_, W>) {
-        if let Err(error) = self.try_take_back(pass).await {
+    async fn take_back(&mut self, site: &mut Site<'a, W>) {
+        if let Err(error) = self.try_take_back(site).await {
             // The next pass finds the same situation and tries to create again.
             warn!(%error, "the plan was not taken back");
         }
     }
 
-    async fn try_take_back(&mut self, mut pass: Pass<'_, W>) -> Result<(), Error> {
+    async fn try_take_back(&mut self, site: &mut Site<'a, W>) -> Result<(), Error> {
         let setup = self.wanted.place.setup.clone();
-        let facts = look::warehouse(pass.session(Connection::InitialDatabase).await?, &setup).await?;
-        let uid = self.object.uid().unwrap_or_default();
-        let search = Search { access: &pass.access, wanted: &setup, uid: &uid, account: pass.account.as_ref() };
-        let finding = search.run(&facts).await?;
-        let ownership = &finding.ownership;
+        let initial = match site.sessions.initial.take() {
+            Some(session) => session,
+            None => site.access.enter().await?,
+        };
+        let again = observe(self.work, site.access.clone(), initial, setup, Inheritance::Refused).await?;
+        let ownership = &again.finding.ownership;
         if ownership.holds_anything() || ownership.unproven().is_some() {
             return Ok(());
         }
         // The list of tests now says what stood in the way.
-        self.preflight(&facts, ownership, self.holder(finding.registered.as_ref()).as_deref());
-        if let Some(account) = &pass.account {
-            secret::delete(&self.context.kubernetes, &self.object, account).await?;
-        }
-        let mut status = self.object.status.clone().unwrap_or_default();
-        status.created = None;
-        self.object = resource::write_status(&self.context.kubernetes, &self.object, status).await?;
-        self.outcome.created = None;
-        resource::remove_finalizer(&self.context.kubernetes, &self.object).await?;
-        self.object.metadata.finalizers = None;
-        Ok(())
+        let holder = self.holder(again.finding.registered.as_ref());
+        self.tests = self.tests_of(&again.facts, ownership, holder.as_deref());
+        self.work.delete_secret().await?;
+        self.work.forget_plan().await?;
+        self.work.remove_finalizer().await
     }
 
     /// The last tests, as the system account.
-    async fn verify(&mut self, pass: &mut Pass<'_, W>) -> Result<(), Error> {
-        let watched = pass.watched().await?;
-        let uid = pass.object.uid().unwrap_or_default();
-        self.outcome.created = Some(self.wanted.place.created(Some(watched.registry.applied_hash.clone())));
-        let watch = checks::watch(self.wanted, &watched, &uid);
+    async fn verify(&mut self, site: &mut Site<'a, W>) -> Result<(), Error> {
+        let wanted = self.wanted;
+        let watched = Pass::new(self.work, site, wanted.place.clone()).watched().await?;
+        let hash = Some(watched.registry.applied_hash.clone());
+        self.work.outcome.created = Some(wanted.place.created(hash));
+        let watch = checks::watch(wanted, &watched, &self.work.uid());
         // What later validations will say, so that the first of them has nothing to write.
         self.tests.retain(|test| !watch.iter().any(|newer| newer.name == test.name));
         self.tests.extend(watch);
@@ -308,11 +241,6 @@ fn failing(tests: &[ValidationTest]) -> Result<(), Error> {
         None => Ok(()),
         Some(test) => Err(Error::Stopped(Failure::of_validation(test))),
     }
-}
-
-/// Whether the server refused the very first change, so that there can be nothing of this pass's.
-fn nothing_was_done<W: World>(error: &Error, pass: &Pass<'_, W>, before: &Ownership) -> bool {
-    error.is_refused_statement() && !pass.warehouse_touched && !before.holds_anything()
 }
 
 fn sentence(test: &ValidationTest) -> String {
@@ -331,13 +259,4 @@ fn prerequisites(test: &ValidationTest) -> Error {
         _ => ("PrerequisitesFailed", sentence(test)),
     };
     Error::Stopped(Failure { reason, message, category: Category::Permanent })
-}
-
-/// How a plan that there isn't shows.
-pub fn refused(refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::Unproven(why) => Error::waiting("OwnershipUnknown", format!("whose it is can't be told: {why}")),
-        Refusal::Foreign(what) => Error::stalled("NotOurs", what.join("; ")),
-        Refusal::State(why) => Error::stalled("RegistryState", why),
-    }
 }

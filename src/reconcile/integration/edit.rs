@@ -1,32 +1,31 @@
 //! An edit of an integration that is set up: what is different from what was applied, and only that.
 //! The former state goes on working until the edit is done, and after an edit that failed.
 
-use kube::ResourceExt;
 use tracing::warn;
 
-use super::apply::{Expected, Found, Pass, under_way};
-use super::create::{Finished, refused};
+use super::apply::Pass;
 use super::error::Error;
+use super::observe::{Inheritance, Site, observe};
 use super::obstacles::Sweep;
-use super::search::{Access, Search};
 use super::validate::Seen as Look;
-use super::{dereference, look, resource, secret};
+use super::work::Work;
+use super::{look, refusals};
 use crate::api::conditions::reasons;
-use crate::api::{Phase, RedshiftIntegration, ValidationTest};
+use crate::api::{Created, Phase, ValidationTest};
 use crate::lifecycle::checks::{self, Needs, Preflight, Watched};
 use crate::lifecycle::{
-    Activity, Member, Observed, Operation, Outcome, Place, Recorded, RegistryState, Seen, Setup, Subject,
-    SystemAccount, Wanted, set_up,
+    Member, Operation, Outcome, Place, Recorded, RegistryState, Schema, Seen, Setup, Subject, SystemAccount, Wanted,
+    set_up,
 };
-use crate::ports::{Kubernetes, News, SessionOf, World};
-use crate::reconcile::Context;
+use crate::ports::{SessionOf, World};
 use crate::scripts::Section;
 
 /// Whether something is to be done: what is registered, or what is recorded of it, isn't what is wanted.
-pub fn is_due(object: &RedshiftIntegration, look: &Look, wanted: &Wanted, account: &SystemAccount) -> bool {
+pub fn is_due(uid: &str, look: &Look, wanted: &Wanted, account: &SystemAccount) -> bool {
     let registry = &look.watched.registry;
-    let ours = object.uid().as_ref() == Some(&registry.integration_uid);
-    ours && registry.state == RegistryState::Complete
+    let ours = uid == registry.integration_uid;
+    ours && registry.schema() == Schema::Current
+        && registry.state == RegistryState::Complete
         && (changes_the_warehouse(look, wanted, account) || !account.is_settled(&wanted.place))
 }
 
@@ -41,110 +40,81 @@ fn changes_the_warehouse(look: &Look, wanted: &Wanted, account: &SystemAccount) 
         || account.roles().any(is_leftover)
 }
 
-/// Does what is due.
-pub async fn run<W: World>(
-    context: &Context<W>,
-    object: RedshiftIntegration,
-    wanted: &Wanted,
-    account: SystemAccount,
-    look: Look,
-) -> Finished {
-    let mut outcome = under_way(Phase::Editing, reasons::EDITING, "the integration is being edited", &object);
+/// Does what is due. `account` is what the Secret says.
+pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount, look: Look) {
+    work.begin(Phase::Editing, reasons::EDITING, "the integration is being edited");
     // Status may have been lost: whether what was set up works is what the look says.
-    let uid = object.uid().unwrap_or_default();
-    outcome.ready = Some(checks::first_failure(&checks::watch(wanted, &look.watched, &uid)).is_none());
-    let mut edit = Edit { context, wanted, object, outcome, tests: Vec::new() };
-    let result = if changes_the_warehouse(&look, wanted, &account) {
-        edit.run(account, &look).await
+    let uid = work.uid();
+    work.outcome.ready = Some(checks::first_failure(&checks::watch(wanted, &look.watched, &uid)).is_none());
+    let mut edit = Edit { work, wanted, tests: Vec::new() };
+    let result = if changes_the_warehouse(&look, wanted, account) {
+        edit.run(&look).await
     } else {
-        edit.settle(account).await.map(|()| look.watched)
+        edit.settle().await.map(|()| look.watched)
     };
-    let Edit { object, mut outcome, tests, .. } = edit;
+    let tests = edit.tests;
     match result {
-        Ok(watched) => {
-            let status = object.status.clone().unwrap_or_default();
-            let outcome = Outcome::of_look(&status, &uid, wanted, &watched);
-            Finished { object, outcome }
-        }
+        Ok(watched) => work.outcome = Outcome::of_look(&work.status(), &uid, wanted, &watched),
         Err(error) => {
-            outcome.phase = Phase::EditError;
-            outcome.activity = Activity::Stopped(error.failure());
-            outcome.tests = tests;
-            Finished { object, outcome }
+            work.stop(Phase::EditError, error.failure());
+            work.outcome.tests = tests;
         }
     }
 }
 
-struct Edit<'a, W: World> {
-    context: &'a Context<W>,
-    wanted: &'a Wanted,
-    object: RedshiftIntegration,
-    outcome: Outcome,
+struct Edit<'p, 'a, W: World> {
+    work: &'p mut Work<'a, W>,
+    wanted: &'p Wanted,
     tests: Vec<ValidationTest>,
 }
 
-impl<W: World> Edit<'_, W> {
+/// Status names the plan of an edit beside what was applied.
+fn is_planned(created: &Created, place: &Place) -> bool {
+    created.next.is_some() || Place::from(created) == *place
+}
+
+impl<'a, W: World> Edit<'_, 'a, W> {
     /// The warehouse is as wanted, and the Secret doesn't say so yet.
-    async fn settle(&self, mut account: SystemAccount) -> Result<(), Error> {
-        let ids = account.ids.clone().ok_or_else(|| {
+    async fn settle(&mut self) -> Result<(), Error> {
+        let ids = self.work.account.as_ref().and_then(|account| account.ids.clone()).ok_or_else(|| {
             Error::waiting("SecretIncomplete", "the Secret of the system account doesn't hold the accounts' ids yet")
         })?;
-        secret::settle(&self.context.kubernetes, &self.object, &mut account, &self.wanted.place, ids).await
+        self.work.settle_secret(&self.wanted.place, ids).await
     }
 
-    async fn run(&mut self, account: SystemAccount, look: &Look) -> Result<Watched, Error> {
-        let (context, wanted) = (self.context, self.wanted);
-        let applied = &look.watched.registry.setup;
-        let access = access(context, &self.object, wanted).await?;
-        let session = access.enter().await?;
-        let setup = &wanted.place.setup;
-        let facts = look::warehouse(&session, setup).await?;
-        let uid = self.object.uid().unwrap_or_default();
-        let search = Search { access: &access, wanted: setup, uid: &uid, account: Some(&account) };
-        let finding = search.run(&facts).await?;
-        let preflight = Preflight { wanted, facts: &facts, ownership: &finding.ownership, holder: None };
-        self.tests = preflight.of_edit(&Needs::of_edit(applied, setup));
-        self.tests.extend(checks::watch(wanted, &look.watched, &uid));
-        if let Some(test) = checks::first_failure_before_edit(&self.tests) {
-            let message = format!("Unable to edit integration. {}: {}", test.name, checks::said(test));
-            return Err(Error::stalled("EditRefused", message));
-        }
-        let members = facts.all_grants(self.members(&session, applied).await?);
-        let observed = Observed {
-            recorded: recorded(&self.object, &account, &wanted.place),
-            ownership: &finding.ownership,
-            power: facts.account.power(),
-            members: &members,
-            contents: &finding.contents,
-        };
-        let plan = set_up(&observed, setup).map_err(refused)?;
-        let sweep = Sweep::new(&access, &facts, applied, &finding.ownership);
-        refuse_to_drop("edit", &sweep, &session, &plan.operations).await?;
+    async fn run(&mut self, look: &Look) -> Result<Watched, Error> {
+        let wanted = self.wanted;
+        let (applied, setup) = (&look.watched.registry.setup, &wanted.place.setup);
+        // The admin Secret is read here and nowhere else in an edit: only now is it needed.
+        let access = self.work.access(&wanted.place.endpoint, &wanted.initial_database).await;
+        let access = access.map_err(needs_credentials)?;
+        let initial = access.enter().await?;
+        let mut site = observe(self.work, access, initial, setup.clone(), Inheritance::Refused).await?;
+        self.preflight(&site, look)?;
+        let members = site.facts.all_grants(self.members(site.initial(), applied).await?);
+        let recorded = self.work.recorded(&wanted.place, |created| is_planned(created, &wanted.place));
+        let plan = set_up(&site.observed(recorded, &members), setup);
+        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, "NotOurs"))?;
+        refuse_to_drop("edit", &Sweep::new(&site, applied), &plan.operations).await?;
         let said = describe(applied, setup, &members);
-        self.tell("Editing", &said).await;
-        let found = Found {
-            expected: Expected::of(&finding.ownership.database),
-            facts,
-            initial: session,
-            managed: finding.managed,
-        };
-        let outcome = self.outcome.clone();
-        let mut pass =
-            Pass::new(context, self.object.clone(), access, wanted.place.clone(), Some(account), outcome, found);
-        let result = pass.apply(&plan.operations).await;
-        self.object = pass.object.clone();
-        self.outcome.created.clone_from(&pass.outcome.created);
-        if let Err(error) = result {
-            return Err(self.undo(pass, error, applied).await);
+        self.work.tell("Editing", "Edit", said.as_str()).await;
+        let applying = Pass::new(self.work, &mut site, wanted.place.clone()).apply(&plan.operations).await;
+        if let Err(error) = applying {
+            return Err(self.undo(&site, error, applied).await);
         }
-        let watched = pass.watched().await?;
-        self.tell("Edited", &said).await;
+        let watched = Pass::new(self.work, &mut site, wanted.place.clone()).watched().await?;
+        self.work.tell("Edited", "Edit", said).await;
         Ok(watched)
     }
 
-    async fn tell(&self, reason: &'static str, note: &str) {
-        let news = News { is_warning: false, reason, action: "Edit", note: note.to_owned() };
-        self.context.kubernetes.publish(&self.object, news).await;
+    fn preflight(&mut self, site: &Site<'a, W>, look: &Look) -> Result<(), Error> {
+        let wanted = self.wanted;
+        let preflight = Preflight { wanted, facts: &site.facts, ownership: &site.finding.ownership, holder: None };
+        self.tests = preflight.of_edit(&Needs::of_edit(&look.watched.registry.setup, &wanted.place.setup));
+        self.tests.extend(checks::watch(wanted, &look.watched, &self.work.uid()));
+        let Some(test) = checks::first_failure_before_edit(&self.tests) else { return Ok(()) };
+        let message = format!("Unable to edit integration. {}: {}", test.name, checks::said(test));
+        Err(Error::stalled("EditRefused", message))
     }
 
     async fn members(&self, session: &SessionOf<W>, applied: &Setup) -> Result<Seen<Vec<Member>>, Error> {
@@ -159,16 +129,16 @@ impl<W: World> Edit<'_, W> {
 
     /// The server said no in the middle of it: what was added before is taken away again, so that the
     /// former state is all there is.
-    async fn undo(&mut self, pass: Pass<'_, W>, error: Error, applied: &Setup) -> Error {
+    async fn undo(&mut self, site: &Site<'a, W>, error: Error, applied: &Setup) -> Error {
         if !error.is_refused_statement() {
             // What was done isn't known. The next pass looks, and goes on from there.
             return error;
         }
-        match self.try_undo(pass, applied).await {
+        match self.try_undo(site, applied).await {
             Ok(()) => error,
             Err(why) => {
                 warn!(error = %why, "an edit was not taken back");
-                let left = self.outcome.created.as_ref().and_then(|created| created.next.clone()).unwrap_or_default();
+                let left = self.work.outcome.created.as_ref().and_then(|it| it.next.clone()).unwrap_or_default();
                 let names: Vec<_> = left.system_account.into_iter().chain(left.impersonation_role).collect();
                 let mut failure = error.failure();
                 failure.message = format!(
@@ -181,47 +151,27 @@ impl<W: World> Edit<'_, W> {
         }
     }
 
-    async fn try_undo(&mut self, pass: Pass<'_, W>, applied: &Setup) -> Result<(), Error> {
-        let Pass { context, object, access, account, .. } = pass;
-        let session = access.enter().await?;
-        let facts = look::warehouse(&session, applied).await?;
-        let uid = object.uid().unwrap_or_default();
-        let search = Search { access: &access, wanted: applied, uid: &uid, account: account.as_ref() };
-        let finding = search.run(&facts).await?;
+    async fn try_undo(&mut self, site: &Site<'a, W>, applied: &Setup) -> Result<(), Error> {
+        let access = site.access.clone();
+        let initial = access.enter().await?;
+        let mut site = observe(self.work, access, initial, applied.clone(), Inheritance::Refused).await?;
         let place = Place { endpoint: self.wanted.place.endpoint.clone(), setup: applied.clone() };
-        let recorded = account.as_ref().map(|account| recorded(&object, account, &place)).unwrap_or_default();
-        let observed = Observed {
-            recorded: Recorded { plan: true, ..recorded },
-            ownership: &finding.ownership,
-            power: facts.account.power(),
-            members: &Seen::No("the edit is being taken back".to_owned()),
-            contents: &finding.contents,
-        };
-        let plan = set_up(&observed, applied).map_err(refused)?;
-        let found = Found {
-            expected: Expected::of(&finding.ownership.database),
-            facts,
-            initial: session,
-            managed: finding.managed,
-        };
-        let mut pass = Pass::new(context, object, access, place, account, self.outcome.clone(), found);
-        pass.apply(&plan.operations).await?;
-        self.object = pass.object;
-        if let Some(created) = &mut self.outcome.created {
+        // What status says of the plan stays until it is taken back.
+        let recorded = Recorded { plan: true, ..self.work.recorded(&place, |_| true) };
+        let members = Seen::No("the edit is being taken back".to_owned());
+        let plan = set_up(&site.observed(recorded, &members), applied);
+        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, "NotOurs"))?;
+        Pass::new(self.work, &mut site, place).apply(&plan.operations).await?;
+        if let Some(created) = &mut self.work.outcome.created {
             created.next = None;
         }
         Ok(())
     }
 }
 
-/// The admin Secret is read here and nowhere else in an edit: only now is it needed.
-async fn access<'a, W: World>(
-    context: &'a Context<W>,
-    object: &RedshiftIntegration,
-    wanted: &Wanted,
-) -> Result<Access<'a, W>, Error> {
-    let admin = dereference::admin_secret(&context.kubernetes, object, context.settings.require_secret_hosts).await;
-    let admin = admin.map_err(|error| match error {
+/// Only an edit that changes the warehouse needs them.
+fn needs_credentials(error: Error) -> Error {
+    match error {
         Error::Stopped(mut failure) => {
             failure.message = format!(
                 "Unable to edit integration: a change of impersonation or of the system account needs the credentials \
@@ -231,32 +181,13 @@ async fn access<'a, W: World>(
             Error::Stopped(failure)
         }
         other => other,
-    })?;
-    Ok(Access {
-        warehouses: &context.warehouses,
-        target: dereference::target(&context.kubernetes, object).await?,
-        initial_database: wanted.initial_database.clone(),
-        admin: admin.credentials,
-    })
-}
-
-fn recorded(object: &RedshiftIntegration, account: &SystemAccount, place: &Place) -> Recorded {
-    let created = object.status.as_ref().and_then(|status| status.created.as_ref());
-    Recorded {
-        finalizer: resource::has_finalizer(object),
-        secret: true,
-        names: account.names(&place.setup),
-        settled: account.is_settled(place),
-        plan: created.is_some_and(|created| created.next.is_some() || Place::from(created) == *place),
-        point_of_no_return: false,
     }
 }
 
 /// A role that others have granted something is not dropped.
 pub async fn refuse_to_drop<W: World>(
     intent: &str,
-    sweep: &Sweep<'_, W>,
-    initial: &SessionOf<W>,
+    sweep: &Sweep<'_, '_, W>,
     operations: &[Operation],
 ) -> Result<(), Error> {
     let roles: Vec<_> = operations
@@ -266,7 +197,7 @@ pub async fn refuse_to_drop<W: World>(
             _ => None,
         })
         .collect();
-    let obstacles = sweep.of_roles(&roles, initial).await?;
+    let obstacles = sweep.of_roles(&roles).await?;
     if obstacles.is_empty() {
         return Ok(());
     }

@@ -9,14 +9,16 @@ mod dereference;
 mod edit;
 mod error;
 pub mod look;
+mod observe;
 mod obstacles;
 mod refusals;
-mod rekey;
 mod remove;
 mod resource;
 mod search;
 pub mod secret;
+mod take_over;
 mod validate;
+mod work;
 
 use std::time::Duration;
 
@@ -31,11 +33,11 @@ use super::pace::{Memory, Next};
 use crate::api::{
     CONFIRM_DELETE_ANNOTATION, CaBundleKind, Phase, REQUESTED_AT_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION,
 };
-use crate::lifecycle::{
-    Activity, Endpoint, Failure, Outcome, SystemAccount, Wanted, next_status, validate as validate_spec,
-};
+use crate::lifecycle::{Activity, Endpoint, Failure, Outcome, SystemAccount, Wanted, validate as validate_spec};
 use crate::ports::{Host, Key, Kubernetes, News, World};
+use remove::Gone;
 use secret::Found;
+use work::Work;
 
 /// How long another pass on the same warehouse, or an older resource, is waited for. Short, since both
 /// are a matter of moments; nothing is written meanwhile.
@@ -114,14 +116,15 @@ pub async fn pass<W: World>(context: &Context<W>, key: &Key, uid: &str) -> Resul
     let endpoint = Endpoint::new(&object.spec.config.host, object.spec.config.port);
     let Some(_working) = context.busy.begin(&endpoint) else { return Ok(Next::After(SHORTLY)) };
     if object.metadata.deletion_timestamp.is_some() {
-        return delete(context, object, basis).await;
+        return delete(Work::new(context, object), basis).await;
     }
     if waits_for_an_older_one(context, &object, &endpoint) {
         return Ok(Next::After(SHORTLY));
     }
     let before = object.clone();
-    let create::Finished { object, outcome } = work(context, object).await;
-    report(context, &before, object, outcome).await
+    let mut work = Work::new(context, object);
+    go_on(&mut work).await;
+    report(work, &before).await
 }
 
 /// Writes into a resource's status what ended its pass without an end, and decides when the next one is due.
@@ -137,7 +140,10 @@ pub async fn give_up<W: World>(context: &Context<W>, key: &Key, failure: Failure
     if object.metadata.deletion_timestamp.is_some() {
         (outcome.phase, outcome.ready) = (Phase::DeleteError, Some(false));
     }
-    report(context, &object.clone(), object, outcome).await
+    let before = object.clone();
+    let mut work = Work::new(context, object);
+    work.outcome = outcome;
+    report(work, &before).await
 }
 
 /// What to do after an error that no status tells of: those of the API server.
@@ -166,53 +172,41 @@ fn waits_for_an_older_one<W: World>(context: &Context<W>, object: &RedshiftInteg
         && context.others(endpoint, object).iter().any(|other| not_looked_at(other) && age(other) < age(object))
 }
 
-async fn work<W: World>(context: &Context<W>, mut object: RedshiftIntegration) -> create::Finished {
-    let status = object.status.clone().unwrap_or_default();
-    if object.spec.suspend {
-        let outcome = Outcome {
-            phase: status.phase.unwrap_or(Phase::Creating),
-            ready: None,
-            activity: Activity::Suspended,
-            tests: Vec::new(),
-            created: status.created,
-            deletion: status.deletion,
-        };
-        return create::Finished { object, outcome };
+async fn go_on<W: World>(work: &mut Work<'_, W>) {
+    if work.object.spec.suspend {
+        return;
     }
-    let was_enabled = status.was_enabled();
-    match prepare(context, &mut object).await {
+    let was_enabled = work.status().was_enabled();
+    match prepare(work).await {
         Ok((wanted, Some(account))) if was_enabled && account.ids.is_some() => {
-            validate::run(context, object, &wanted, account).await
+            validate::run(work, &wanted, &account).await;
         }
         // Lost; or made anew after that, and what it holds may not be the accounts' passwords yet.
-        Ok((wanted, account)) if was_enabled => renew_passwords(context, object, &wanted, account).await,
-        Ok((wanted, Some(account))) => resume(context, object, &wanted, account).await,
-        Ok((wanted, None)) => create::run(context, object, &wanted, None).await,
+        Ok((wanted, _)) if was_enabled => renew_passwords(work, &wanted).await,
+        Ok((wanted, Some(account))) => resume(work, &wanted, &account).await,
+        Ok((wanted, None)) => create::run(work, &wanted).await,
         Err(error) => {
-            let generation = object.metadata.generation.unwrap_or_default();
-            let outcome = Outcome::before_any_look(&status, generation, error.failure());
-            create::Finished { object, outcome }
+            let generation = work.object.metadata.generation.unwrap_or_default();
+            work.outcome = Outcome::before_any_look(&work.status(), generation, error.failure());
         }
     }
 }
 
 /// What can be told without a connection: a spec that can be carried out, and a Secret that belongs to it.
 /// The Secret that an earlier integration has left is made this one's, if a person wants it so.
-async fn prepare<W: World>(
-    context: &Context<W>,
-    object: &mut RedshiftIntegration,
-) -> Result<(Wanted, Option<SystemAccount>), Error> {
-    let wanted = validate_spec(&object.spec)?;
-    let name = secret::name(object);
-    let account = match secret::find(&context.kubernetes, object).await? {
+async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<SystemAccount>), Error> {
+    let wanted = validate_spec(&work.object.spec)?;
+    let kubernetes = &work.context.kubernetes;
+    let name = secret::name(&work.object);
+    let account = match secret::find(kubernetes, &work.object).await? {
         Found::Absent => None,
         Found::SomebodyElses(former) => {
             let database = &wanted.place.setup.database;
             match former {
-                Some(former) if secret::is_to_take_over(object, database, &former.integration_uid) => {
-                    Some(secret::adopt(&context.kubernetes, object, *former, &wanted.place).await?)
+                Some(former) if secret::is_to_take_over(&work.object, database, &former.integration_uid) => {
+                    Some(secret::adopt(kubernetes, &mut work.object, *former, &wanted.place).await?)
                 }
-                former => return Err(refusals::secret_not_ours(object, former.as_deref(), &wanted.place)),
+                former => return Err(refusals::secret_not_ours(&work.object, former.as_deref(), &wanted.place)),
             }
         }
         Found::Malformed(what) => {
@@ -238,36 +232,27 @@ async fn prepare<W: World>(
             ));
         }
     }
+    work.account.clone_from(&account);
     Ok((wanted, account))
 }
 
 /// A creation was begun and status doesn't say that it was completed: it may be so all the same, if the
 /// status was lost. Then the credentials that set things up are not needed.
-async fn resume<W: World>(
-    context: &Context<W>,
-    object: RedshiftIntegration,
-    wanted: &Wanted,
-    account: SystemAccount,
-) -> create::Finished {
-    if account.ids.is_some() && validate::is_complete(context, &object, &account).await {
-        return validate::run(context, object, wanted, account).await;
+async fn resume<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
+    if account.ids.is_some() && validate::is_complete(work.context, &work.object, account).await {
+        return validate::run(work, wanted, account).await;
     }
-    create::run(context, object, wanted, Some(account)).await
+    create::run(work, wanted).await;
 }
 
 /// The passwords of an enabled integration were lost. A superuser can set new ones, since the registry
 /// names us.
-async fn renew_passwords<W: World>(
-    context: &Context<W>,
-    object: RedshiftIntegration,
-    wanted: &Wanted,
-    account: Option<SystemAccount>,
-) -> create::Finished {
-    let name = secret::name(&object);
-    let is_there = account.is_some();
-    let mut finished = create::run(context, object, wanted, account).await;
-    if let Activity::Stopped(failure) = &mut finished.outcome.activity {
-        finished.outcome.phase = Phase::RecurringValidationError;
+async fn renew_passwords<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) {
+    let name = secret::name(&work.object);
+    let is_there = work.account.is_some();
+    create::run(work, wanted).await;
+    if let Activity::Stopped(failure) = &mut work.outcome.activity {
+        work.outcome.phase = Phase::RecurringValidationError;
         // Where the warehouse was looked at, that is said already.
         if !["ProofLost", "UsersGone"].contains(&failure.reason) {
             let what = if is_there {
@@ -282,50 +267,40 @@ async fn renew_passwords<W: World>(
             );
         }
     }
-    finished
 }
 
-async fn delete<W: World>(context: &Context<W>, object: RedshiftIntegration, basis: Basis) -> Result<Next, Error> {
-    if !resource::has_finalizer(&object) {
+async fn delete<W: World>(mut work: Work<'_, W>, basis: Basis) -> Result<Next, Error> {
+    if !resource::has_finalizer(&work.object) {
         return Ok(Next::OnChange);
     }
-    let before = object.clone();
-    match remove::run(context, object).await {
-        remove::Finished::Gone(phase, said) => {
-            info!(said, "the integration is gone");
-            let reason = if phase == Phase::Disabled { "Disabled" } else { "Deleted" };
-            let news = News { is_warning: false, reason, action: "Delete", note: said };
-            context.kubernetes.publish(&before, news).await;
-            forget(context, &Key::of(&before), &before.uid().unwrap_or_default());
-            Ok(Next::OnChange)
-        }
-        remove::Finished::Stopped(stopped) => {
-            let (object, outcome) = *stopped;
-            let action = report(context, &before, object, outcome).await?;
-            // Every change counts here, the deletion policy's first of all.
-            let mut memory = context.memories.of(&before.uid().unwrap_or_default());
-            memory.basis = Some(basis);
-            context.memories.remember(&before.uid().unwrap_or_default(), memory);
-            Ok(action)
-        }
+    let (context, uid, former) = (work.context, work.uid(), work.object.clone());
+    if let Some(Gone { phase, said }) = remove::run(&mut work).await {
+        info!(said, "the integration is gone");
+        let reason = if phase == Phase::Disabled { "Disabled" } else { "Deleted" };
+        work.object = former;
+        work.tell(reason, "Delete", said).await;
+        forget(context, &Key::of(&work.object), &uid);
+        return Ok(Next::OnChange);
     }
+    let next = report(work, &former).await?;
+    // Every change counts here, the deletion policy's first of all.
+    let mut memory = context.memories.of(&uid);
+    memory.basis = Some(basis);
+    context.memories.remember(&uid, memory);
+    Ok(next)
 }
 
-/// Writes what the pass has to say, if it is anything new, and decides when the next one is due.
-async fn report<W: World>(
-    context: &Context<W>,
-    before: &RedshiftIntegration,
-    object: RedshiftIntegration,
-    outcome: Outcome,
-) -> Result<Next, Error> {
-    let (namespace, name) = (before.namespace().unwrap_or_default(), before.name_any());
+/// Writes what the pass has to say, if it is anything new, and decides when the next one is due. `before` is the resource
+/// that the pass began with.
+async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -> Result<Next, Error> {
+    let context = work.context;
+    let Key { namespace, name } = Key::of(before);
     let uid = before.uid().unwrap_or_default();
     let generation = before.metadata.generation.unwrap_or_default();
     let requested = before.annotations().get(REQUESTED_AT_ANNOTATION).cloned();
-    let old = object.status.clone().unwrap_or_default();
-    let status = next_status(&old, generation, &outcome, requested, context.host.now());
-    let object = resource::write_status(&context.kubernetes, &object, status).await?;
-    announce(context, before, &object, &outcome).await;
+    work.report(generation, requested).await?;
+    announce(&work, before).await;
+    let Work { object, outcome, .. } = work;
     let is_ready = object.status.as_ref().is_some_and(|status| {
         status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
     });
@@ -354,12 +329,8 @@ async fn report<W: World>(
 }
 
 /// An event on every transition, and on every new reason to stop.
-async fn announce<W: World>(
-    context: &Context<W>,
-    before: &RedshiftIntegration,
-    after: &RedshiftIntegration,
-    outcome: &Outcome,
-) {
+async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
+    let outcome = &work.outcome;
     let old = before.status.clone().unwrap_or_default();
     let action = match outcome.phase {
         Phase::Deleting | Phase::DeleteError | Phase::Deleted | Phase::Disabled => "Delete",
@@ -376,14 +347,12 @@ async fn announce<W: World>(
                 warn!(reason = failure.reason, message = failure.message, phase = ?outcome.phase, "stopped");
                 let note = failure.message.clone();
                 let news = News { is_warning: true, reason: failure.reason, action, note };
-                context.kubernetes.publish(after, news).await;
+                work.context.kubernetes.publish(&work.object, news).await;
             }
         }
         Activity::Settled if old.phase != Some(outcome.phase) => {
             info!(phase = ?outcome.phase, "enabled");
-            let note = "the integration is set up and validated".to_owned();
-            let news = News { is_warning: false, reason: "Enabled", action, note };
-            context.kubernetes.publish(after, news).await;
+            work.tell("Enabled", action, "the integration is set up and validated").await;
         }
         Activity::Settled | Activity::Working(..) | Activity::Suspended => {}
     }

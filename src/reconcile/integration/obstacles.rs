@@ -3,71 +3,60 @@
 
 use super::error::Error;
 use super::look;
-use super::search::Access;
+use super::observe::Site;
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::obstacle::Obstacle;
 use crate::lifecycle::sweep::{self, DatabaseAcl};
-use crate::lifecycle::{Ownership, Seen, Setup, WarehouseFacts};
+use crate::lifecycle::{Seen, Setup};
 use crate::ports::{SessionOf, World};
 
 /// What a sweep goes by, and the way in.
-pub struct Sweep<'a, W: World> {
-    /// The way in.
-    pub access: &'a Access<'a, W>,
+pub struct Sweep<'s, 'a, W: World> {
+    site: &'s Site<'a, W>,
     /// What is told from what is found.
-    pub rules: sweep::Sweep<'a>,
+    pub rules: sweep::Sweep<'s>,
 }
 
-impl<'a, W: World> Sweep<'a, W> {
-    /// A sweep over the databases of a warehouse.
-    pub fn new(
-        access: &'a Access<'a, W>,
-        facts: &'a WarehouseFacts,
-        setup: &'a Setup,
-        ownership: &'a Ownership,
-    ) -> Self {
-        Self { access, rules: sweep::Sweep { facts, setup, ownership } }
+impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
+    /// A sweep over the databases of a warehouse; `setup` is what is set up there.
+    pub fn new(site: &'s Site<'a, W>, setup: &'s Setup) -> Self {
+        Self { site, rules: sweep::Sweep { facts: &site.facts, setup, ownership: &site.finding.ownership } }
     }
 
     /// What stands in the way of a deletion.
-    pub async fn of_everything(&self, initial: &SessionOf<W>) -> Result<Vec<Obstacle>, Error> {
+    pub async fn of_everything(&self) -> Result<Vec<Obstacle>, Error> {
         if !self.rules.ownership.holds_anything() {
             return Ok(Vec::new());
         }
         let roles: Vec<_> = self.rules.ownership.own_roles().collect();
-        let mut obstacles = self.of_databases(initial, true, &roles).await?;
-        let acls = look::database_acls(initial).await?;
+        let mut obstacles = self.of_databases(true, &roles).await?;
+        let acls = look::database_acls(self.site.initial()).await?;
         obstacles.extend(self.rules.of_users_on_databases(&acls));
         obstacles.extend(self.rules.of_users_among_roles());
-        obstacles.extend(self.database_grants(initial, &roles, &acls).await?);
+        obstacles.extend(self.database_grants(&roles, &acls).await?);
         obstacles.sort();
         obstacles.dedup();
         Ok(obstacles)
     }
 
     /// What stands in the way of dropping roles.
-    pub async fn of_roles(&self, roles: &[&str], initial: &SessionOf<W>) -> Result<Vec<Obstacle>, Error> {
+    pub async fn of_roles(&self, roles: &[&str]) -> Result<Vec<Obstacle>, Error> {
         if roles.is_empty() {
             return Ok(Vec::new());
         }
-        let mut obstacles = self.of_databases(initial, false, roles).await?;
-        obstacles.extend(self.database_grants(initial, roles, &[]).await?);
+        let mut obstacles = self.of_databases(false, roles).await?;
+        obstacles.extend(self.database_grants(roles, &[]).await?);
         Ok(obstacles)
     }
 
-    async fn of_databases(
-        &self,
-        initial: &SessionOf<W>,
-        everything: bool,
-        roles: &[&str],
-    ) -> Result<Vec<Obstacle>, Error> {
+    async fn of_databases(&self, everything: bool, roles: &[&str]) -> Result<Vec<Obstacle>, Error> {
         let mut obstacles = Vec::new();
         for database in self.rules.facts.databases.keys() {
-            let entered;
-            let session = if *database == self.access.initial_database {
-                initial
+            let entered: SessionOf<W>;
+            let session = if *database == self.site.access.initial_database {
+                self.site.initial()
             } else {
-                match self.access.enter_database(database).await {
+                match self.site.access.enter_database(database).await {
                     Ok(session) => {
                         entered = session;
                         &entered
@@ -96,15 +85,10 @@ impl<'a, W: World> Sweep<'a, W> {
         Ok(obstacles)
     }
 
-    async fn database_grants(
-        &self,
-        initial: &SessionOf<W>,
-        roles: &[&str],
-        acls: &[DatabaseAcl],
-    ) -> Result<Vec<Obstacle>, Error> {
+    async fn database_grants(&self, roles: &[&str], acls: &[DatabaseAcl]) -> Result<Vec<Obstacle>, Error> {
         let mut found = Vec::new();
         for role in roles {
-            let grants = look::database_grants_to_role(initial, role).await?;
+            let grants = look::database_grants_to_role(self.site.initial(), role).await?;
             found.extend(self.rules.of_role_on_databases(role, grants, acls));
         }
         Ok(found)

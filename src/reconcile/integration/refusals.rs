@@ -8,7 +8,7 @@ use super::secret::{self, Former};
 use crate::api::{CONFIRM_DELETE_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
-use crate::lifecycle::{AccountPower, Failure, Place, Setup, proof};
+use crate::lifecycle::{AccountPower, Failure, Place, Refusal, Setup, proof};
 use crate::scripts::show_identifier;
 
 /// The passwords are gone, and with them the proof of what is ours.
@@ -54,6 +54,15 @@ impl LostProof<'_> {
                 ways.join("; or ")
             ),
         )
+    }
+}
+
+/// Why there is no plan; `foreign` is the reason where things of others' are in its way.
+pub fn no_plan(refusal: Refusal, foreign: &'static str) -> Error {
+    match refusal {
+        Refusal::Unproven(why) => Error::waiting("OwnershipUnknown", format!("whose it is can't be told: {why}")),
+        Refusal::Foreign(what) => Error::stalled(foreign, what.join("; ")),
+        Refusal::State(why) => Error::stalled("RegistryState", why),
     }
 }
 

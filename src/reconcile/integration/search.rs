@@ -27,6 +27,14 @@ pub struct Access<'a, W: World> {
     pub admin: Credentials,
 }
 
+impl<W: World> Clone for Access<'_, W> {
+    fn clone(&self) -> Self {
+        let Self { warehouses, target, initial_database, admin } = self;
+        let (target, initial_database, admin) = (target.clone(), initial_database.clone(), admin.clone());
+        Self { warehouses, target, initial_database, admin }
+    }
+}
+
 impl<W: World> Access<'_, W> {
     /// A connection to the initial database.
     pub async fn enter(&self) -> Result<SessionOf<W>, ConnectError> {
@@ -56,12 +64,10 @@ pub struct Search<'a, W: World> {
     pub account: Option<&'a SystemAccount>,
 }
 
-/// What was found, and the connection to the managed database, if there is one.
-pub struct Finding<S> {
+/// What was found.
+pub struct Finding {
     /// What is ours.
     pub ownership: Ownership,
-    /// To the managed database, as the system account.
-    pub managed: Option<S>,
     /// What is in the managed database.
     pub contents: Contents,
     /// What `db_collation()` says there, if it was there before.
@@ -91,8 +97,8 @@ impl<S> Database<S> {
 const NO_PASSWORD: &str = "no Secret of this resource holds its password";
 
 impl<W: World> Search<'_, W> {
-    /// Finds out.
-    pub async fn run(&self, facts: &WarehouseFacts) -> Result<Finding<SessionOf<W>>, Error> {
+    /// Finds out. With it comes a connection to the managed database as the system account, where it logs in.
+    pub async fn run(&self, facts: &WarehouseFacts) -> Result<(Finding, Option<SessionOf<W>>), Error> {
         let claim = match self.account {
             _ if !facts.users.contains_key(CLAIM_USER) => Standing::Absent,
             None => Standing::Foreign(NO_PASSWORD.to_owned()),
@@ -114,7 +120,7 @@ impl<W: World> Search<'_, W> {
             database: database.standing,
         };
         let Database { managed, contents, collation, registered, .. } = database;
-        Ok(Finding { ownership, managed, contents, collation, registered, locked_out: account.locked_out })
+        Ok((Finding { ownership, contents, collation, registered, locked_out: account.locked_out }, managed))
     }
 
     /// Whether a password is the user's.

@@ -2,10 +2,9 @@
 
 use kube::ResourceExt;
 
-use super::create::{self, Finished};
-use super::edit;
 use super::error::Error;
-use super::{dereference, look, secret};
+use super::work::Work;
+use super::{create, dereference, edit, look, secret};
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::checks::{self, Watched};
 use crate::lifecycle::{Failure, Outcome, RegistryState, SystemAccount, Wanted};
@@ -52,32 +51,21 @@ pub async fn is_complete<W: World>(
     object.uid().as_ref() == Some(&registry.integration_uid) && registry.state == RegistryState::Complete
 }
 
-/// Validates an integration that was enabled before, and edits it if the spec asks for something else.
-pub async fn run<W: World>(
-    context: &Context<W>,
-    object: RedshiftIntegration,
-    wanted: &Wanted,
-    account: SystemAccount,
-) -> Finished {
-    let status = object.status.clone().unwrap_or_default();
-    match validate(context, &object, wanted, &account).await {
-        Ok(seen) if is_heritage(&object, &seen) => create::run(context, object, wanted, Some(account)).await,
-        Ok(seen) if edit::is_due(&object, &seen, wanted, &account) => {
-            edit::run(context, object, wanted, account, seen).await
-        }
-        Ok(seen) => {
-            let outcome = Outcome::of_look(&status, &object.uid().unwrap_or_default(), wanted, &seen.watched);
-            Finished { object, outcome }
-        }
+/// Validates an integration that was enabled before, and edits it if the spec asks for something else. `account` is what
+/// the Secret says.
+pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
+    let (status, uid) = (work.status(), work.uid());
+    match validate(work.context, &work.object, wanted, account).await {
+        Ok(seen) if is_heritage(&work.object, &seen) => create::run(work, wanted).await,
+        Ok(seen) if edit::is_due(&uid, &seen, wanted, account) => edit::run(work, wanted, account, seen).await,
+        Ok(seen) => work.outcome = Outcome::of_look(&status, &uid, wanted, &seen.watched),
         Err((error, tests)) => {
-            let generation = object.metadata.generation.unwrap_or_default();
-            let mut outcome = Outcome::of_failed_look(&status, generation, error.failure());
-            outcome.tests = tests;
+            let generation = work.object.metadata.generation.unwrap_or_default();
+            work.outcome = Outcome { tests, ..Outcome::of_failed_look(&status, generation, error.failure()) };
             if wanted.place.endpoint != account.place.endpoint {
                 // It is elsewhere that was looked.
-                outcome.ready = None;
+                work.outcome.ready = None;
             }
-            Finished { object, outcome }
         }
     }
 }

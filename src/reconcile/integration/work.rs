@@ -1,0 +1,210 @@
+//! What one pass works on: the resource, what its Secret says, and what is to be reported. It is the only place in
+//! which these change, so that a pass which stops anywhere still knows what it has written.
+
+use kube::ResourceExt;
+
+use super::error::Error;
+use super::search::Access;
+use super::{dereference, resource, secret};
+use crate::api::{Created, DeletionProgress, Next, Phase, RedshiftIntegration, RedshiftIntegrationStatus};
+use crate::lifecycle::{
+    Activity, Credentials, Endpoint, Failure, Outcome, Place, Recorded, Setup, SystemAccount, UserIds, next_status,
+};
+use crate::ports::{ApiError, Host, Key, Kubernetes, News, World};
+use crate::reconcile::Context;
+
+/// What one pass works on.
+pub struct Work<'a, W: World> {
+    /// What every pass shares.
+    pub context: &'a Context<W>,
+    /// The resource, as it was last read or written.
+    pub object: RedshiftIntegration,
+    /// The system account, once its Secret is made.
+    pub account: Option<SystemAccount>,
+    /// What there is to report, so far.
+    pub outcome: Outcome,
+    /// A write of the status got no answer: what it is now must be read first.
+    is_unsure: bool,
+}
+
+impl<'a, W: World> Work<'a, W> {
+    /// A pass in which nothing was done yet.
+    pub fn new(context: &'a Context<W>, object: RedshiftIntegration) -> Self {
+        let status = object.status.clone().unwrap_or_default();
+        let outcome = Outcome {
+            phase: status.phase.unwrap_or(Phase::Creating),
+            ready: None,
+            activity: Activity::Suspended,
+            tests: Vec::new(),
+            created: status.created,
+            deletion: status.deletion,
+        };
+        Self { context, object, account: None, outcome, is_unsure: false }
+    }
+
+    /// Begins something, of which status tells as soon as it is written.
+    pub fn begin(&mut self, phase: Phase, reason: &'static str, message: &str) {
+        (self.outcome.phase, self.outcome.ready) = (phase, Some(false));
+        self.outcome.activity = Activity::Working(reason, message.to_owned());
+    }
+
+    /// Stops it.
+    pub fn stop(&mut self, phase: Phase, failure: Failure) {
+        self.outcome.phase = phase;
+        self.outcome.activity = Activity::Stopped(failure);
+    }
+
+    /// UID of the resource.
+    pub fn uid(&self) -> String {
+        self.object.uid().unwrap_or_default()
+    }
+
+    /// The status, as it was last read or written.
+    pub fn status(&self) -> RedshiftIntegrationStatus {
+        self.object.status.clone().unwrap_or_default()
+    }
+
+    /// Tells people of something, once.
+    pub async fn tell(&self, reason: &'static str, action: &'static str, note: impl Into<String>) {
+        let news = News { is_warning: false, reason, action, note: note.into() };
+        self.context.kubernetes.publish(&self.object, news).await;
+    }
+
+    /// The way into a warehouse with the credentials that set things up: they are read for this pass alone.
+    pub async fn access(&self, endpoint: &Endpoint, initial_database: &str) -> Result<Access<'a, W>, Error> {
+        let context = self.context;
+        let admin = self.admin().await?;
+        let mut target = dereference::target(&context.kubernetes, &self.object).await?;
+        target.endpoint = endpoint.clone();
+        let initial_database = initial_database.to_owned();
+        Ok(Access { warehouses: &context.warehouses, target, initial_database, admin })
+    }
+
+    async fn admin(&self) -> Result<Credentials, Error> {
+        let Context { kubernetes, settings, .. } = self.context;
+        let secret = dereference::admin_secret(kubernetes, &self.object, settings.require_secret_hosts).await?;
+        Ok(secret.credentials)
+    }
+
+    /// What is recorded in Kubernetes of what is wanted. `is_planned`: whether what status says is this plan.
+    pub fn recorded(&self, place: &Place, is_planned: impl FnOnce(&Created) -> bool) -> Recorded {
+        let (account, outcome) = (self.account.as_ref(), &self.outcome);
+        Recorded {
+            finalizer: resource::has_finalizer(&self.object),
+            secret: account.is_some(),
+            names: account.is_some_and(|account| account.names(&place.setup)),
+            settled: account.is_some_and(|account| account.is_settled(place)),
+            plan: outcome.created.as_ref().is_some_and(is_planned),
+            point_of_no_return: outcome.deletion.as_ref().is_some_and(|deletion| deletion.point_of_no_return),
+        }
+    }
+
+    /// Puts the finalizer on, if it isn't there.
+    pub async fn add_finalizer(&mut self) -> Result<(), Error> {
+        if !resource::has_finalizer(&self.object) {
+            self.object = resource::add_finalizer(&self.context.kubernetes, &self.object).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the finalizer off.
+    pub async fn remove_finalizer(&mut self) -> Result<(), Error> {
+        resource::remove_finalizer(&self.context.kubernetes, &self.object).await?;
+        self.object.metadata.finalizers = None;
+        Ok(())
+    }
+
+    /// Makes the Secret, with new passwords.
+    pub async fn create_secret(&mut self, place: &Place) -> Result<(), Error> {
+        let Context { kubernetes, host, .. } = self.context;
+        self.account = Some(secret::create(kubernetes, host, &self.object, place.clone()).await?);
+        Ok(())
+    }
+
+    /// The same; in a namespace that is being deleted no Secret can be made. A deletion needs the passwords in this pass
+    /// alone; if that ends early, the next one sets new ones in the same way.
+    pub async fn create_secret_if_possible(&mut self, place: &Place) -> Result<(), Error> {
+        match self.create_secret(place).await {
+            Err(error) if error.is_namespace_terminating() => {
+                self.account = Some(secret::generate(&self.context.host, place.clone()));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Adds the names that are to come to the Secret.
+    pub async fn record_next(&mut self, wanted: &Setup) -> Result<(), Error> {
+        let Context { kubernetes, host, .. } = self.context;
+        let Some(account) = &mut self.account else { return Ok(()) };
+        secret::record_next(kubernetes, host, &self.object, account, wanted).await
+    }
+
+    /// Writes into the Secret what there is now, and forgets what was to come.
+    pub async fn settle_secret(&mut self, place: &Place, ids: UserIds) -> Result<(), Error> {
+        let account = self.account.as_mut().expect("the Secret is made before the accounts");
+        secret::settle(&self.context.kubernetes, &self.object, account, place, ids).await
+    }
+
+    /// Deletes the Secret, if there is one.
+    pub async fn delete_secret(&mut self) -> Result<(), Error> {
+        let Some(account) = &self.account else { return Ok(()) };
+        secret::delete(&self.context.kubernetes, &self.object, account).await
+    }
+
+    /// Writes into status what is about to be created.
+    pub async fn record_plan(&mut self, place: &Place) -> Result<(), Error> {
+        let planned = place.created(None);
+        // While an edit goes on, what was applied is still what there is.
+        self.outcome.created =
+            Some(match self.outcome.created.take().filter(|created| created.applied_hash.is_some()) {
+                None => planned,
+                Some(mut applied) => {
+                    let (account, role) = (planned.system_account, planned.impersonation_role);
+                    applied.next = Some(Next {
+                        system_account: (account != applied.system_account).then_some(account),
+                        impersonation_role: role.filter(|role| applied.impersonation_role.as_ref() != Some(role)),
+                    });
+                    applied
+                }
+            });
+        self.write_status().await
+    }
+
+    /// Writes into status that from here on the deletion only goes forward; `confirmed` are digests of the obstacles to it
+    /// that a person has confirmed.
+    pub async fn record_point_of_no_return(&mut self, confirmed: Vec<String>) -> Result<(), Error> {
+        self.outcome.deletion = Some(DeletionProgress { point_of_no_return: true, confirmed });
+        self.write_status().await
+    }
+
+    /// Forgets that anything was planned.
+    pub async fn forget_plan(&mut self) -> Result<(), Error> {
+        self.outcome.created = None;
+        self.write_status().await
+    }
+
+    /// Writes what there is to report so far.
+    pub async fn write_status(&mut self) -> Result<(), Error> {
+        let generation = self.object.metadata.generation.unwrap_or_default();
+        self.report(generation, None).await
+    }
+
+    /// Writes what there is to report, of a generation of the resource; an unchanged status isn't written.
+    pub async fn report(&mut self, generation: i64, handled_request: Option<String>) -> Result<(), Error> {
+        let kubernetes = &self.context.kubernetes;
+        if self.is_unsure {
+            let found = kubernetes.get::<RedshiftIntegration>(&Key::of(&self.object)).await;
+            let found = found.map_err(Error::api("read the resource"))?;
+            if let Some(found) = found.filter(|found| found.uid() == self.object.uid()) {
+                self.object = found;
+            }
+        }
+        let status = next_status(&self.status(), generation, &self.outcome, handled_request, self.context.host.now());
+        let written = resource::write_status(kubernetes, &self.object, status).await;
+        self.is_unsure =
+            matches!(&written, Err(Error::Api { source: ApiError::Unanswered(_) | ApiError::Deadline(_), .. }));
+        self.object = written?;
+        Ok(())
+    }
+}
