@@ -6,7 +6,7 @@ use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Dump, World, admin, assert_same, condition, conditions, login, makes_a_lesser_admin, rows, tests_with,
+    Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows, tests_with,
 };
 
 async fn config(world: &World, edit: Value) -> RedshiftIntegration {
@@ -361,4 +361,23 @@ async fn an_edit_during_an_edit_is_taken_up_when_that_ends() {
     let object = world.until_phase("enabled").await;
     assert_eq!(object.status.unwrap().created.unwrap().impersonation_role.unwrap(), "other");
     assert_same(&fresh(impersonation(true, "other")).await, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn what_another_version_of_the_operator_has_set_up_is_not_touched() {
+    let world = World::new().await;
+    world.enabled().await;
+    let dba = admin(&world.stand_in, "immuta").await;
+    for (version, case) in [(2, "version__newer"), (0, "version__older")] {
+        dba.batch_execute(&format!("UPDATE immuta_system.registry SET schema_version = {version}")).await.unwrap();
+        let before = Dump::of(&world.stand_in).await;
+        config(&world, impersonation(version == 2, "immuta_impersonation")).await;
+        let object = world.until_phase("migrateError").await;
+        assert_eq!(conditions(&object), ["True", "False", "True"], "what is set up works on");
+        documented(case, &object, "Stalled");
+        assert_same(&before, &Dump::of(&world.stand_in).await);
+    }
+    dba.batch_execute("UPDATE immuta_system.registry SET schema_version = 1").await.unwrap();
+    config(&world, impersonation(true, "immuta_impersonation")).await;
+    world.until_phase("enabled").await;
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::support::MESSAGES;
 
 /// The groups, in the order of the manual, with what they have in common.
-const GROUPS: [(&str, &str, &str); 4] = [
+const GROUPS: [(&str, &str, &str); 5] = [
     (
         "conflict",
         "Another integration has the warehouse",
@@ -17,6 +17,11 @@ const GROUPS: [(&str, &str, &str); 4] = [
         "The status or the Secret was lost, or a backup restored",
         "Status is found again by itself. Without the passwords in the Secret nothing in the warehouse can be proven to be \
          this integration's.",
+    ),
+    (
+        "version",
+        "Another version of the operator has set it up",
+        "What is set up works on: `Ready` stays as it was. The warehouse is as it was.",
     ),
     (
         "deletion",

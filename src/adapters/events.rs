@@ -48,7 +48,7 @@ impl Publisher {
             reporting_controller: Some(crate::api::GROUP.to_owned()),
             reporting_instance: Some(self.instance.clone()),
             type_: Some(if is_warning { "Warning" } else { "Normal" }.to_owned()),
-            reason: Some(reason.to_owned()),
+            reason: Some(reason.to_string()),
             action: Some(action.to_owned()),
             note: Some(note.chars().take(LONGEST_NOTE).collect()),
             regarding: Some(about.object_ref(&())),
@@ -57,8 +57,8 @@ impl Publisher {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
         match tokio::time::timeout(DEADLINE, api.create(&PostParams::default(), &event)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => warn!(%error, reason, "an event was not published"),
-            Err(_) => warn!(reason, "an event was not published in time"),
+            Ok(Err(error)) => warn!(%error, %reason, "an event was not published"),
+            Err(_) => warn!(%reason, "an event was not published in time"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The condition types and reasons that the operator writes.
 
+use std::fmt;
+
 /// Types of condition, as kstatus understands them.
 pub mod types {
     /// The integration is set up and validates.
@@ -10,20 +12,185 @@ pub mod types {
     pub const STALLED: &str = "Stalled";
 }
 
-/// Reasons that are not those of an error.
-pub mod reasons {
+/// Why a condition is as it is, or what an event is about: a word in CamelCase, for machines, that is kept from version to
+/// version.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reason {
     /// Everything is set up and validates.
-    pub const ENABLED: &str = "Enabled";
+    Enabled,
     /// The warehouse is being changed.
-    pub const CREATING: &str = "Creating";
+    Creating,
     /// What was set up is being changed.
-    pub const EDITING: &str = "Editing";
+    Editing,
+    /// What was set up was changed.
+    Edited,
     /// What was set up is being taken away.
-    pub const DELETING: &str = "Deleting";
+    Deleting,
+    /// It was taken away.
+    Deleted,
+    /// It was let go, and everything left as it is.
+    Disabled,
+    /// A role is dropped, and its members lose it.
+    RoleDropped,
     /// The user wants nothing done.
-    pub const SUSPENDED: &str = "Suspended";
+    Suspended,
     /// For `Reconciling` and `Stalled` that are `False`.
-    pub const NOTHING_TO_DO: &str = "NotApplicable";
-    /// An older resource for the same warehouse goes first.
-    pub const OTHERS_TURN: &str = "OlderResourceFirst";
+    NotApplicable,
+    /// A mistake of the operator.
+    InternalError,
+    /// The operator's settings don't allow the host.
+    HostForbidden,
+    /// The host name has no address.
+    HostUnknown,
+    /// Nobody answers.
+    WarehouseUnreachable,
+    /// One side wants TLS, the other has none.
+    TlsMismatch,
+    /// The server's certificate, or the bundle of authorities, can't be used.
+    CertificateRejected,
+    /// The server refuses the login.
+    LoginRefused,
+    /// There is no such database.
+    DatabaseMissing,
+    /// The server takes no more connections.
+    TooManyConnections,
+    /// There is no connection for another reason.
+    ConnectionFailed,
+    /// What is set up is not as it must be.
+    ValidationFailed,
+    /// The Secret of the system account doesn't hold the ids yet.
+    SecretIncomplete,
+    /// The edit can't be done.
+    EditRefused,
+    /// There is no bundle of authorities.
+    CaBundleMissing,
+    /// A Secret can't be read.
+    SecretMalformed,
+    /// There is no Secret with credentials.
+    SecretMissing,
+    /// The Secret may not be used for this host.
+    HostNotAllowedBySecret,
+    /// The Secret of the system account is another resource's.
+    SecretNotOurs,
+    /// Others' work is in the way of a deletion.
+    ForeignObjects,
+    /// The server refuses the drop.
+    DropRefused,
+    /// Others are connected to what is to be dropped.
+    DatabaseInUse,
+    /// Others must revoke something first.
+    RevokeFirst,
+    /// Another integration has the warehouse.
+    AlreadyExists,
+    /// The account that sets things up, or removes them, may not.
+    InsufficientPrivileges,
+    /// There is such a database already.
+    DatabaseExists,
+    /// The database can't be used.
+    DatabaseUnusable,
+    /// There is such a role already.
+    ImpersonationRoleExists,
+    /// There is such a user already.
+    SystemAccountExists,
+    /// Another test of the preflight failed.
+    PrerequisitesFailed,
+    /// The registry can't be read.
+    RegistryUnreadable,
+    /// Whose something is can't be told right now.
+    OwnershipUnknown,
+    /// The registry's state doesn't fit.
+    RegistryState,
+    /// What has a wanted name is others'.
+    NotOurs,
+    /// A statement failed.
+    StatementFailed,
+    /// A name can't stand in a statement.
+    InvalidName,
+    /// The API server refused, or didn't answer.
+    ApiServer,
+    /// The spec can't be carried out.
+    InvalidSpec,
+    /// This version doesn't do what the spec asks for.
+    NotSupported,
+    /// Others granted something to a role that is to be dropped.
+    RoleInUse,
+    /// Nothing proves any more what is ours.
+    ProofLost,
+    /// Users that go with the registry are not there.
+    UsersGone,
+    /// The Secret names another place than the spec.
+    RecordedElsewhere,
+    /// A newer version of the operator has set it up.
+    SchemaNewer,
+    /// An older version of the operator has set it up, and this one can't migrate it.
+    SchemaOlder,
+}
+
+impl Reason {
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "Enabled",
+            Self::Creating => "Creating",
+            Self::Editing => "Editing",
+            Self::Edited => "Edited",
+            Self::Deleting => "Deleting",
+            Self::Deleted => "Deleted",
+            Self::Disabled => "Disabled",
+            Self::RoleDropped => "RoleDropped",
+            Self::Suspended => "Suspended",
+            Self::NotApplicable => "NotApplicable",
+            Self::InternalError => "InternalError",
+            Self::HostForbidden => "HostForbidden",
+            Self::HostUnknown => "HostUnknown",
+            Self::WarehouseUnreachable => "WarehouseUnreachable",
+            Self::TlsMismatch => "TlsMismatch",
+            Self::CertificateRejected => "CertificateRejected",
+            Self::LoginRefused => "LoginRefused",
+            Self::DatabaseMissing => "DatabaseMissing",
+            Self::TooManyConnections => "TooManyConnections",
+            Self::ConnectionFailed => "ConnectionFailed",
+            Self::ValidationFailed => "ValidationFailed",
+            Self::SecretIncomplete => "SecretIncomplete",
+            Self::EditRefused => "EditRefused",
+            Self::CaBundleMissing => "CaBundleMissing",
+            Self::SecretMalformed => "SecretMalformed",
+            Self::SecretMissing => "SecretMissing",
+            Self::HostNotAllowedBySecret => "HostNotAllowedBySecret",
+            Self::SecretNotOurs => "SecretNotOurs",
+            Self::ForeignObjects => "ForeignObjects",
+            Self::DropRefused => "DropRefused",
+            Self::DatabaseInUse => "DatabaseInUse",
+            Self::RevokeFirst => "RevokeFirst",
+            Self::AlreadyExists => "AlreadyExists",
+            Self::InsufficientPrivileges => "InsufficientPrivileges",
+            Self::DatabaseExists => "DatabaseExists",
+            Self::DatabaseUnusable => "DatabaseUnusable",
+            Self::ImpersonationRoleExists => "ImpersonationRoleExists",
+            Self::SystemAccountExists => "SystemAccountExists",
+            Self::PrerequisitesFailed => "PrerequisitesFailed",
+            Self::RegistryUnreadable => "RegistryUnreadable",
+            Self::OwnershipUnknown => "OwnershipUnknown",
+            Self::RegistryState => "RegistryState",
+            Self::NotOurs => "NotOurs",
+            Self::StatementFailed => "StatementFailed",
+            Self::InvalidName => "InvalidName",
+            Self::ApiServer => "ApiServer",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::NotSupported => "NotSupported",
+            Self::RoleInUse => "RoleInUse",
+            Self::ProofLost => "ProofLost",
+            Self::UsersGone => "UsersGone",
+            Self::RecordedElsewhere => "RecordedElsewhere",
+            Self::SchemaNewer => "SchemaNewer",
+            Self::SchemaOlder => "SchemaOlder",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
 }

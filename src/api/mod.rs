@@ -8,6 +8,7 @@ pub mod rules;
 mod spec;
 mod status;
 
+pub use conditions::Reason;
 pub use spec::*;
 pub use status::*;
 

@@ -2,14 +2,14 @@
 
 use super::checks::{self, Watched};
 use super::{Activity, Category, Failure, Outcome, Place, RegistryState, Schema, Wanted};
-use crate::api::{Phase, RedshiftIntegrationStatus, ValidationTest};
+use crate::api::{Phase, Reason, RedshiftIntegrationStatus, ValidationTest};
 
 impl Failure {
     /// A test of what is set up failed.
     #[must_use]
     pub fn of_validation(test: &ValidationTest) -> Self {
         let message = format!("{}: {}", test.name, checks::said(test));
-        Self { reason: "ValidationFailed", message, category: Category::Permanent }
+        Self { reason: Reason::ValidationFailed, message, category: Category::Permanent }
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn failure() -> Failure {
-        Failure { reason: "LoginRefused", message: "no".to_owned(), category: Category::Transient }
+        Failure { reason: Reason::LoginRefused, message: "no".to_owned(), category: Category::Transient }
     }
 
     fn shows(outcome: &Outcome) -> (Phase, Option<bool>) {

@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::checks;
-use crate::api::conditions::{reasons, types};
-use crate::api::{Created, DeletionProgress, Phase, RedshiftIntegrationStatus, ValidationResults, ValidationTest};
+use crate::api::conditions::types;
+use crate::api::{
+    Created, DeletionProgress, Phase, Reason, RedshiftIntegrationStatus, ValidationResults, ValidationTest,
+};
 
 /// Whether waiting helps.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,8 +21,8 @@ pub enum Category {
 /// Something that stopped a pass.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Failure {
-    /// A CamelCase word for machines.
-    pub reason: &'static str,
+    /// Why, for machines.
+    pub reason: Reason,
     /// What happened and what to do. Nothing in it may change from one try to the next.
     pub message: String,
     /// Whether waiting helps.
@@ -33,7 +35,7 @@ pub enum Activity {
     /// Nothing: all is done.
     Settled,
     /// It is at work, and says at what.
-    Working(&'static str, String),
+    Working(Reason, String),
     /// Nothing, because the user wants it so.
     Suspended,
     /// It was stopped.
@@ -68,32 +70,35 @@ pub fn next_status(
     handled_request: Option<String>,
     now: Timestamp,
 ) -> RedshiftIntegrationStatus {
-    let set = |type_: &str, status: &str, reason: &str, message: &str| {
-        condition(&before.conditions, type_, status, reason, message, generation, now)
+    let set = |type_: &str, status: &str, reason: Reason, message: &str| {
+        condition(&before.conditions, type_, status, reason.as_str(), message, generation, now)
+    };
+    let set_again = |type_: &str, status: &str, old: &Condition, message: &str| {
+        condition(&before.conditions, type_, status, &old.reason, message, generation, now)
     };
     let (reason, message) = match &outcome.activity {
-        Activity::Settled => (reasons::ENABLED, IS_SET_UP.to_owned()),
+        Activity::Settled => (Reason::Enabled, IS_SET_UP.to_owned()),
         Activity::Suspended => {
-            (reasons::SUSPENDED, "spec.suspend is true: nothing is done until it is set to false".to_owned())
+            (Reason::Suspended, "spec.suspend is true: nothing is done until it is set to false".to_owned())
         }
         Activity::Working(reason, message) => (*reason, message.clone()),
         Activity::Stopped(failure) => (failure.reason, failure.message.clone()),
     };
     let before_ready = before.conditions.iter().find(|condition| condition.type_ == types::READY);
     let ready = match (outcome.ready, before_ready, &outcome.activity) {
-        (Some(true), _, activity) => set(types::READY, "True", reasons::ENABLED, &works(activity)),
+        (Some(true), _, activity) => set(types::READY, "True", Reason::Enabled, &works(activity)),
         (Some(false), ..) | (None, None, _) => set(types::READY, "False", reason, &message),
         (None, Some(old), Activity::Stopped(_)) if old.status == "True" => {
-            set(types::READY, "True", &old.reason, &works(&outcome.activity))
+            set_again(types::READY, "True", old, &works(&outcome.activity))
         }
         // Why it isn't may have changed.
         (None, Some(old), Activity::Stopped(_)) => set(types::READY, &old.status, reason, &message),
-        (None, Some(old), _) => set(types::READY, &old.status, &old.reason, &old.message),
+        (None, Some(old), _) => set_again(types::READY, &old.status, old, &old.message),
     };
     let stalled = matches!(&outcome.activity, Activity::Stopped(failure) if failure.category == Category::Permanent);
     let working = !stalled && !matches!(outcome.activity, Activity::Settled | Activity::Suspended);
     let other = |type_, holds: bool| {
-        if holds { set(type_, "True", reason, &message) } else { set(type_, "False", reasons::NOTHING_TO_DO, "") }
+        if holds { set(type_, "True", reason, &message) } else { set(type_, "False", Reason::NotApplicable, "") }
     };
     RedshiftIntegrationStatus {
         observed_generation: generation,
@@ -187,7 +192,7 @@ mod tests {
         Outcome {
             phase: Phase::CreateError,
             ready,
-            activity: Activity::Stopped(Failure { reason: "LoginRefused", message: "no".to_owned(), category }),
+            activity: Activity::Stopped(Failure { reason: Reason::LoginRefused, message: "no".to_owned(), category }),
             ..enabled()
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::Contents;
 use super::{Category, Failure, Setup};
+use crate::api::Reason;
 use crate::scripts::SCHEMA_VERSION;
 
 /// Id of a user in the warehouse (`usesysid`), as text: an integer on Redshift.
@@ -237,14 +238,14 @@ impl Registry {
         let (there, ours) = (self.schema_version, SCHEMA_VERSION);
         let (reason, message) = match self.schema() {
             Schema::Newer => (
-                "SchemaNewer",
+                Reason::SchemaNewer,
                 format!(
                     "a newer version of the operator has set this up (schema version {there}; this one knows {ours}): nothing \
                      is touched; install that version again"
                 ),
             ),
             Schema::Older | Schema::Current => (
-                "SchemaOlder",
+                Reason::SchemaOlder,
                 format!(
                     "an older version of the operator has set this up (schema version {there}; this one sets up {ours}) and \
                      this one can't migrate it: nothing is touched; install that version again"

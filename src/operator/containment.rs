@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 
+use crate::api::Reason;
 use crate::lifecycle::{Category, Failure};
 
 /// What is told of a panic. Its own words may quote anything, so they go nowhere; where it was is in the log.
@@ -18,7 +19,7 @@ pub struct Panicked;
 impl From<Panicked> for Failure {
     /// How it shows in status: never with its own words.
     fn from(Panicked: Panicked) -> Self {
-        Self { reason: "InternalError", message: MISTAKE.to_owned(), category: Category::Transient }
+        Self { reason: Reason::InternalError, message: MISTAKE.to_owned(), category: Category::Transient }
     }
 }
 
@@ -50,6 +51,6 @@ mod tests {
     #[test]
     fn a_panic_shows_as_a_failure_that_is_tried_again() {
         let shown = Failure::from(Panicked);
-        assert_eq!((shown.reason, shown.category), ("InternalError", Category::Transient));
+        assert_eq!((shown.reason, shown.category), (Reason::InternalError, Category::Transient));
     }
 }

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::BundleFlaw;
+use crate::api::Reason;
 use crate::lifecycle::Category;
 use crate::lifecycle::words::Words;
 
@@ -173,22 +174,22 @@ impl ConnectError {
 
     /// A short CamelCase word for conditions, events and metrics.
     #[must_use]
-    pub fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::HostForbidden { .. } => "HostForbidden",
-            Self::NameResolution { .. } => "HostUnknown",
-            Self::Unreachable { .. } | Self::Deadline { .. } => "WarehouseUnreachable",
-            Self::TlsRefused | Self::PlaintextRefused(_) => "TlsMismatch",
+            Self::HostForbidden { .. } => Reason::HostForbidden,
+            Self::NameResolution { .. } => Reason::HostUnknown,
+            Self::Unreachable { .. } | Self::Deadline { .. } => Reason::WarehouseUnreachable,
+            Self::TlsRefused | Self::PlaintextRefused(_) => Reason::TlsMismatch,
             Self::CertificateRejected(_) | Self::CaBundle(_) | Self::TrustStore(_) | Self::ServerName(_) => {
-                "CertificateRejected"
+                Reason::CertificateRejected
             }
             Self::PasswordRefused(_)
             | Self::ClearPasswordRefused
             | Self::UnsupportedPasswordHash
-            | Self::UnknownAuthentication(_) => "LoginRefused",
-            Self::DatabaseMissing { .. } => "DatabaseMissing",
-            Self::TooManyConnections(_) => "TooManyConnections",
-            Self::Server { .. } | Self::TooLarge(_) | Self::Protocol(_) => "ConnectionFailed",
+            | Self::UnknownAuthentication(_) => Reason::LoginRefused,
+            Self::DatabaseMissing { .. } => Reason::DatabaseMissing,
+            Self::TooManyConnections(_) => Reason::TooManyConnections,
+            Self::Server { .. } | Self::TooLarge(_) | Self::Protocol(_) => Reason::ConnectionFailed,
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::api::RedshiftIntegration;
+use crate::api::{Reason, RedshiftIntegration};
 
 /// What the API server gives as the cause when it refuses to create something in a namespace that is going.
 const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
@@ -61,8 +61,8 @@ pub enum Creation {
 pub struct News {
     /// Whether somebody should worry.
     pub is_warning: bool,
-    /// A CamelCase word for machines.
-    pub reason: &'static str,
+    /// Why, for machines.
+    pub reason: Reason,
     /// What the operator was doing, in CamelCase.
     pub action: &'static str,
     /// What happened, in a sentence.

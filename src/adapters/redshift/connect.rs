@@ -164,7 +164,7 @@ impl Warehouses for Connector {
             Ok(_) => debug!("connected"),
             Err(error) => debug!(%error, "not connected"),
         }
-        self.terms.metrics.connection(result.as_ref().map_or_else(ConnectError::reason, |_| "Connected"));
+        self.terms.metrics.connection(result.as_ref().map_or_else(|error| error.reason().as_str(), |_| "Connected"));
         result
     }
 }
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart_by_code_and_else_by_text() {
-        let reason = |code, text| classify_answer(code, text, "immuta", &Confidential::default()).reason();
+        let reason = |code, text| classify_answer(code, text, "immuta", &Confidential::default()).reason().as_str();
         assert_eq!(reason("28P01", "password authentication failed for user \"x\""), "LoginRefused");
         assert_eq!(reason("XX000", "password authentication failed for user \"x\""), "LoginRefused");
         assert_eq!(reason("3D000", "database \"x\" does not exist"), "DatabaseMissing");

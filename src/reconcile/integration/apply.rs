@@ -10,6 +10,7 @@ use super::error::Error;
 use super::look;
 use super::observe::Site;
 use super::work::Work;
+use crate::api::Reason;
 use crate::lifecycle::checks::Watched;
 use crate::lifecycle::obstacle::{Grant, Grantable};
 use crate::lifecycle::{Connection, ManagedDatabase, Operation, Place, RegistryState, Subject, UserIds, parameters};
@@ -266,7 +267,10 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         let facts = look::warehouse(self.session(Connection::InitialDatabase).await?, &setup).await?;
         let id = |user: &str| {
             facts.users.get(user).cloned().ok_or_else(|| {
-                Error::waiting("StatementFailed", format!("the user {user} was created and isn't listed in pg_user"))
+                Error::waiting(
+                    Reason::StatementFailed,
+                    format!("the user {user} was created and isn't listed in pg_user"),
+                )
             })
         };
         Ok(UserIds { claim: id(CLAIM_USER)?, account: id(&setup.system_account)? })
@@ -285,7 +289,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         let setup = self.place.setup.clone();
         let session = self.session(Connection::ManagedDatabase).await?;
         let registry = look::registry(session, &setup.database).await?;
-        let registry = registry.map_err(|why| Error::waiting("RegistryUnreadable", why))?;
+        let registry = registry.map_err(|why| Error::waiting(Reason::RegistryUnreadable, why))?;
         look::watched(session, registry, &setup.system_account).await
     }
 }

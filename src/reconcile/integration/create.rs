@@ -10,8 +10,7 @@ use super::observe::{Inheritance, Site, observe};
 use super::obstacles::Sweep;
 use super::refusals::{self, LostProof};
 use super::work::Work;
-use crate::api::conditions::reasons;
-use crate::api::{Phase, ValidationStatus, ValidationTest};
+use crate::api::{Phase, Reason, ValidationStatus, ValidationTest};
 use crate::lifecycle::checks::{self, Preflight, complete};
 use crate::lifecycle::proof::Heritage;
 use crate::lifecycle::{
@@ -25,7 +24,7 @@ pub const PREREQUISITES: &str = "Validation of prerequisite setup failed. Unable
 
 /// Creates the integration, or goes on with it.
 pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) {
-    work.begin(Phase::Creating, reasons::CREATING, "the integration is being set up");
+    work.begin(Phase::Creating, Reason::Creating, "the integration is being set up");
     let mut creation = Creation { work, wanted, tests: Vec::new() };
     let result = creation.run().await;
     let tests = complete(&creation.tests, &[]);
@@ -59,13 +58,13 @@ impl<'a, W: World> Creation<'_, 'a, W> {
         let is_begun = recorded.plan;
         let members = Seen::No("the creation was complete already".to_owned());
         let plan = set_up(&site.observed(recorded, &members), setup);
-        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, "NotOurs"))?;
+        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, Reason::NotOurs))?;
         // A role that is not wanted any more, since the spec was edited half-way.
         edit::refuse_to_drop("create", &Sweep::new(&site, setup), &plan.operations).await?;
         self.work.outcome.tests = complete(&self.tests, &[]);
         if !is_begun {
             let note = "the prerequisites are met; the integration is being set up";
-            self.work.tell("Creating", "Create", note).await;
+            self.work.tell(Reason::Creating, "Create", note).await;
         }
         let held_something = site.finding.ownership.holds_anything();
         let mut pass = Pass::new(self.work, &mut site, wanted.place.clone());
@@ -153,7 +152,7 @@ impl<'a, W: World> Creation<'_, 'a, W> {
             checks::already_exists(self.wanted.place.endpoint.host(), Some(holder))
         );
         self.tests = vec![checks::failed(checks::UNCLAIMED, message.as_str())];
-        Err(Error::stalled("AlreadyExists", message))
+        Err(Error::stalled(Reason::AlreadyExists, message))
     }
 
     /// The other resource that holds the warehouse, as `namespace/name`: it has recorded so, or the registry
@@ -250,13 +249,13 @@ fn sentence(test: &ValidationTest) -> String {
 fn prerequisites(test: &ValidationTest) -> Error {
     debug_assert_eq!(test.status, ValidationStatus::Failed);
     let (reason, message) = match test.name.as_str() {
-        checks::UNCLAIMED => ("AlreadyExists", checks::said(test).to_owned()),
-        checks::PRIVILEGES => ("InsufficientPrivileges", sentence(test)),
-        checks::DATABASE_ABSENT => ("DatabaseExists", sentence(test)),
-        checks::DATABASE_PRESENT => ("DatabaseUnusable", sentence(test)),
-        checks::ROLE_ABSENT => ("ImpersonationRoleExists", sentence(test)),
-        checks::ACCOUNT_ABSENT => ("SystemAccountExists", sentence(test)),
-        _ => ("PrerequisitesFailed", sentence(test)),
+        checks::UNCLAIMED => (Reason::AlreadyExists, checks::said(test).to_owned()),
+        checks::PRIVILEGES => (Reason::InsufficientPrivileges, sentence(test)),
+        checks::DATABASE_ABSENT => (Reason::DatabaseExists, sentence(test)),
+        checks::DATABASE_PRESENT => (Reason::DatabaseUnusable, sentence(test)),
+        checks::ROLE_ABSENT => (Reason::ImpersonationRoleExists, sentence(test)),
+        checks::ACCOUNT_ABSENT => (Reason::SystemAccountExists, sentence(test)),
+        _ => (Reason::PrerequisitesFailed, sentence(test)),
     };
     Error::Stopped(Failure { reason, message, category: Category::Permanent })
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
 
 use super::error::Error;
-use crate::api::{ALLOWED_HOSTS_ANNOTATION, CaBundleKind, RedshiftIntegration};
+use crate::api::{ALLOWED_HOSTS_ANNOTATION, CaBundleKind, Reason, RedshiftIntegration};
 use crate::lifecycle::hosts::HostPattern;
 use crate::lifecycle::{Credentials, Endpoint, secret_content};
 use crate::ports::{CaBundle, Key, Kubernetes, Target, TlsSettings};
@@ -46,7 +46,10 @@ async fn ca_bundle(
 ) -> Result<Vec<u8>, Error> {
     let (namespace, place) = (namespace(object), Key::beside(object, name));
     let missing = |what: String| {
-        Error::stalled("CaBundleMissing", format!("spec.config.tls.caBundleRef: {what}; create it in {namespace}"))
+        Error::stalled(
+            Reason::CaBundleMissing,
+            format!("spec.config.tls.caBundleRef: {what}; create it in {namespace}"),
+        )
     };
     let (word, bundle) = match kind {
         CaBundleKind::ConfigMap => {
@@ -72,7 +75,7 @@ pub async fn admin_secret(
 ) -> Result<AdminSecret, Error> {
     let Some(reference) = &object.spec.config.credentials_secret_ref else {
         return Err(Error::stalled(
-            "SecretMissing",
+            Reason::SecretMissing,
             "spec.config.credentialsSecretRef is not set; name a Secret with the keys `username` and `password`",
         ));
     };
@@ -80,7 +83,7 @@ pub async fn admin_secret(
     let secret = kubernetes.get::<Secret>(&Key::beside(object, name)).await;
     let secret = secret.map_err(Error::api("read the credentials' Secret"))?.ok_or_else(|| {
         Error::stalled(
-            "SecretMissing",
+            Reason::SecretMissing,
             format!(
                 "there is no Secret {name} in the namespace {namespace}; create it: kubectl -n {namespace} create \
                  secret generic {name} --from-literal=username=… --from-literal=password=…"
@@ -91,7 +94,7 @@ pub async fn admin_secret(
     let value = |key| {
         secret_content::line(&secret, key).map_err(|malformed| {
             let needs = "it needs `username` and `password`";
-            Error::stalled("SecretMalformed", format!("in the Secret {name}, {malformed}; {needs}"))
+            Error::stalled(Reason::SecretMalformed, format!("in the Secret {name}, {malformed}; {needs}"))
         })
     };
     Ok(AdminSecret { credentials: Credentials::from_secret(value("username")?, value("password")?) })
@@ -105,7 +108,7 @@ fn refuse_other_hosts(secret: &Secret, host: &str, required: bool) -> Result<(),
     let Some(hosts) = secret.annotations().get(ALLOWED_HOSTS_ANNOTATION) else {
         if required {
             return Err(Error::stalled(
-                "HostNotAllowedBySecret",
+                Reason::HostNotAllowedBySecret,
                 format!(
                     "the operator uses only Secrets that name their hosts; kubectl annotate secret {name} \
                      {ALLOWED_HOSTS_ANNOTATION}={}",
@@ -120,7 +123,7 @@ fn refuse_other_hosts(secret: &Secret, host: &str, required: bool) -> Result<(),
         Ok(())
     } else {
         Err(Error::stalled(
-            "HostNotAllowedBySecret",
+            Reason::HostNotAllowedBySecret,
             format!(
                 "the annotation {ALLOWED_HOSTS_ANNOTATION} of the Secret {name} does not list {}; add it there, if the \
                  credentials are for that host",

@@ -10,8 +10,7 @@ use super::obstacles::Sweep;
 use super::validate::Seen as Look;
 use super::work::Work;
 use super::{look, refusals};
-use crate::api::conditions::reasons;
-use crate::api::{Created, Phase, ValidationTest};
+use crate::api::{Created, Phase, Reason, ValidationTest};
 use crate::lifecycle::checks::{self, Needs, Preflight, Watched};
 use crate::lifecycle::{
     Member, Operation, Outcome, Place, Recorded, RegistryState, Schema, Seen, Setup, Subject, SystemAccount, Wanted,
@@ -42,7 +41,7 @@ fn changes_the_warehouse(look: &Look, wanted: &Wanted, account: &SystemAccount) 
 
 /// Does what is due. `account` is what the Secret says.
 pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount, look: Look) {
-    work.begin(Phase::Editing, reasons::EDITING, "the integration is being edited");
+    work.begin(Phase::Editing, Reason::Editing, "the integration is being edited");
     // Status may have been lost: whether what was set up works is what the look says.
     let uid = work.uid();
     work.outcome.ready = Some(checks::first_failure(&checks::watch(wanted, &look.watched, &uid)).is_none());
@@ -77,7 +76,10 @@ impl<'a, W: World> Edit<'_, 'a, W> {
     /// The warehouse is as wanted, and the Secret doesn't say so yet.
     async fn settle(&mut self) -> Result<(), Error> {
         let ids = self.work.account.as_ref().and_then(|account| account.ids.clone()).ok_or_else(|| {
-            Error::waiting("SecretIncomplete", "the Secret of the system account doesn't hold the accounts' ids yet")
+            Error::waiting(
+                Reason::SecretIncomplete,
+                "the Secret of the system account doesn't hold the accounts' ids yet",
+            )
         })?;
         self.work.settle_secret(&self.wanted.place, ids).await
     }
@@ -94,16 +96,16 @@ impl<'a, W: World> Edit<'_, 'a, W> {
         let members = site.facts.all_grants(self.members(site.initial(), applied).await?);
         let recorded = self.work.recorded(&wanted.place, |created| is_planned(created, &wanted.place));
         let plan = set_up(&site.observed(recorded, &members), setup);
-        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, "NotOurs"))?;
+        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, Reason::NotOurs))?;
         refuse_to_drop("edit", &Sweep::new(&site, applied), &plan.operations).await?;
         let said = describe(applied, setup, &members);
-        self.work.tell("Editing", "Edit", said.as_str()).await;
+        self.work.tell(Reason::Editing, "Edit", said.as_str()).await;
         let applying = Pass::new(self.work, &mut site, wanted.place.clone()).apply(&plan.operations).await;
         if let Err(error) = applying {
             return Err(self.undo(&site, error, applied).await);
         }
         let watched = Pass::new(self.work, &mut site, wanted.place.clone()).watched().await?;
-        self.work.tell("Edited", "Edit", said).await;
+        self.work.tell(Reason::Edited, "Edit", said).await;
         Ok(watched)
     }
 
@@ -114,7 +116,7 @@ impl<'a, W: World> Edit<'_, 'a, W> {
         self.tests.extend(checks::watch(wanted, &look.watched, &self.work.uid()));
         let Some(test) = checks::first_failure_before_edit(&self.tests) else { return Ok(()) };
         let message = format!("Unable to edit integration. {}: {}", test.name, checks::said(test));
-        Err(Error::stalled("EditRefused", message))
+        Err(Error::stalled(Reason::EditRefused, message))
     }
 
     async fn members(&self, session: &SessionOf<W>, applied: &Setup) -> Result<Seen<Vec<Member>>, Error> {
@@ -160,7 +162,7 @@ impl<'a, W: World> Edit<'_, 'a, W> {
         let recorded = Recorded { plan: true, ..self.work.recorded(&place, |_| true) };
         let members = Seen::No("the edit is being taken back".to_owned());
         let plan = set_up(&site.observed(recorded, &members), applied);
-        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, "NotOurs"))?;
+        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, Reason::NotOurs))?;
         Pass::new(self.work, &mut site, place).apply(&plan.operations).await?;
         if let Some(created) = &mut self.work.outcome.created {
             created.next = None;
@@ -202,7 +204,7 @@ pub async fn refuse_to_drop<W: World>(
         return Ok(());
     }
     Err(Error::stalled(
-        "RoleInUse",
+        Reason::RoleInUse,
         format!(
             "Unable to {intent} integration: it would drop the role {}, which others have granted privileges: {}; revoke \
              them, or set spec.config.impersonation back",

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::api::Reason;
 use crate::lifecycle::words::Confidential;
 use crate::lifecycle::{Category, Failure, Invalid};
 use crate::ports::{ApiError, ConnectError, StatementError};
@@ -34,12 +35,12 @@ pub enum Error {
 
 impl Error {
     /// A failure that only a person can mend.
-    pub fn stalled(reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn stalled(reason: Reason, message: impl Into<String>) -> Self {
         Self::Stopped(Failure { reason, message: message.into(), category: Category::Permanent })
     }
 
     /// A failure that may be gone at the next try.
-    pub fn waiting(reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn waiting(reason: Reason, message: impl Into<String>) -> Self {
         Self::Stopped(Failure { reason, message: message.into(), category: Category::Transient })
     }
 
@@ -81,16 +82,17 @@ impl Error {
         match self {
             Self::Stopped(stopped) => stopped.clone(),
             Self::Connect(error) => failure(error.reason(), error.category()),
-            Self::Statement(error) => failure("StatementFailed", error.category()),
-            Self::Render(_) => failure("InvalidName", Category::Permanent),
-            Self::Api { .. } => failure("ApiServer", Category::Transient),
+            Self::Statement(error) => failure(Reason::StatementFailed, error.category()),
+            Self::Render(_) => failure(Reason::InvalidName, Category::Permanent),
+            Self::Api { .. } => failure(Reason::ApiServer, Category::Transient),
         }
     }
 }
 
 impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Self {
-        let reason = if matches!(invalid, Invalid::NotSupported { .. }) { "NotSupported" } else { "InvalidSpec" };
+        let reason =
+            if matches!(invalid, Invalid::NotSupported { .. }) { Reason::NotSupported } else { Reason::InvalidSpec };
         Self::stalled(reason, invalid.to_string())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::api::DatabaseMode;
+use crate::api::{DatabaseMode, Reason};
 use crate::lifecycle::checks::Watched;
 use crate::lifecycle::contents::{Acl, Contents, DefaultPrivileges, Relation, Routine, SCHEMAS, Schema};
 use crate::lifecycle::obstacle::Grantable;
@@ -50,7 +50,7 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
     let version = look.rows(session, "read-version").await?.first().map(|row| row.text(0).to_owned());
     let account = look.rows(session, "read-own-account").await?;
     let account = account.first().map_or_else(
-        || Err(Error::waiting("StatementFailed", "the server doesn't list the user who asks in pg_user")),
+        || Err(Error::waiting(Reason::StatementFailed, "the server doesn't list the user who asks in pg_user")),
         |row| {
             Ok(Account {
                 name: row.text(0).to_owned(),

@@ -31,7 +31,8 @@ pub use error::Error;
 use super::Context;
 use super::pace::{Memory, Next};
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, CaBundleKind, Phase, REQUESTED_AT_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION,
+    CONFIRM_DELETE_ANNOTATION, CaBundleKind, Phase, REQUESTED_AT_ANNOTATION, Reason, RedshiftIntegration,
+    TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::{Activity, Endpoint, Failure, Outcome, SystemAccount, Wanted, validate as validate_spec};
 use crate::ports::{Host, Key, Kubernetes, News, World};
@@ -211,7 +212,7 @@ async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<Sys
         }
         Found::Malformed(what) => {
             return Err(Error::stalled(
-                "SecretMalformed",
+                Reason::SecretMalformed,
                 format!("the Secret {name} was changed and can't be used ({what}); restore it from a backup"),
             ));
         }
@@ -221,7 +222,7 @@ async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<Sys
         let is = &account.place;
         if !is.is_where(&wanted.place) {
             return Err(Error::stalled(
-                "RecordedElsewhere",
+                Reason::RecordedElsewhere,
                 format!(
                     "the Secret {name} says that this integration is in the database {} on {} (databaseMode {}); set \
                      spec.config back to that, or delete the resource and create it anew",
@@ -254,7 +255,7 @@ async fn renew_passwords<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) {
     if let Activity::Stopped(failure) = &mut work.outcome.activity {
         work.outcome.phase = Phase::RecurringValidationError;
         // Where the warehouse was looked at, that is said already.
-        if !["ProofLost", "UsersGone"].contains(&failure.reason) {
+        if ![Reason::ProofLost, Reason::UsersGone].contains(&failure.reason) {
             let what = if is_there {
                 "was made anew, and its passwords may not be set yet; put"
             } else {
@@ -276,7 +277,7 @@ async fn delete<W: World>(mut work: Work<'_, W>, basis: Basis) -> Result<Next, E
     let (context, uid, former) = (work.context, work.uid(), work.object.clone());
     if let Some(Gone { phase, said }) = remove::run(&mut work).await {
         info!(said, "the integration is gone");
-        let reason = if phase == Phase::Disabled { "Disabled" } else { "Deleted" };
+        let reason = if phase == Phase::Disabled { Reason::Disabled } else { Reason::Deleted };
         work.object = former;
         work.tell(reason, "Delete", said).await;
         forget(context, &Key::of(&work.object), &uid);
@@ -344,7 +345,7 @@ async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
             let known = old.phase == Some(outcome.phase)
                 && old.conditions.iter().any(|condition| condition.message == failure.message);
             if !known {
-                warn!(reason = failure.reason, message = failure.message, phase = ?outcome.phase, "stopped");
+                warn!(reason = %failure.reason, message = failure.message, phase = ?outcome.phase, "stopped");
                 let note = failure.message.clone();
                 let news = News { is_warning: true, reason: failure.reason, action, note };
                 work.context.kubernetes.publish(&work.object, news).await;
@@ -352,7 +353,7 @@ async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
         }
         Activity::Settled if old.phase != Some(outcome.phase) => {
             info!(phase = ?outcome.phase, "enabled");
-            work.tell("Enabled", action, "the integration is set up and validated").await;
+            work.tell(Reason::Enabled, action, "the integration is set up and validated").await;
         }
         Activity::Settled | Activity::Working(..) | Activity::Suspended => {}
     }

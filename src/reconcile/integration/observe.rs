@@ -7,6 +7,7 @@ use super::search::{Access, Finding, Search};
 use super::take_over::{TakeOver, heritage};
 use super::work::Work;
 use super::{look, refusals};
+use crate::api::Reason;
 use crate::lifecycle::proof;
 use crate::lifecycle::{ManagedDatabase, Observed, Place, Recorded, Refusal, Schema, Seen, Setup, WarehouseFacts};
 use crate::ports::{SessionOf, World};
@@ -59,7 +60,7 @@ pub async fn observe<'a, W: World>(
     if is_removed {
         let (account, locked_out) = (&site.finding.ownership.system_account, site.finding.locked_out);
         let goes_along = found.goes_along(&work.uid(), account, locked_out);
-        if !goes_along.map_err(|why| refusals::no_plan(Refusal::Unproven(why), "NotOurs"))? {
+        if !goes_along.map_err(|why| refusals::no_plan(Refusal::Unproven(why), Reason::NotOurs))? {
             return Ok(site);
         }
         site.setup.clone_from(&found.registry.setup);

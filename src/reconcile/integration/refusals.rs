@@ -5,7 +5,7 @@ use kube::ResourceExt;
 
 use super::error::Error;
 use super::secret::{self, Former};
-use crate::api::{CONFIRM_DELETE_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION};
+use crate::api::{CONFIRM_DELETE_ANNOTATION, Reason, RedshiftIntegration, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
 use crate::lifecycle::{AccountPower, Failure, Place, Refusal, Setup, proof};
@@ -45,7 +45,7 @@ impl LostProof<'_> {
             )
         }));
         Error::stalled(
-            "ProofLost",
+            Reason::ProofLost,
             format!(
                 "the passwords that the Secret {} held are lost, and without them it can't be proven whether these are this \
                  integration's: {}; {}",
@@ -58,11 +58,11 @@ impl LostProof<'_> {
 }
 
 /// Why there is no plan; `foreign` is the reason where things of others' are in its way.
-pub fn no_plan(refusal: Refusal, foreign: &'static str) -> Error {
+pub fn no_plan(refusal: Refusal, foreign: Reason) -> Error {
     match refusal {
-        Refusal::Unproven(why) => Error::waiting("OwnershipUnknown", format!("whose it is can't be told: {why}")),
+        Refusal::Unproven(why) => Error::waiting(Reason::OwnershipUnknown, format!("whose it is can't be told: {why}")),
         Refusal::Foreign(what) => Error::stalled(foreign, what.join("; ")),
-        Refusal::State(why) => Error::stalled("RegistryState", why),
+        Refusal::State(why) => Error::stalled(Reason::RegistryState, why),
     }
 }
 
@@ -81,7 +81,7 @@ pub fn users_gone(setup: &Setup, gone: &[&str], called: Option<&str>) -> Error {
     };
     let gone = gone.iter().map(|user| format!("the user {user}")).collect::<Vec<_>>().join(", ");
     Error::stalled(
-        "UsersGone",
+        Reason::UsersGone,
         format!(
             "the registry in the database {database} is this integration's, and what goes with it is gone: {gone}; {way}"
         ),
@@ -91,7 +91,7 @@ pub fn users_gone(setup: &Setup, gone: &[&str], called: Option<&str>) -> Error {
 /// The account is there, its password isn't ours any more, and nobody here can read the registry.
 pub fn refused_proof(object: &RedshiftIntegration) -> Error {
     Error::stalled(
-        "ProofLost",
+        Reason::ProofLost,
         format!(
             "the password in the Secret {} is refused: somebody has changed it, or another integration took over; with a \
              superuser's credentials in the Secret that spec.config.credentialsSecretRef names it can be told, and the \
@@ -106,7 +106,7 @@ pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<&Former>, wa
     let name = secret::name(object);
     let Some(former) = former else {
         return Error::stalled(
-            "SecretNotOurs",
+            Reason::SecretNotOurs,
             format!(
                 "the Secret {name} is there and was not made for this resource; rename or delete it, or give the resource \
                  another name"
@@ -132,7 +132,7 @@ pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<&Former>, wa
             take_over_command(object, &object.spec.config.database, uid)
         ),
     };
-    Error::stalled("SecretNotOurs", message)
+    Error::stalled(Reason::SecretNotOurs, message)
 }
 
 /// The command that takes over what another integration has left.
@@ -149,7 +149,7 @@ pub fn take_over_command(object: &RedshiftIntegration, database: &str, uid: &str
 pub fn lacking_privileges(object: &RedshiftIntegration, admin: &str, lacking: &[String]) -> Error {
     let secret = object.spec.config.credentials_secret_ref.as_ref();
     Error::stalled(
-        "InsufficientPrivileges",
+        Reason::InsufficientPrivileges,
         format!(
             "nothing was removed, since {admin} may not remove all of it: {}; put the credentials that set the integration \
              up, or a superuser's, into the Secret {}",
@@ -184,7 +184,7 @@ pub fn unconfirmed(
         format!("what must be moved, dropped or revoked by hand in any case: {}", list(&stays))
     };
     Error::stalled(
-        "ForeignObjects",
+        Reason::ForeignObjects,
         format!(
             "nothing was removed, since others' work would be lost or something left behind that nobody owns: {}; {way_on}",
             list(unmoved)
@@ -196,8 +196,8 @@ pub fn unconfirmed(
 pub fn what_is_missing(object: &RedshiftIntegration, failure: &Failure) -> Option<String> {
     let config = &object.spec.config;
     match failure.reason {
-        "SecretMissing" => Some(format!("the Secret {}", config.credentials_secret_ref.as_ref()?.name)),
-        "CaBundleMissing" => {
+        Reason::SecretMissing => Some(format!("the Secret {}", config.credentials_secret_ref.as_ref()?.name)),
+        Reason::CaBundleMissing => {
             let bundle = config.tls.ca_bundle_ref.as_ref()?;
             Some(format!("the {:?} {}", bundle.kind, bundle.name))
         }

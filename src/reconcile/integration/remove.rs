@@ -10,8 +10,7 @@ use super::obstacles::Sweep;
 use super::secret::{self, Found as FoundSecret};
 use super::work::Work;
 use super::{look, refusals};
-use crate::api::conditions::reasons;
-use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase, RedshiftIntegration};
+use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase, Reason, RedshiftIntegration};
 use crate::lifecycle::obstacle::{self, Obstacle};
 use crate::lifecycle::{
     Category, Connection, Endpoint, Failure, ManagedDatabase, Member, Ownership, Place, Seen, Setup, Stages, Standing,
@@ -33,7 +32,7 @@ pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
     if work.object.spec.deletion_policy == DeletionPolicy::Retain {
         return retain(work).await;
     }
-    work.begin(Phase::Deleting, reasons::DELETING, "the integration is being removed");
+    work.begin(Phase::Deleting, Reason::Deleting, "the integration is being removed");
     let mut removal = Removal { work };
     match removal.run().await {
         Ok(said) => Some(Gone { phase: Phase::Deleted, said }),
@@ -60,7 +59,7 @@ fn way_out(object: &RedshiftIntegration) -> String {
 
 /// Removes our bookkeeping in Kubernetes alone. The Secret stays: it is the key to what was left.
 async fn retain<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
-    work.begin(Phase::DeleteError, reasons::DELETING, "");
+    work.begin(Phase::DeleteError, Reason::Deleting, "");
     // For the event alone: the way out of everything depends on nothing.
     let secret = secret::find(&work.context.kubernetes, &work.object).await;
     let said = left(&work.object, secret.ok().as_ref());
@@ -127,12 +126,12 @@ impl<W: World> Removal<'_, '_, W> {
         let recorded = self.work.recorded(&place, |_| true);
         let members = Seen::Yes(Vec::new());
         let plan = removal(&site.observed(recorded, &members), place.setup.database_mode, &grants);
-        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, "ForeignObjects"))?;
+        let plan = plan.map_err(|refusal| refusals::no_plan(refusal, Reason::ForeignObjects))?;
         self.announce_members(&site).await?;
         let Stages { before, drop, after } = plan.stages();
         if !before.is_empty() {
             let note = "everything was looked at; the integration is being removed";
-            self.work.tell("Deleting", "Delete", note).await;
+            self.work.tell(Reason::Deleting, "Delete", note).await;
         }
         let mut pass = Pass::new(self.work, &mut site, place.clone());
         pass.confirmed = obstacles.iter().map(Obstacle::digest).collect();
@@ -226,7 +225,7 @@ impl<W: World> Removal<'_, '_, W> {
             if !members.is_empty() {
                 let names: Vec<_> = members.iter().map(Member::name).collect();
                 let note = format!("the role {role} is dropped; its members lose it: {}", names.join(", "));
-                self.work.tell("RoleDropped", "Delete", note).await;
+                self.work.tell(Reason::RoleDropped, "Delete", note).await;
             }
         }
         Ok(())
@@ -237,7 +236,7 @@ impl<W: World> Removal<'_, '_, W> {
             FoundSecret::Ours(account) => Ok(Some(*account)),
             FoundSecret::Absent | FoundSecret::SomebodyElses(_) => Ok(None),
             FoundSecret::Malformed(what) => Err(Error::stalled(
-                "SecretMalformed",
+                Reason::SecretMalformed,
                 format!(
                     "the Secret {} can't be read ({what}), and with it can't be proven what in the warehouse is this \
                      integration's; restore it",
@@ -274,14 +273,14 @@ async fn look_again<W: World>(pass: &mut Pass<'_, '_, W>, expected: &[Obstacle])
     // Whatever an earlier pass has recorded: nothing was dropped.
     pass.work.outcome.deletion = None;
     pass.take_back_deleting().await?;
-    Err(Error::waiting("ForeignObjects", "somebody came in between the look and the removal; it is looked again"))
+    Err(Error::waiting(Reason::ForeignObjects, "somebody came in between the look and the removal; it is looked again"))
 }
 
 /// Only a deletion says why it can't do without them.
 fn needs_credentials(error: Error) -> Error {
     match error {
-        Error::Stopped(failure) if failure.reason == "SecretMissing" => Error::stalled(
-            "SecretMissing",
+        Error::Stopped(failure) if failure.reason == Reason::SecretMissing => Error::stalled(
+            Reason::SecretMissing,
             format!(
                 "Integrations that are automatically configured require privileged credentials to disable: {}",
                 failure.message
@@ -294,7 +293,7 @@ fn needs_credentials(error: Error) -> Error {
 /// What others granted is revoked by them, or by a superuser.
 fn revoke_first(statements: &[String]) -> Error {
     Error::stalled(
-        "RevokeFirst",
+        Reason::RevokeFirst,
         format!(
             "nothing was removed: the account in the Secret is no superuser and can't revoke what others granted; let \
              them, or a superuser, run: {}",
@@ -311,7 +310,7 @@ fn not_dropped(place: &Place, error: &StatementError) -> Error {
     };
     if error.is_in_use() {
         return Error::waiting(
-            "DatabaseInUse",
+            Reason::DatabaseInUse,
             format!(
                 "{what} is in use and was not dropped ({error}); the deletion goes on when the others have logged out: \
                  stv_sessions lists them, on Serverless sys_session_history"
@@ -320,9 +319,9 @@ fn not_dropped(place: &Place, error: &StatementError) -> Error {
     }
     match error.category() {
         Category::Transient => {
-            Error::waiting("DropRefused", format!("{what} was not dropped ({error}); it is tried again"))
+            Error::waiting(Reason::DropRefused, format!("{what} was not dropped ({error}); it is tried again"))
         }
-        Category::Permanent => Error::stalled("DropRefused", format!("{what} was not dropped: {error}")),
+        Category::Permanent => Error::stalled(Reason::DropRefused, format!("{what} was not dropped: {error}")),
     }
 }
 

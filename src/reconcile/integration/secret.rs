@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 use super::{refusals, resource};
-use crate::api::{INTEGRATION_UID_LABEL, RedshiftIntegration, TAKE_OVER_ANNOTATION};
+use crate::api::{INTEGRATION_UID_LABEL, Reason, RedshiftIntegration, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::secret_content::Malformed;
 use crate::lifecycle::{Place, Setup, Stored, SystemAccount, UserIds, proof};
 use crate::ports::{Creation, Host, Key, Kubernetes};
@@ -188,7 +188,7 @@ pub async fn adopt(
         return Err(refusals::secret_not_ours(object, Some(&former), wanted));
     }
     let mut account = former.account.map_err(|what| {
-        Error::stalled("SecretMalformed", format!("the Secret {} can't be taken over: {what}", name(object)))
+        Error::stalled(Reason::SecretMalformed, format!("the Secret {} can't be taken over: {what}", name(object)))
     })?;
     // With the finalizer first: from here on a deletion has to look.
     if !resource::has_finalizer(object) {

@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use super::error::Error;
 use super::work::Work;
 use super::{create, dereference, edit, look, secret};
-use crate::api::RedshiftIntegration;
+use crate::api::{Reason, RedshiftIntegration};
 use crate::lifecycle::checks::{self, Watched};
 use crate::lifecycle::{Failure, Outcome, RegistryState, SystemAccount, Wanted};
 use crate::ports::{ConnectError, SessionOf, Target, Warehouses, World};
@@ -96,7 +96,10 @@ async fn validate<W: World>(
     })?;
     let registry = look::registry(&session, database).await.map_err(no_tests)?.map_err(|why| {
         let message = format!("{why}; the registry in the database {database} must be restored");
-        (Error::stalled("RegistryUnreadable", message.as_str()), checks::unwatched(wanted, checks::REGISTRY, &message))
+        (
+            Error::stalled(Reason::RegistryUnreadable, message.as_str()),
+            checks::unwatched(wanted, checks::REGISTRY, &message),
+        )
     })?;
     let watched = look::watched(&session, registry, &account_name).await.map_err(no_tests)?;
     Ok(Seen { watched, account_name })

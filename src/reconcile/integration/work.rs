@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use super::error::Error;
 use super::search::Access;
 use super::{dereference, resource, secret};
-use crate::api::{Created, DeletionProgress, Next, Phase, RedshiftIntegration, RedshiftIntegrationStatus};
+use crate::api::{Created, DeletionProgress, Next, Phase, Reason, RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::{
     Activity, Credentials, Endpoint, Failure, Outcome, Place, Recorded, Setup, SystemAccount, UserIds, next_status,
 };
@@ -43,7 +43,7 @@ impl<'a, W: World> Work<'a, W> {
     }
 
     /// Begins something, of which status tells as soon as it is written.
-    pub fn begin(&mut self, phase: Phase, reason: &'static str, message: &str) {
+    pub fn begin(&mut self, phase: Phase, reason: Reason, message: &str) {
         (self.outcome.phase, self.outcome.ready) = (phase, Some(false));
         self.outcome.activity = Activity::Working(reason, message.to_owned());
     }
@@ -65,7 +65,7 @@ impl<'a, W: World> Work<'a, W> {
     }
 
     /// Tells people of something, once.
-    pub async fn tell(&self, reason: &'static str, action: &'static str, note: impl Into<String>) {
+    pub async fn tell(&self, reason: Reason, action: &'static str, note: impl Into<String>) {
         let news = News { is_warning: false, reason, action, note: note.into() };
         self.context.kubernetes.publish(&self.object, news).await;
     }
