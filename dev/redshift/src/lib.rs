@@ -48,6 +48,8 @@ pub struct Options {
     pub require_tls: bool,
     /// Whether it plays Redshift Serverless, which has no STV, STL and SVL views.
     pub serverless: bool,
+    /// Databases that are listed and can't be entered: shared ones, and `awsdatacatalog`.
+    pub foreign_databases: Vec<String>,
     /// Names in its certificate besides `localhost` and 127.0.0.1.
     pub certificate_names: Vec<String>,
     /// Its port; 0 for a free one.
@@ -64,6 +66,7 @@ impl Default for Options {
             offer_tls: true,
             require_tls: false,
             serverless: false,
+            foreign_databases: Vec::new(),
             certificate_names: Vec::new(),
             port: 0,
             control_port: 0,
@@ -79,6 +82,7 @@ pub(crate) struct Shared {
     ca_pem: String,
     require_tls: bool,
     serverless: bool,
+    foreign_databases: Vec<String>,
     sessions: AtomicU64,
     open: AtomicU64,
     away: watch::Sender<bool>,
@@ -114,6 +118,7 @@ impl StandIn {
             None => random_password()?,
         };
         let postgres = Postgres::start(&options.admin_user, &admin_password).await?;
+        postgres.list_foreign(&options.foreign_databases).await?;
         let (acceptor, ca_pem) = certificate(&options.certificate_names)?;
         let shared = Arc::new(Shared {
             postgres,
@@ -123,6 +128,7 @@ impl StandIn {
             ca_pem,
             require_tls: options.require_tls,
             serverless: options.serverless,
+            foreign_databases: options.foreign_databases,
             sessions: AtomicU64::new(0),
             open: AtomicU64::new(0),
             away: watch::Sender::new(false),

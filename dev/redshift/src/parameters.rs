@@ -19,7 +19,7 @@ const OWN: &[(&str, &str)] = &[
     // Redshift says 2: further columns in the descriptions of rows, and numbers in binary. What is relayed here are
     // PostgreSQL's messages, so drivers must keep to the base.
     ("server_protocol_version", "0"),
-    // From 4 on AWS's drivers ask with SHOW DATABASES and its kind, which the dialect doesn't have yet.
+    // From 4 on AWS's drivers ask with SHOW DATABASES and its kind. The dialect has most of these; with the drivers they weren't tried.
     ("show_discovery", "0"),
 ];
 

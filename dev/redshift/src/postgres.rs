@@ -101,6 +101,17 @@ impl Postgres {
         socket(self.folder.path())
     }
 
+    /// Lists databases that aren't here, in every database's catalogue.
+    pub async fn list_foreign(&self, databases: &[String]) -> anyhow::Result<()> {
+        if databases.is_empty() {
+            return Ok(());
+        }
+        let client = self.client("padb_harvest").await?;
+        let list = databases.join(",").replace('\'', "''");
+        client.batch_execute(&format!("ALTER ROLE ALL SET redshift.foreign_databases = '{list}'")).await?;
+        Ok(())
+    }
+
     /// A connection as the stand-in's own superuser, past the relay.
     pub async fn client(&self, database: &str) -> anyhow::Result<Client> {
         connect(self.folder.path(), database).await

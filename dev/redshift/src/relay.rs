@@ -18,7 +18,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 
 use crate::Shared;
-use crate::dialect::{Refusal, SessionContext, Verdict, judge, switches_metadata_security};
+use crate::dialect::{Refusal, SessionContext, Verdict, judge, switches_case_sensitivity, switches_metadata_security};
 use crate::errors::{ServerError, as_redshift};
 use crate::journal::Event;
 use crate::parameters;
@@ -148,10 +148,14 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     fn judge(&mut self, text: &str) -> Verdict {
         self.context.metadata_security = self.shared.metadata_security.load(Ordering::Relaxed);
         let verdict = judge(text, &self.context);
-        if !matches!(verdict, Verdict::Refuse(_))
-            && let Some(on) = switches_metadata_security(text)
-        {
+        if matches!(verdict, Verdict::Refuse(_)) {
+            return verdict;
+        }
+        if let Some(on) = switches_metadata_security(text) {
             self.shared.metadata_security.store(on, Ordering::Relaxed);
+        }
+        if let Some(on) = switches_case_sensitivity(text) {
+            self.context.case_sensitive = on;
         }
         verdict
     }

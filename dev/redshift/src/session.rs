@@ -158,10 +158,12 @@ impl Beginning {
         let mut context = SessionContext {
             may_become_others: false,
             user: self.user.clone(),
+            database: self.database.clone(),
             superuser: false,
             in_transaction: false,
             first_in_transaction: false,
             in_procedure: false,
+            case_sensitive: false,
             metadata_security: false,
             serverless: self.shared.serverless,
         };
@@ -183,6 +185,15 @@ impl Beginning {
         }
         if user == crate::postgres::INTERNAL_USER {
             return Err(("28000", format!("password authentication failed for user \"{user}\"")));
+        }
+        // https://github.com/open-metadata/OpenMetadata/issues/15635
+        if self.shared.foreign_databases.contains(database) {
+            let message = format!(
+                "Cannot connect to shared database \"{database}\" created from Data Catalog ARN. Connect to a database in \
+                 your cluster or a database created from a datashare instead and use cross-database query notation \
+                 <shareddatabase>.<schema>.<object> to query the data in shared database."
+            );
+            return Err(("XX000", message));
         }
         let unknown = self.parameters.iter().find(|(name, _)| {
             let name = name.as_str();

@@ -1,6 +1,8 @@
 //! Views, and what the catalogue shows of them.
 
-use crate::support::{admin, code, run, start, value};
+use redshift_stand_in::{Options, StandIn};
+
+use crate::support::{admin, code, config, connect, rows, run, start, value};
 
 #[tokio::test]
 async fn a_view_is_only_replaced_by_one_with_the_same_columns() {
@@ -34,4 +36,18 @@ async fn session_variables_live_as_long_as_the_session() {
     assert_eq!(value(&client, "SELECT coalesce(current_setting('immuta.x', FALSE), '')").await, "");
     let other = admin(&stand_in, "dev").await;
     assert_ne!(code(&other, "SHOW immuta.x").await, "ok");
+}
+
+#[tokio::test]
+async fn databases_of_other_kinds_are_listed_and_can_not_be_entered() {
+    let options = Options { foreign_databases: vec!["awsdatacatalog".to_owned()], ..Options::default() };
+    let stand_in = StandIn::start(options).await.unwrap();
+    let client = admin(&stand_in, "dev").await;
+    assert_eq!(
+        rows(&client, "SELECT database_type FROM svv_redshift_databases WHERE database_name = 'awsdatacatalog'").await,
+        ["shared"]
+    );
+    assert_eq!(rows(&client, "SELECT count(*) FROM pg_database WHERE datname = 'awsdatacatalog'").await, ["1"]);
+    let error = connect(&config(&stand_in, "awsuser", stand_in.admin_password(), "awsdatacatalog")).await.unwrap_err();
+    assert!(error.as_db_error().unwrap().message().starts_with("Cannot connect to shared database"));
 }

@@ -186,11 +186,13 @@ fn whatever_is_sent_has_a_verdict() {
     let mut numbers = Numbers(from_environment("REDSHIFT_STAND_IN_SEED", 1));
     let superuser = SessionContext {
         user: "awsuser".to_owned(),
+        database: "dev".to_owned(),
         superuser: true,
         may_become_others: true,
         in_transaction: false,
         first_in_transaction: false,
         in_procedure: false,
+        case_sensitive: false,
         metadata_security: false,
         serverless: false,
     };

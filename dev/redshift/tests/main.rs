@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod catalogue;
+mod corpus;
 mod driver;
 mod faults;
 mod fuzz;
@@ -11,6 +12,7 @@ mod privileges;
 mod procedures;
 mod protocols;
 mod psql;
+mod relations;
 mod relay;
 mod support;
 mod wire;

@@ -152,7 +152,7 @@ async fn a_statement_can_be_cancelled() {
             let mut cancel = Wire::open(&stand_in, tls).await;
             // One that comes before the statement is none.
             let truth = stand_in.superuser("dev").await.unwrap();
-            let runs = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_attribute d'";
+            let runs = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'awsuser' AND state = 'active' AND query LIKE '%_attribute d%'";
             while value(&truth, runs).await != "1" {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }

@@ -89,3 +89,74 @@ async fn metadata_security_hides_what_is_somebody_elses() {
     run(&client, &["ALTER SYSTEM SET metadata_security = FALSE"]).await;
     assert_eq!(rows(&reader, seen).await, ["1|1|1"]);
 }
+
+#[tokio::test]
+async fn scoped_permissions_hold_for_what_comes_later_and_show_as_such() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    let reader = user(&stand_in, "reader", "dev").await;
+    run(&client, &["CREATE SCHEMA s", "CREATE TABLE s.t (a INTEGER)", "CREATE ROLE r", "GRANT ROLE r TO reader"]).await;
+    run(&client, &["GRANT USAGE ON SCHEMA s TO reader", "GRANT SELECT, INSERT FOR TABLES IN SCHEMA s TO ROLE r"]).await;
+    run(&client, &["CREATE TABLE s.later (a INTEGER)"]).await;
+    run(&reader, &["SELECT a FROM s.t", "INSERT INTO s.later VALUES (1)"]).await;
+    assert_eq!(code(&reader, "DELETE FROM s.t").await, "42501");
+    assert_eq!(
+        rows(
+            &client,
+            "SELECT privilege_type, identity_name, identity_type, privilege_scope FROM svv_schema_privileges
+            WHERE namespace_name = 's' AND privilege_scope = 'TABLES' ORDER BY 1"
+        )
+        .await,
+        ["INSERT|r|role|TABLES", "SELECT|r|role|TABLES"]
+    );
+    // They are none of the table's own.
+    let of_table = "SELECT identity_name FROM svv_relation_privileges WHERE relation_name = 'later' AND identity_name <> 'awsuser'";
+    assert_eq!(rows(&client, of_table).await, [""; 0]);
+    run(&client, &["REVOKE INSERT FOR TABLES IN SCHEMA s FROM ROLE r"]).await;
+    assert_eq!(code(&reader, "INSERT INTO s.later VALUES (1)").await, "42501");
+}
+
+#[tokio::test]
+async fn lists_of_privileges_are_written_as_redshift_writes_them() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    run(&client, &["CREATE GROUP g", "CREATE USER u PASSWORD DISABLE", "CREATE TABLE t (a INTEGER)"]).await;
+    run(&client, &["GRANT SELECT ON t TO GROUP g", "GRANT DROP ON t TO u WITH GRANT OPTION"]).await;
+    assert_eq!(
+        rows(&client, "SELECT array_to_string(relacl, '|') FROM pg_class WHERE relname = 't'").await,
+        ["awsuser=arwdDxt/awsuser|group g=r/awsuser|u=D*/awsuser"]
+    );
+    run(&client, &["ALTER DEFAULT PRIVILEGES GRANT DROP, TRUNCATE ON TABLES TO u"]).await;
+    assert_eq!(
+        rows(&client, "SELECT privilege_type FROM svv_default_privileges WHERE grantee_name = 'u' ORDER BY 1").await,
+        ["DROP", "TRUNCATE"]
+    );
+    // System objects are user 1's. DG/r_CREATE_DATABASE
+    assert_eq!(rows(&client, "SELECT usesysid FROM pg_user WHERE usename = 'rdsdb'").await, ["1"]);
+    assert_eq!(
+        rows(&client, "SELECT nspname, pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspowner = 1 AND nspname IN ('public', 'pg_catalog') ORDER BY 1").await,
+        ["pg_catalog|rdsdb", "public|rdsdb"]
+    );
+}
+
+#[tokio::test]
+async fn policies_show_where_redshift_shows_them() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    let other = user(&stand_in, "other", "dev").await;
+    run(
+        &client,
+        &["CREATE TABLE t (a INTEGER)", "CREATE ROLE r", "CREATE RLS POLICY p WITH (a INTEGER) USING (a > 1)"],
+    )
+    .await;
+    run(&client, &["ATTACH RLS POLICY p ON t TO ROLE r", "ALTER TABLE t ROW LEVEL SECURITY ON"]).await;
+    assert_eq!(rows(&client, "SELECT polname, polqual FROM svv_rls_policy").await, ["p|a > 1"]);
+    assert_eq!(
+        rows(&client, "SELECT relname, polname, grantee, granteekind, is_rls_on FROM svv_rls_attached_policy").await,
+        ["t|p|r|role|t"]
+    );
+    assert_eq!(code(&client, "DROP RLS POLICY p").await, "2BP01");
+    run(&client, &["DETACH RLS POLICY p ON t FROM ROLE r", "DROP RLS POLICY p"]).await;
+    assert_eq!(code(&client, "DROP RLS POLICY p").await, "42704");
+    assert_eq!(code(&other, "CREATE RLS POLICY p USING (true)").await, "42501");
+}

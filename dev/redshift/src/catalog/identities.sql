@@ -26,7 +26,7 @@ DECLARE
     found_id oid := to_regrole(quote_ident(name));
 BEGIN
     -- What another transaction made since ours began has no visible kind yet.
-    IF found_id IS NULL OR coalesce(pg_catalog.rdsdb_kind(found_id), kind) <> kind OR name LIKE 'privilege:%' THEN
+    IF found_id IS NULL OR coalesce(pg_catalog.rdsdb_kind(found_id), kind) <> kind OR name LIKE 'privilege:%' OR name LIKE 'scope:%' THEN
         RAISE EXCEPTION USING ERRCODE = '42704', MESSAGE = format('%s "%s" does not exist', kind, name);
     END IF;
     RETURN found_id;

@@ -7,7 +7,17 @@ pub const IN_EVERY_DATABASE: &str = concat!(
     include_str!("functions.sql"),
     include_str!("identities.sql"),
     include_str!("objects.sql"),
-    include_str!("views.sql")
+    include_str!("postgres8.sql"),
+    include_str!("privileges.sql"),
+    include_str!("scoped.sql"),
+    include_str!("late.sql"),
+    include_str!("elsewhere.sql"),
+    include_str!("views.sql"),
+    include_str!("tables.sql"),
+    include_str!("policies.sql"),
+    include_str!("discovery.sql"),
+    include_str!("scalars.sql"),
+    include_str!("triggers.sql")
 );
 
 /// System roles and what they carry, as far as it is about users and roles.

@@ -176,7 +176,3 @@ DECLARE
 BEGIN
     RETURN replace(replace(pg_get_functiondef(id), body, pg_catalog.rdsdb_body(body)), '$procedure$', '$_$');
 END $$;
-
--- Last of all: what is made before it is everybody's.
-CREATE EVENT TRIGGER rdsdb_made ON ddl_command_end WHEN TAG IN ('CREATE PROCEDURE', 'CREATE VIEW')
-    EXECUTE FUNCTION pg_catalog.rdsdb_made();

@@ -5,30 +5,42 @@ CREATE FUNCTION pg_catalog.rdsdb_accesses(id oid) RETURNS boolean STABLE LANGUAG
 SELECT EXISTS (SELECT FROM pg_roles WHERE oid = $1)
     AND (pg_has_role(current_user, $1, 'member') OR coalesce(pg_catalog.rdsdb_role_owner($1) = to_regrole(quote_ident(current_user)), false)) $$;
 
+-- DROP on a table is kept as PostgreSQL's TRIGGER, which Redshift doesn't have.
+CREATE FUNCTION pg_catalog.rdsdb_privilege(privilege text) RETURNS text IMMUTABLE LANGUAGE sql AS
+$$ SELECT CASE $1 WHEN 'TRIGGER' THEN 'DROP' WHEN 'ALTER SYSTEM' THEN 'ALTER' ELSE $1 END $$;
+
+-- Whether a grant is shown: what the roles of scoped permissions have is not an object's own.
+CREATE FUNCTION pg_catalog.rdsdb_is_told(grantee oid) RETURNS boolean STABLE LANGUAGE sql AS
+$$ SELECT $1 = 0 OR NOT EXISTS (SELECT FROM pg_roles WHERE oid = $1 AND rolname LIKE 'scope:%') $$;
+
 -- The definitions of the system's own views are left out: putting them together takes most of the time of whoever looks
 -- for a word in all definitions.
 CREATE OR REPLACE VIEW pg_catalog.pg_views AS
 SELECT n.nspname AS schemaname, c.relname AS viewname, pg_get_userbyid(c.relowner) AS viewowner,
-    CASE WHEN n.nspname IN ('pg_catalog', 'information_schema') THEN '' ELSE pg_get_viewdef(c.oid) END AS definition
+    CASE WHEN n.nspname IN ('pg_catalog', 'information_schema') THEN '' ELSE pg_catalog.rdsdb_viewdef(c.oid) END AS definition
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v';
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_DATABASES.html
 CREATE VIEW pg_catalog.svv_redshift_databases AS
-SELECT datname::varchar(128) AS database_name, datdba::integer AS database_owner, 'local'::varchar(32) AS database_type,
-    array_to_string(datacl, '|')::varchar(128) AS database_acl, ''::varchar(128) AS database_options,
+SELECT datname::varchar(128) AS database_name, pg_catalog.rdsdb_user(datdba)::integer AS database_owner, 'local'::varchar(32) AS database_type,
+    array_to_string(pg_catalog.rdsdb_acl(datacl), '|')::varchar(128) AS database_acl, ''::varchar(128) AS database_options,
     'Snapshot Isolation'::varchar(128) AS database_isolation_level
-FROM pg_database WHERE NOT datistemplate AND datname <> 'padb_harvest';
+FROM pg_database WHERE NOT datistemplate AND datname <> 'padb_harvest'
+UNION ALL SELECT datname, 1, 'shared', NULL, '', 'Snapshot Isolation' FROM pg_catalog.rdsdb_foreign_databases();
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_USER_INFO.html: ordinary users see themselves.
 CREATE VIEW pg_catalog.svv_user_info AS
 SELECT usename::varchar(128) AS user_name, usesysid::integer AS user_id, usecreatedb AS createdb, usesuper AS superuser,
-    false AS catalog_update, 'UNLIMITED'::varchar(128) AS connection_limit, 'RESTRICTED'::varchar(128) AS syslog_access
+    usecatupd AS catalog_update, coalesce((SELECT nullif(rolconnlimit, -1)::text FROM pg_roles WHERE rolname = usename), 'UNLIMITED')::varchar(128) AS connection_limit,
+    'RESTRICTED'::varchar(128) AS syslog_access
 FROM pg_user
 WHERE usename = current_user OR pg_catalog.rdsdb_superuser();
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_DATABASE.html: 1 is SNAPSHOT, 2 SERIALIZABLE.
 CREATE VIEW pg_catalog.pg_database_info AS
-SELECT datname, oid AS datid, datdba, ARRAY['concurrency_model=1']::text[] AS datconfig FROM pg_database;
+SELECT datname, oid AS datid, pg_catalog.rdsdb_user(datdba) AS datdba, ARRAY['concurrency_model=1']::text[] AS datconfig,
+    CASE datconnlimit WHEN -1 THEN 'UNLIMITED' ELSE datconnlimit::text END AS datconnlimit
+FROM pg_database;
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ROLES.html: those the reader may access, or owns.
 CREATE VIEW pg_catalog.svv_roles AS
@@ -64,28 +76,40 @@ WHERE p.rolname LIKE 'privilege:%'
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_DATABASE_PRIVILEGES.html: there is no CONNECT.
 CREATE VIEW pg_catalog.svv_database_privileges AS
-SELECT d.datname::text AS database_name, a.privilege_type::text, a.grantee::integer AS identity_id,
+SELECT d.datname::text AS database_name, pg_catalog.rdsdb_privilege(a.privilege_type) AS privilege_type, pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id,
     pg_catalog.rdsdb_identity_name(a.grantee) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee) AS identity_type,
     a.is_grantable AS admin_option, 'DATABASE'::text AS privilege_scope
 FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a
 WHERE a.privilege_type <> 'CONNECT'
-    AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
+    AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'))
+UNION ALL
+SELECT current_database()::text, s.privilege, pg_catalog.rdsdb_user(s.grantee)::integer, pg_catalog.rdsdb_identity_name(s.grantee),
+    pg_catalog.rdsdb_identity_type(s.grantee), s.grantable, s.kind
+FROM pg_catalog.rdsdb_scoped s
+WHERE s.schema = 0 AND (pg_catalog.rdsdb_accesses(s.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_SCHEMA_PRIVILEGES.html
 CREATE VIEW pg_catalog.svv_schema_privileges AS
-SELECT n.nspname::text AS namespace_name, a.privilege_type::text, a.grantee::integer AS identity_id,
+SELECT n.nspname::text AS namespace_name, pg_catalog.rdsdb_privilege(a.privilege_type) AS privilege_type, pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id,
     pg_catalog.rdsdb_identity_name(a.grantee) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee) AS identity_type,
     a.is_grantable AS admin_option, 'SCHEMA'::text AS privilege_scope
 FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a
-WHERE a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE');
+WHERE n.nspname NOT LIKE 'rdsdb:%' AND pg_catalog.rdsdb_is_told(a.grantee)
+    AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'))
+UNION ALL
+SELECT n.nspname, s.privilege, pg_catalog.rdsdb_user(s.grantee)::integer, pg_catalog.rdsdb_identity_name(s.grantee),
+    pg_catalog.rdsdb_identity_type(s.grantee), s.grantable, s.kind
+FROM pg_catalog.rdsdb_scoped s JOIN pg_namespace n ON n.oid = s.schema
+WHERE pg_catalog.rdsdb_accesses(s.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE');
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_RELATION_PRIVILEGES.html
 CREATE VIEW pg_catalog.svv_relation_privileges AS
-SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, a.privilege_type::text, a.grantee::integer AS identity_id,
+SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, pg_catalog.rdsdb_privilege(a.privilege_type) AS privilege_type, pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id,
     pg_catalog.rdsdb_identity_name(a.grantee) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee) AS identity_type,
     a.is_grantable AS admin_option
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) a
-WHERE a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_superuser();
+WHERE c.relkind <> 'f' AND pg_catalog.rdsdb_is_told(a.grantee)
+    AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_superuser());
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_LANGUAGE_PRIVILEGES.html
 CREATE VIEW pg_catalog.svv_language_privileges AS
@@ -102,24 +126,18 @@ FROM pg_stat_activity WHERE datname IS NOT NULL AND usename <> 'rdsdb';
 -- in it is not documented, so nobody should find them here.
 CREATE VIEW pg_catalog.svv_function_privileges AS
 SELECT n.nspname::text AS namespace_name, p.proname::text AS function_name, oidvectortypes(p.proargtypes) AS argument_types,
-    a.privilege_type::text, a.grantee::integer AS identity_id,
+    a.privilege_type::text, pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id,
     pg_catalog.rdsdb_identity_name(a.grantee) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee) AS identity_type,
     a.is_grantable AS admin_option
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN LATERAL aclexplode(p.proacl) a
-WHERE p.prokind = 'f' AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
-
--- https://docs.aws.amazon.com/redshift/latest/dg/r_PG_DEFAULT_ACL.html: ordinary users see their own rows. Stands in
--- the place of PostgreSQL's table, whose columns have other names.
-CREATE VIEW pg_catalog.rdsdb_default_acl AS
-SELECT defaclrole AS defacluser, defaclnamespace, defaclobjtype, defaclacl FROM pg_default_acl
-WHERE pg_catalog.rdsdb_superuser() OR defaclrole = to_regrole(quote_ident(current_user));
+WHERE p.prokind = 'f' AND pg_catalog.rdsdb_is_told(a.grantee) AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_DEFAULT_PRIVILEGES.html: ordinary users see what they were given.
 CREATE VIEW pg_catalog.svv_default_privileges AS
 SELECT n.nspname::text AS schema_name,
     CASE d.defaclobjtype WHEN 'r' THEN 'RELATION' WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END AS object_type,
     d.defaclrole::integer AS owner_id, pg_catalog.rdsdb_identity_name(d.defaclrole) AS owner_name, 'user'::text AS owner_type,
-    a.privilege_type::text, a.grantee::integer AS grantee_id,
+    pg_catalog.rdsdb_privilege(a.privilege_type) AS privilege_type, pg_catalog.rdsdb_user(a.grantee)::integer AS grantee_id,
     pg_catalog.rdsdb_identity_name(a.grantee) AS grantee_name, pg_catalog.rdsdb_identity_type(a.grantee) AS grantee_type,
     a.is_grantable AS admin_option
 FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace CROSS JOIN LATERAL aclexplode(d.defaclacl) a
@@ -129,15 +147,16 @@ WHERE d.defaclobjtype IN ('r', 'f', 'p') AND a.grantee <> d.defaclrole
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_PG_PROC_INFO.html
 CREATE VIEW pg_catalog.pg_proc_info AS
 SELECT oid AS prooid, proname, pronamespace, proowner, prolang, prosecdef, proisstrict, provolatile, pronargs, prorettype,
-    proargtypes, proargnames, pg_catalog.rdsdb_body(prosrc) AS prosrc, proacl, prokind, proargmodes, proallargtypes, proconfig
-FROM pg_proc;
+    proargtypes, proargnames, prosrc, proacl, prokind, proargmodes, proallargtypes, proconfig
+FROM pg_catalog.rdsdb_proc;
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_SCHEMAS.html
 CREATE VIEW pg_catalog.svv_redshift_schemas AS
-SELECT current_database()::varchar(128) AS database_name, nspname::varchar(128) AS schema_name, nspowner::integer AS schema_owner,
-    'local'::varchar(128) AS schema_type, array_to_string(nspacl, '|')::varchar(128) AS schema_acl, ''::varchar(128) AS schema_option
+SELECT current_database()::varchar(128) AS database_name, nspname::varchar(128) AS schema_name, pg_catalog.rdsdb_user(nspowner)::integer AS schema_owner,
+    'local'::varchar(128) AS schema_type, array_to_string(pg_catalog.rdsdb_acl(nspacl), '|')::varchar(128) AS schema_acl, ''::varchar(128) AS schema_option
 FROM pg_namespace
 WHERE nspname NOT LIKE 'pg!_toast%' ESCAPE '!' AND nspname NOT LIKE 'pg!_temp%' ESCAPE '!'
+    AND nspname NOT LIKE 'rdsdb:%'
     AND obj_description(oid, 'pg_namespace') IS DISTINCT FROM 'external'
     AND has_schema_privilege(oid, 'USAGE, CREATE');
 
@@ -149,27 +168,16 @@ FROM pg_namespace WHERE obj_description(oid, 'pg_namespace') = 'external';
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_TABLES.html
 CREATE VIEW pg_catalog.svv_redshift_tables AS
 SELECT current_database()::varchar(128) AS database_name, n.nspname::varchar(128) AS schema_name, c.relname::varchar(128) AS table_name,
-    CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END::varchar(128) AS table_type,
-    array_to_string(c.relacl, '|')::varchar(128) AS table_acl, obj_description(c.oid, 'pg_class')::varchar(128) AS remarks
+    CASE WHEN c.relkind IN ('v', 'm') THEN 'VIEW' ELSE 'TABLE' END::varchar(128) AS table_type,
+    array_to_string(pg_catalog.rdsdb_acl(c.relacl), '|')::varchar(128) AS table_acl, obj_description(c.oid, 'pg_class')::varchar(128) AS remarks
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'v') AND c.relname NOT LIKE 'rdsdb!_%' ESCAPE '!'
+WHERE c.relkind IN ('r', 'v', 'm') AND c.relname NOT LIKE 'rdsdb!_%' ESCAPE '!'
     AND has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, REFERENCES');
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ALL_TABLES.html
 CREATE VIEW pg_catalog.svv_all_tables AS SELECT * FROM pg_catalog.svv_redshift_tables;
 
--- With metadata security, an ordinary user sees what is its own or it holds a grant on.
--- https://docs.aws.amazon.com/redshift/latest/dg/t_metadata_security.html
-CREATE VIEW pg_catalog.rdsdb_class AS SELECT * FROM pg_class
-WHERE has_table_privilege(oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
-    OR pg_catalog.rdsdb_holds('ACCESS CATALOG');
-CREATE VIEW pg_catalog.rdsdb_namespace AS SELECT * FROM pg_namespace
-WHERE has_schema_privilege(oid, 'USAGE, CREATE') OR pg_catalog.rdsdb_holds('ACCESS CATALOG');
-CREATE VIEW pg_catalog.rdsdb_proc AS SELECT * FROM pg_proc
-WHERE has_function_privilege(oid, 'EXECUTE') OR pg_catalog.rdsdb_holds('ACCESS CATALOG');
-
-GRANT SELECT ON pg_catalog.pg_database_info, pg_catalog.pg_proc_info, pg_catalog.rdsdb_class,
-    pg_catalog.rdsdb_default_acl, pg_catalog.rdsdb_namespace, pg_catalog.rdsdb_proc, pg_catalog.stv_sessions,
+GRANT SELECT ON pg_catalog.pg_database_info, pg_catalog.pg_proc_info, pg_catalog.stv_sessions,
     pg_catalog.svv_all_tables, pg_catalog.svv_database_privileges, pg_catalog.svv_default_privileges,
     pg_catalog.svv_external_schemas, pg_catalog.svv_function_privileges, pg_catalog.svv_language_privileges,
     pg_catalog.svv_redshift_databases, pg_catalog.svv_redshift_schemas, pg_catalog.svv_redshift_tables,

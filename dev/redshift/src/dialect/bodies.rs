@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::tokens::{Kind, Token, has_nested_comments, read};
+use super::tokens::{Kind as TokenKind, Token, has_nested_comments, read};
 use super::{Refusal, SessionContext, Verdict, judge, splice};
 
 const STATEMENTS: &str = "c_PLpgSQL-statements";
@@ -13,45 +13,64 @@ const TRANSACTIONS: &str = "stored-procedure-transaction-management";
 /// Statements that no procedure may hold, by their first words.
 const REFUSED: &[(&[&str], &str)] = &[
     (&["SET", "LOCAL"], CONSTRAINTS),
-    (&["TRUNCATE"], TRANSACTIONS),
     (&["SAVEPOINT"], CONSTRAINTS),
     (&["PREPARE"], CONSTRAINTS),
     (&["CREATE", "DATABASE"], CONSTRAINTS),
     (&["DROP", "DATABASE"], CONSTRAINTS),
     (&["CREATE", "EXTERNAL", "TABLE"], CONSTRAINTS),
     (&["VACUUM"], CONSTRAINTS),
-    (&["START"], TRANSACTIONS),
     (&["PERFORM"], STATEMENTS),
     (&["ASSERT"], STATEMENTS),
     (&["FOREACH"], STATEMENTS),
     (&["MOVE"], STATEMENTS),
-    (&["EXCEPTION"], "stored-procedure-trapping-errors"),
 ];
 
-/// The body written anew, or `None` if nothing differs. `is_bound`: it runs as its owner or with a setting
-/// of its own, and so may not end the transaction.
-pub(super) fn rewritten(text: &str, is_bound: bool) -> Result<Option<String>, Refusal> {
+/// What kind of procedure a body is of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kind {
+    /// Whether it runs as its owner.
+    pub(super) is_definer: bool,
+    /// Whether it has a setting of its own.
+    pub(super) has_setting: bool,
+    /// Whether each of its statements is a transaction.
+    pub(super) is_nonatomic: bool,
+}
+
+/// What is made of a body.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// The body written anew, or `None` if nothing differs.
+    pub(super) body: Option<String>,
+    /// What `PostgreSQL` can't express.
+    pub(super) notes: Vec<String>,
+}
+
+/// The body written anew.
+pub(super) fn rewritten(text: &str, kind: Kind) -> Result<Written, Refusal> {
     let syntax = |what: String| Refusal::new("42601", what, "c_PLpgSQL-structure");
     let tokens = read(text).map_err(|what| syntax(format!("syntax error: {what}")))?;
     if has_nested_comments(text, &tokens) {
         return Err(syntax("block comments don't nest in procedures".to_owned()));
     }
-    let mut body = Body { text, tokens, at: 0, edits: Vec::new(), is_bound };
+    let mut body = Body { text, tokens, at: 0, edits: Vec::new(), notes: Vec::new(), kind, in_handler: false };
     while body.at < body.tokens.len() {
         body.statement()?;
     }
-    Ok((!body.edits.is_empty()).then(|| splice(text, body.edits)))
+    let written = (!body.edits.is_empty()).then(|| splice(text, body.edits));
+    Ok(Written { body: written, notes: body.notes })
 }
 
 /// A statement of a body is nobody's in particular, and runs in a transaction.
 fn context() -> SessionContext {
     SessionContext {
         user: String::new(),
+        database: String::new(),
         superuser: true,
         may_become_others: true,
         in_transaction: true,
         first_in_transaction: true,
         in_procedure: true,
+        case_sensitive: false,
         metadata_security: false,
         serverless: false,
     }
@@ -62,7 +81,10 @@ struct Body<'a> {
     tokens: Vec<Token>,
     at: usize,
     edits: Vec<(Range<usize>, String)>,
-    is_bound: bool,
+    notes: Vec<String>,
+    kind: Kind,
+    /// Whether what comes stands in the handler of an exception.
+    in_handler: bool,
 }
 
 impl Body<'_> {
@@ -85,8 +107,8 @@ impl Body<'_> {
             match token.text.as_str() {
                 "(" => depth += 1,
                 ")" => depth = depth.saturating_sub(1),
-                "CASE" if token.kind == Kind::Word => cases += 1,
-                "END" if token.kind == Kind::Word => cases = cases.saturating_sub(1),
+                "CASE" if token.kind == TokenKind::Word => cases += 1,
+                "END" if token.kind == TokenKind::Word => cases = cases.saturating_sub(1),
                 _ => {}
             }
         }
@@ -106,7 +128,11 @@ impl Body<'_> {
         {
             return Self::refuse(&words.join(" "), page);
         }
-        let first = if self.tokens[start].kind == Kind::Word { self.tokens[start].text.clone() } else { String::new() };
+        if self.is(start, "EXCEPTION") {
+            return self.handler();
+        }
+        let first =
+            if self.tokens[start].kind == TokenKind::Word { self.tokens[start].text.clone() } else { String::new() };
         let end = self.next(start, &[";"]);
         match first.as_str() {
             "DECLARE" => {
@@ -132,6 +158,14 @@ impl Body<'_> {
         let end =
             if first == "END" { (start..self.tokens.len()).find(|at| self.is(*at, ";")).unwrap_or(end) } else { end };
         self.at = (end + 1).min(self.tokens.len().max(end));
+        if self.in_handler && first == "END" {
+            self.in_handler = false;
+            // DG/stored-procedure-trapping-errors: the error is raised again.
+            if !self.kind.is_nonatomic {
+                let here = self.tokens[start].span.start;
+                self.edits.push((here..here, "RAISE; ".to_owned()));
+            }
+        }
         match first.as_str() {
             "RETURN" if end > start + 1 => Self::refuse("RETURN with a value", STATEMENTS),
             "NULL" | "END" | "FETCH" | "CLOSE" | "RETURN" => Ok(()),
@@ -145,6 +179,8 @@ impl Body<'_> {
                 let when = self.next(start, &["WHEN"]);
                 self.expression((when + 1).min(end)..end)
             }
+            // DG/c_PLpgSQL-statements: in a handler of a procedure that is NONATOMIC.
+            "RAISE" if end == start + 1 && self.in_handler && self.kind.is_nonatomic => Ok(()),
             "RAISE" => self.raise(start + 1..end),
             "EXECUTE" => self.dynamic(start + 1..end),
             "GET" => self.diagnostics(start..end),
@@ -156,11 +192,47 @@ impl Body<'_> {
                     query => self.sql(query..end),
                 }
             }
-            "COMMIT" | "ROLLBACK" | "ABORT" if self.is_bound => {
+            "COMMIT" | "ROLLBACK" | "ABORT" if self.kind.is_definer || self.kind.has_setting => {
                 Self::refuse("ending the transaction with SECURITY DEFINER or SET", TRANSACTIONS)
             }
+            "TRUNCATE" => self.truncate(&(start..end)),
+            "START" | "BEGIN" if self.kind.is_nonatomic => {
+                self.notes.push("a transaction of its own begins all the same".to_owned());
+                self.edits.push((self.span(&(start..end)), "NULL".to_owned()));
+                Ok(())
+            }
+            "START" => Self::refuse("START TRANSACTION in an atomic procedure", TRANSACTIONS),
             _ => self.assignment(start..end).unwrap_or_else(|| self.sql(start..end)),
         }
+    }
+
+    /// `EXCEPTION WHEN OTHERS THEN`. On Redshift everything is rolled back before the handler runs, what it does is committed,
+    /// and the error is raised again. `PostgreSQL` rolls back to the block's begin and, since the error is raised again, the
+    /// rest with it, what the handler did included. DG/stored-procedure-trapping-errors
+    fn handler(&mut self) -> Result<(), Refusal> {
+        let start = self.at;
+        let words = ["EXCEPTION", "WHEN", "OTHERS", "THEN"];
+        if !words.iter().enumerate().all(|(offset, word)| self.is(start + offset, word)) {
+            return Self::refuse("EXCEPTION with any condition but OTHERS", "stored-procedure-trapping-errors");
+        }
+        self.at = start + words.len();
+        self.in_handler = true;
+        self.notes.push("what the handler of an exception changes is rolled back as well".to_owned());
+        Ok(())
+    }
+
+    /// TRUNCATE commits. DG/`r_TRUNCATE`
+    fn truncate(&mut self, range: &Range<usize>) -> Result<(), Refusal> {
+        if self.kind.has_setting {
+            return Self::refuse("TRUNCATE with SET", TRANSACTIONS);
+        }
+        if self.kind.is_definer || self.in_handler {
+            let message = "the stand-in can't show TRUNCATE, which commits, with SECURITY DEFINER or in a handler";
+            return Err(Refusal::new("0A000", message, TRANSACTIONS));
+        }
+        let span = self.span(range);
+        self.edits.push((span.end..span.end, "; COMMIT".to_owned()));
+        Ok(())
     }
 
     /// A condition, up to a word.
@@ -176,6 +248,11 @@ impl Body<'_> {
             let start = self.at;
             let end = self.next(start, &[";"]);
             self.at = end + 1;
+            // DG/r_Character_types
+            let longest = (start..end).find(|at| self.is(*at, "(") && self.is(at + 1, "MAX") && self.is(at + 2, ")"));
+            if let Some(open) = longest {
+                self.edits.push((self.tokens[open + 1].span.clone(), "65535".to_owned()));
+            }
             let query = self.next(start, &["FOR"]) + 1;
             if query < end && self.next(start, &["CURSOR"]) < end {
                 self.sql(query..end)?;
@@ -270,11 +347,11 @@ impl Body<'_> {
         let has_level = tokens
             .first()
             .is_some_and(|first| ["EXCEPTION", "NOTICE", "INFO", "LOG", "WARNING"].iter().any(|level| first.is(level)));
-        if !has_level || tokens.get(1).is_none_or(|format| format.kind != Kind::Text) {
+        if !has_level || tokens.get(1).is_none_or(|format| format.kind != TokenKind::Text) {
             return Self::refuse("RAISE without a level and a literal format", STATEMENTS);
         }
         let is_variable = |part: &[Token]| {
-            let (names, dots): (Vec<_>, Vec<_>) = part.iter().partition(|token| token.kind == Kind::Word);
+            let (names, dots): (Vec<_>, Vec<_>) = part.iter().partition(|token| token.kind == TokenKind::Word);
             !names.is_empty() && dots.iter().all(|dot| dot.is(".")) && names.len() == dots.len() + 1
                 // A function without parentheses is no variable.
                 && !names.iter().any(|name| ["CURRENT_USER", "SESSION_USER", "NULL", "USING"].iter().any(|word| name.is(word)))
@@ -318,105 +395,4 @@ impl Body<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-
-    fn body(text: &str) -> Result<Option<String>, Refusal> {
-        rewritten(&format!("DECLARE x VARCHAR(9); r RECORD; BEGIN {text} END;"), true)
-    }
-
-    #[test]
-    fn what_procedures_may_not_hold_is_refused() {
-        for text in [
-            "NULL; EXCEPTION WHEN OTHERS THEN NULL;",
-            "SET LOCAL a.b = 1;",
-            "TRUNCATE t;",
-            "PREPARE q AS SELECT 1;",
-            "SAVEPOINT s;",
-            "CREATE DATABASE d;",
-            "DROP DATABASE d;",
-            "VACUUM;",
-            "ALTER TABLE t APPEND FROM u;",
-            "COMMIT;",
-            "ROLLBACK;",
-            "PERFORM f();",
-            "IF x = 'a' THEN PERFORM f(); END IF;",
-            "RAISE EXCEPTION 'a' USING ERRCODE = '22000';",
-            "RAISE EXCEPTION 'a %', x || 'b';",
-            "RAISE EXCEPTION x;",
-            "RAISE NOTICE '%', session_user;",
-            "RAISE 'a';",
-            "RAISE;",
-            "EXECUTE 'SELECT 1' USING x;",
-            "EXECUTE 'SELECT 1' INTO STRICT x;",
-            "SELECT 1 INTO STRICT x;",
-            "GET DIAGNOSTICS x = RESULT_OID;",
-            "GET STACKED DIAGNOSTICS x = MESSAGE_TEXT;",
-            "RETURN 1;",
-            "/* a /* b */ c */ NULL;",
-            "x := string_agg('a', 'b');",
-            "x := current_setting('a.' || 'b');",
-            "x := set_config('a.b', 'c', 1 = 1);",
-            "SELECT count(*) INTO x FROM s.t WHERE a = session_user;",
-            "IF (SELECT count(*) FROM s.t WHERE a = current_schema()) > 0 THEN NULL; END IF;",
-            "FOR r IN SELECT version() FROM s.t LOOP NULL; END LOOP;",
-            "WHILE pg_sleep(1) IS NULL LOOP NULL; END LOOP;",
-            "CASE x WHEN 'a' THEN PERFORM f(); ELSE NULL; END CASE;",
-            "INSERT INTO s.t VALUES (1) RETURNING a;",
-            "CREATE INDEX i ON s.t (a);",
-        ] {
-            assert!(body(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_they_may_hold_passes() {
-        for text in [
-            "x := session_user;",
-            "x = session_user;",
-            "r.name := session_user;",
-            "SELECT max(k.secret) INTO x FROM s.k k;",
-            "IF x IS NULL OR x = '' THEN RAISE EXCEPTION 'off: %, %', x, r.name; ELSIF x = 'b' THEN RETURN; ELSE NULL; END IF;",
-            "x := CASE WHEN x = 'a' THEN 'b' ELSE 'c' END; NULL;",
-            "CASE x WHEN 'a' THEN NULL; ELSE NULL; END CASE;",
-            "FOR r IN SELECT a FROM s.t LOOP x := r.a; EXIT WHEN x = 'a'; END LOOP;",
-            "<<outer>> LOOP EXIT outer; END LOOP outer;",
-            "BEGIN NULL; END;",
-            "GET DIAGNOSTICS x = ROW_COUNT;",
-            "INSERT INTO s.t VALUES (1); -- it's a comment",
-            "x := set_config('a.b', '', FALSE);",
-            "x := sha2(x || 'b', 256) || to_char(getdate() + INTERVAL '8 hours', 'YYYYMMDDHH24MISS') || current_setting('timezone');",
-            "CALL s.p(x);",
-        ] {
-            assert_eq!(body(text).map_err(|refusal| refusal.message), Ok(None), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_differs_is_written_anew() {
-        for (text, expected) in [
-            (
-                "EXECUTE 'a' || quote_ident(x) INTO x;",
-                "EXECUTE pg_catalog.rdsdb_dynamic('a' || quote_ident(x)) INTO x;",
-            ),
-            ("x := current_setting('a.b', FALSE);", "x := current_setting('a.b', TRUE);"),
-            (
-                "IF sysdate > '2020-01-01' THEN NULL; END IF;",
-                "IF pg_catalog.sysdate() > '2020-01-01' THEN NULL; END IF;",
-            ),
-            ("UPDATE s.t SET a = 1;", "LOCK TABLE s.t IN EXCLUSIVE MODE; UPDATE s.t SET a = 1;"),
-            (
-                "FOR r IN EXECUTE x LOOP NULL; END LOOP;",
-                "FOR r IN EXECUTE pg_catalog.rdsdb_dynamic(x) LOOP NULL; END LOOP;",
-            ),
-        ] {
-            assert_eq!(
-                body(text).unwrap().unwrap(),
-                format!("DECLARE x VARCHAR(9); r RECORD; BEGIN {expected} END;"),
-                "{text}"
-            );
-        }
-    }
-}
+mod tests;

@@ -1,21 +1,64 @@
 //! Where a query reads from.
 
+use std::ops::Range;
+
 use super::tokens::Token;
 use super::{Statement, is_name};
+
+/// `PostgreSQL` 8.0's catalogues, and Redshift's own of that kind. <https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html>
+#[rustfmt::skip]
+const CATALOGUES: &[&str] = &[
+    "pg_aggregate", "pg_am", "pg_amop", "pg_amproc", "pg_attrdef", "pg_attribute", "pg_attribute_info", "pg_cast", "pg_class",
+    "pg_class_info", "pg_constraint", "pg_conversion", "pg_database", "pg_database_info", "pg_default_acl", "pg_depend",
+    "pg_description", "pg_external_schema", "pg_group", "pg_index", "pg_indexes", "pg_inherits", "pg_language",
+    "pg_largeobject", "pg_library", "pg_listener", "pg_locks", "pg_namespace", "pg_opclass", "pg_operator", "pg_proc",
+    "pg_proc_info", "pg_rewrite", "pg_rules", "pg_settings", "pg_shadow", "pg_stat_activity", "pg_stat_all_tables",
+    "pg_stat_database", "pg_statistic", "pg_statistic_indicator", "pg_stats", "pg_table_def", "pg_tables", "pg_tablespace",
+    "pg_trigger", "pg_type", "pg_user", "pg_user_info", "pg_views",
+];
+
+/// Views of `information_schema` that `PostgreSQL` 8.0 has.
+#[rustfmt::skip]
+const INFORMATION: &[&str] = &[
+    "applicable_roles", "check_constraints", "column_domain_usage", "column_privileges", "column_udt_usage", "columns",
+    "constraint_column_usage", "constraint_table_usage", "data_type_privileges", "element_types", "enabled_roles",
+    "information_schema_catalog_name", "key_column_usage", "parameters", "referential_constraints", "role_column_grants",
+    "role_routine_grants", "role_table_grants", "role_usage_grants", "routine_privileges", "routines", "schemata",
+    "sql_features", "sql_implementation_info", "sql_languages", "sql_packages", "sql_sizing", "table_constraints",
+    "table_privileges", "tables", "triggers", "usage_privileges", "view_column_usage", "view_table_usage", "views",
+];
 
 /// A relation that stands behind FROM, JOIN or a comma between relations.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Source {
+    pub database: Option<String>,
     pub schema: Option<String>,
     pub name: String,
+    /// The tokens of its name.
+    pub tokens: Range<usize>,
 }
 
 impl Source {
     /// Whether it is read on compute nodes: a user's table or a system view, not a catalogue of
     /// `PostgreSQL`'s. <https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html>
     pub(super) fn is_on_compute_nodes(&self) -> bool {
-        let is_catalogue = self.name.starts_with("pg_") || self.schema.as_deref() == Some("information_schema");
-        !is_catalogue
+        !self.is_catalogue()
+    }
+
+    fn is_catalogue(&self) -> bool {
+        let is_in_information_schema = self.schema.as_deref() == Some("information_schema");
+        // A user's schema may hold a table of any name.
+        let is_in_catalogue = self.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
+        is_in_information_schema || (is_in_catalogue && self.name.starts_with("pg_"))
+    }
+
+    /// Whether Redshift has it, as far as the name tells: what `PostgreSQL` has added since 8.0 is nothing to it.
+    pub(super) fn is_known(&self) -> bool {
+        if self.name.starts_with("rdsdb_") {
+            return false;
+        }
+        let list = if self.schema.as_deref() == Some("information_schema") { INFORMATION } else { CATALOGUES };
+        !self.is_catalogue() || list.contains(&self.name.as_str())
     }
 }
 
@@ -61,27 +104,33 @@ fn is_part_of_an_expression(statement: &Statement<'_>, at: usize, depths: &[usiz
 /// All relations that a statement reads from, queries inside it included; not what WITH names.
 pub(super) fn sources(statement: &Statement<'_>) -> Vec<Source> {
     let tokens = &statement.tokens;
-    let depths = depths(statement);
     let named_by_with: Vec<_> = (0..tokens.len())
         .filter(|at| {
             tokens.get(at + 1).is_some_and(|next| next.is("AS")) && tokens.get(at + 2).is_some_and(|next| next.is("("))
         })
         .filter_map(|at| tokens[at].name())
         .collect();
-    let mut found = Vec::new();
+    let starts = starts_of_sources(statement);
+    let mut found: Vec<_> = starts.into_iter().filter_map(|start| source(tokens, start)).collect();
+    found.retain(|source| source.schema.is_some() || !named_by_with.contains(&source.name));
+    found
+}
+
+/// Where relations and queries stand that are read from.
+pub(super) fn starts_of_sources(statement: &Statement<'_>) -> Vec<usize> {
+    let tokens = &statement.tokens;
+    let depths = depths(statement);
+    let mut starts = Vec::new();
     for at in 0..tokens.len() {
         let from = tokens[at].is("FROM") && !is_part_of_an_expression(statement, at, &depths);
-        if !from && !tokens[at].is("JOIN") {
-            continue;
+        if from || tokens[at].is("JOIN") {
+            starts.push(at + 1);
         }
-        let mut starts = vec![at + 1];
         if from {
             starts.extend(listed(tokens, &depths, at));
         }
-        found.extend(starts.into_iter().filter_map(|start| source(tokens, start)));
     }
-    found.retain(|source| source.schema.is_some() || !named_by_with.contains(&source.name));
-    found
+    starts
 }
 
 /// Where further relations of a FROM start, behind commas.
@@ -117,16 +166,17 @@ fn source(tokens: &[Token], start: usize) -> Option<Source> {
         return None;
     }
     let name = parts.pop()?;
-    Some(Source { schema: parts.pop(), name })
+    Some(Source { schema: parts.pop(), database: parts.pop(), name, tokens: start..at + 1 })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::grammar::Parsed;
     use super::super::tokens::read;
     use super::*;
 
     fn of(text: &str) -> Vec<String> {
-        let statement = Statement { text, tokens: read(text).unwrap_or_default() };
+        let statement = Statement { text, tokens: read(text).unwrap_or_default(), parsed: Parsed::default() };
         sources(&statement)
             .into_iter()
             .map(|source| source.schema.map_or(source.name.clone(), |schema| format!("{schema}.{}", source.name)))

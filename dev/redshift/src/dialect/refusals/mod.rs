@@ -1,24 +1,25 @@
 //! What Redshift refuses and `PostgreSQL` takes.
 
+mod features;
 mod files;
 mod functions;
-mod names;
+mod places;
 mod settings;
 mod statements;
-mod words;
 
-use super::{Refusal, SessionContext, Statement};
+use super::{Refusal, SessionContext, Statement, names};
 
 const SYNTAX: &str = "42601";
 const UNSUPPORTED: &str = "0A000";
 
-/// The refusal of a statement, if Redshift refuses it.
+/// Why Redshift refuses a statement before it looks for its form.
+pub(super) fn by_name(statement: &Statement<'_>) -> Option<Refusal> {
+    features::find(statement).or_else(|| files::find(statement)).or_else(|| names::refusal(statement))
+}
+
+/// Why Redshift refuses a statement that has one of the forms.
 pub(super) fn find(statement: &Statement<'_>, context: &SessionContext) -> Option<Refusal> {
-    words::command(statement)
-        .or_else(|| words::by_words(statement))
-        .or_else(|| files::find(statement))
-        .or_else(|| names::escapes(statement))
-        .or_else(|| names::names(statement))
+    places::find(statement)
         .or_else(|| functions::find(statement, context))
         .or_else(|| settings::find(statement))
         .or_else(|| statements::find(statement, context))
@@ -73,7 +74,6 @@ mod tests {
             "SELECT rdsdb_kind(1)",
             "SELECT * FROM pg_roles",
             "SELECT a IS TRUE FROM t",
-            "CREATE TABLE t (a VARCHAR)",
             "CREATE TABLE t (oid INTEGER)",
             "CREATE VIEW v AS SELECT a FROM t WITH NO SCHEMA BINDING",
             "CREATE VIEW v AS SELECT a FROM s.t, u WITH NO SCHEMA BINDING",

@@ -1,6 +1,7 @@
-//! Session context variables: two parts, one dot, nothing quoted.
-//! <https://docs.aws.amazon.com/redshift/latest/dg/r_SET.html>
+//! Settings that Redshift doesn't know, and names that no session context variable may have: those have two parts, one dot,
+//! nothing quoted. <https://docs.aws.amazon.com/redshift/latest/dg/r_SET.html>
 
+use super::super::settings::is_known;
 use super::super::tokens::{Kind, Token};
 use super::{Refusal, SYNTAX, Statement};
 
@@ -16,38 +17,35 @@ fn is_variable(name: &str) -> bool {
     name.split('.').count() == 2 && name.split('.').all(part)
 }
 
-fn invalid(name: &str, page: &str) -> Refusal {
-    Refusal::new("42602", format!("invalid name of a session context variable: {name}"), page)
+/// Why a name is none of a setting, if it isn't.
+fn refused(name: &str, page: &str) -> Option<Refusal> {
+    if name.contains('.') {
+        let invalid = || Refusal::new("42602", format!("invalid name of a session context variable: {name}"), page);
+        return (!is_variable(name)).then(invalid);
+    }
+    let unknown = || {
+        let message = format!("unrecognized configuration parameter \"{}\"", name.to_lowercase());
+        Refusal::new("42704", message, "cm_chap_ConfigurationRef")
+    };
+    (!is_known(name)).then(unknown)
 }
 
-/// `SET a.b TO 'x'`, `RESET a.b`, `SHOW a.b`.
+/// `SET a.b TO 'x'`, `RESET a.b`, `SHOW a.b`, `ALTER USER u SET a TO b`.
 fn named(statement: &Statement<'_>) -> Option<Refusal> {
-    let first = statement.tokens.first()?;
-    let (start, page) = match first.text.as_str() {
-        "SET" if statement.tokens.get(1).is_some_and(|next| next.is("LOCAL") || next.is("SESSION")) => (2, "r_SET"),
-        "SET" => (1, "r_SET"),
-        "RESET" => (1, "r_RESET"),
-        // A view's or a procedure's name has parts as well.
-        "SHOW" if statement.tokens.get(1).is_some_and(|next| !next.is("VIEW") && !next.is("PROCEDURE")) => {
-            (1, "r_SHOW")
-        }
-        _ => return None,
+    let setting = statement.parsed.labelled("setting").next()?;
+    let name: String = statement.tokens[setting].iter().map(|token: &Token| token.text.as_str()).collect();
+    let page = match statement.tokens.first()?.text.as_str() {
+        "RESET" => "r_RESET",
+        "SHOW" => "r_SHOW",
+        _ => "r_SET",
     };
-    let end = (start..statement.tokens.len())
-        .find(|at| statement.tokens[*at].is("TO") || statement.tokens[*at].is("="))
-        .unwrap_or(statement.tokens.len());
-    let name = &statement.tokens[start..end];
-    if !name.iter().any(|token| token.is(".")) {
-        return None;
-    }
-    let text: String = name.iter().map(|token: &Token| token.text.as_str()).collect();
-    (!is_variable(&text)).then(|| invalid(&text, page))
+    refused(&name, page)
 }
 
 fn calls(statement: &Statement<'_>) -> Option<Refusal> {
     for (at, token) in statement.tokens.iter().enumerate() {
         let sets = token.is("SET_CONFIG");
-        if !(sets || token.is("CURRENT_SETTING")) || !statement.tokens.get(at + 1).is_some_and(|next| next.is("(")) {
+        if !(sets || token.is("CURRENT_SETTING")) || !statement.is(at + 1, "(") {
             continue;
         }
         let page = if sets { "r_SET_CONFIG" } else { "r_CURRENT_SETTING" };
@@ -62,8 +60,8 @@ fn calls(statement: &Statement<'_>) -> Option<Refusal> {
             }
             return Some(Refusal::new(SYNTAX, "the name of a setting must be a string constant", page));
         };
-        if name.contains('.') && !is_variable(&name) {
-            return Some(invalid(&name, page));
+        if let Some(refusal) = refused(&name, page) {
+            return Some(refusal);
         }
         if !sets && arguments.len() > 1 && !name.contains('.') {
             return Some(Refusal::new(SYNTAX, "error_if_undefined is for session context variables", page));

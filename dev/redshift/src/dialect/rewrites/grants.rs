@@ -1,221 +1,256 @@
 //! Grants of privileges and of roles, and default privileges.
 
-use super::super::tokens::Token;
-use super::{Edits, NOTHING, Statement, Verdict, array, call, instead, is_name, literal};
+use std::ops::Range;
+
+use super::{Edits, Statement, Verdict, array, call, instead, literal, names, with};
+use crate::dialect::SessionContext;
 
 /// What becomes of a statement about them, if it is one.
-pub(super) fn apply(statement: &Statement<'_>) -> Option<Verdict> {
-    if statement.starts_with(&["GRANT"]) || statement.starts_with(&["REVOKE"]) {
-        return roles(statement).or_else(|| Some(grant(statement)));
+pub(super) fn apply(statement: &Statement<'_>, context: &SessionContext) -> Option<Verdict> {
+    let is_default = statement.starts_with(&["ALTER", "DEFAULT", "PRIVILEGES"]);
+    if !is_default && !statement.starts_with(&["GRANT"]) && !statement.starts_with(&["REVOKE"]) {
+        return None;
     }
-    if statement.starts_with(&["ALTER", "DEFAULT", "PRIVILEGES"]) {
-        return Some(default_privileges(statement));
-    }
-    None
+    let grantees = Grantees::of(statement)?;
+    let has = |label: &str| statement.parsed.labelled(label).next().is_some();
+    Some(if is_default {
+        default_privileges(statement, context, &grantees)
+    } else if has("scoped") {
+        scoped(statement, &grantees)
+    } else if has("systems") {
+        system_privileges(statement, &grantees)
+    } else if has("privileges") {
+        grant(statement, context, &grantees)
+    } else {
+        roles(statement, &grantees)
+    })
 }
 
 /// Whom something is granted to.
-#[derive(Debug, Default)]
-struct Grantees {
+pub(super) struct Grantees {
+    tokens: Range<usize>,
     kinds: Vec<&'static str>,
     names: Vec<String>,
-    /// Which tokens say the kind.
-    words: Vec<usize>,
-    /// Which tokens are a name with a colon.
-    system_roles: Vec<usize>,
+    /// Which tokens say ROLE.
+    roles: Vec<usize>,
 }
 
-/// Those behind TO or FROM.
-fn grantees(statement: &Statement<'_>, direction: &str) -> Option<(usize, Grantees)> {
-    let tokens = &statement.tokens;
-    let start = tokens.iter().rposition(|token| token.is(direction))?;
-    let mut found = Grantees::default();
-    let mut at = start + 1;
-    while let Some(token) = tokens.get(at).filter(|token| is_name(token)) {
-        let next_is_name = tokens.get(at + 1).is_some_and(is_name);
-        let kind = match token.text.as_str() {
-            "ROLE" if next_is_name => "role",
-            "GROUP" if next_is_name => "group",
-            "PUBLIC" => "public",
-            _ => "user",
-        };
-        if kind == "role" || kind == "group" {
-            found.words.push(at);
-            at += 1;
+impl Grantees {
+    pub(super) fn of(statement: &Statement<'_>) -> Option<Self> {
+        let tokens = statement.parsed.labelled("grantees").next()?;
+        let mut found = Self { tokens: tokens.clone(), kinds: Vec::new(), names: Vec::new(), roles: Vec::new() };
+        let mut at = tokens.start;
+        while at < tokens.end {
+            let has_name = at + 1 < tokens.end && !statement.is(at + 1, ",");
+            let kind = match statement.tokens[at].text.as_str() {
+                "ROLE" if has_name => "role",
+                "GROUP" if has_name => "group",
+                "PUBLIC" => "public",
+                _ => "user",
+            };
+            if kind == "role" {
+                found.roles.push(at);
+            }
+            let start = if kind == "role" || kind == "group" { at + 1 } else { at };
+            let end = (start..tokens.end).find(|at| statement.is(*at, ",")).unwrap_or(tokens.end);
+            found.kinds.push(kind);
+            found.names.push(statement.parts(start..end).join(":"));
+            at = end + 1;
         }
-        let (name, after) = role_name(tokens, at)?;
-        if after > at + 1 {
-            found.system_roles.push(at);
-        }
-        found.kinds.push(kind);
-        found.names.push(name);
-        at = (after..tokens.len()).find(|at| tokens[*at].is(",")).map_or(tokens.len(), |comma| comma + 1);
+        Some(found)
     }
-    Some((start, found))
-}
 
-/// A name, and what is behind it: `sys:secadmin` and its kind are names with a colon.
-pub(super) fn role_name(tokens: &[Token], at: usize) -> Option<(String, usize)> {
-    let name = tokens.get(at)?.name()?;
-    if tokens.get(at + 1).is_some_and(|next| next.is(":")) {
-        return Some((format!("{name}:{}", tokens.get(at + 2)?.name()?), at + 3));
+    pub(super) fn arguments(&self) -> [String; 2] {
+        [array(&self.kinds), array(&self.names)]
     }
-    Some((name, at + 1))
-}
 
-fn direction(statement: &Statement<'_>) -> &'static str {
-    if statement.find(&["REVOKE"]).is_some_and(|at| at < 12) && statement.find(&["FROM"]).is_some() {
-        "FROM"
-    } else {
-        "TO"
+    /// That each is what the statement says it is; `PostgreSQL` makes no difference.
+    fn check(&self) -> Option<String> {
+        let (kinds, names): (Vec<&str>, Vec<&String>) = self
+            .kinds
+            .iter()
+            .zip(&self.names)
+            .filter(|(kind, _)| **kind != "public")
+            .map(|(kind, name)| (*kind, name))
+            .unzip();
+        let arguments = format!("{}, {}", array(&kinds), array(names));
+        (!kinds.is_empty()).then(|| format!("CALL pg_catalog.rdsdb_check_identities({arguments})"))
     }
 }
 
 /// `GRANT ROLE`, `REVOKE ROLE`. DG/`r_GRANT`, DG/`r_REVOKE`
-fn roles(statement: &Statement<'_>) -> Option<Verdict> {
-    let tokens = &statement.tokens;
+fn roles(statement: &Statement<'_>, grantees: &Grantees) -> Verdict {
     let only_option = statement.starts_with(&["REVOKE", "ADMIN", "OPTION", "FOR"]);
-    let first = if only_option { 4 } else { 1 };
-    if !tokens.get(first)?.is("ROLE") {
-        return None;
-    }
-    let (end, grantees) = grantees(statement, direction(statement))?;
-    let mut granted = Vec::new();
-    let mut at = first;
-    while at < end {
-        // The word ROLE may stand before each.
-        let (name, after) = role_name(tokens, if tokens[at].is("ROLE") { at + 1 } else { at })?;
-        granted.push(name);
-        at = after + 1;
-    }
-    let what = match (statement.starts_with(&["GRANT"]), statement.find_from(end, &["ADMIN", "OPTION"]).is_some()) {
+    let with_option = statement.find_from(grantees.tokens.end, &["ADMIN", "OPTION"]).is_some();
+    let what = match (statement.starts_with(&["GRANT"]), with_option) {
         (true, false) => "GRANT %I TO %I",
         (true, true) => "GRANT %I TO %I WITH ADMIN OPTION",
         (false, _) if only_option => "REVOKE ADMIN OPTION FOR %I FROM %I",
         (false, _) => "REVOKE %I FROM %I",
     };
-    let arguments = [literal(what), array(granted), array(grantees.kinds), array(grantees.names)];
-    Some(instead(call("grant_roles", &arguments)))
+    let granted = statement.parsed.labelled("user").filter(|name| name.start < grantees.tokens.start);
+    let granted: Vec<_> = granted.map(|name| statement.parts(name).join(":")).collect();
+    let [kinds, names] = grantees.arguments();
+    instead(call("grant_roles", &[literal(what), array(granted), kinds, names]))
+}
+
+/// What is granted or revoked, without a list of columns.
+fn privileges(statement: &Statement<'_>, label: &str) -> Vec<String> {
+    let first_words = |tokens: Range<usize>| {
+        let words: Vec<_> =
+            tokens.map(|at| statement.tokens[at].text.as_str()).take_while(|word| *word != "(").collect();
+        words.join(" ")
+    };
+    statement.parsed.labelled(label).map(first_words).collect()
 }
 
 /// DG/`r_GRANT`, DG/`r_REVOKE`
-fn grant(statement: &Statement<'_>) -> Verdict {
+fn grant(statement: &Statement<'_>, context: &SessionContext, grantees: &Grantees) -> Verdict {
     let mut edits = Edits::default();
-    let direction = direction(statement);
-    // Row-level security and masking are journalled as a whole. DG/r_GRANT
-    let of_policies = ["RLS", "MASKING"].iter().any(|word| statement.find(&[word]).is_some());
-    if of_policies || only_redshifts_own(statement, &mut edits) {
-        let notes = vec![format!("not enforced: {}", statement.text)];
-        return Verdict::Rewrite { before: None, sql: NOTHING.to_owned(), notes };
-    }
-    if statement.find(&["ON"]).is_none() {
-        system_privileges(statement, direction, &mut edits);
-    }
-    // Redshift has no CONNECT: it isn't a part of everything, and whoever revokes everything from PUBLIC
-    // locks nobody out.
-    if statement.tokens.get(1).is_some_and(|token| token.is("ALL"))
-        && let Some(on) = statement.find(&["ON", "DATABASE"])
-    {
-        let span = statement.tokens[1].span.start..statement.tokens[on - 1].span.end;
-        edits.edits.push((span, "CREATE, TEMP".to_owned()));
-    }
-    let before = grantees(statement, direction).and_then(|(_, grantees)| check(statement, grantees, &mut edits));
-    match edits.verdict(statement) {
-        Verdict::Rewrite { sql, notes, .. } => Verdict::Rewrite { before, sql, notes },
-        _ if before.is_some() => Verdict::Rewrite { before, sql: statement.text.to_owned(), notes: Vec::new() },
-        other => other,
-    }
-}
-
-/// That each grantee is what the statement says it is; `PostgreSQL` makes no difference.
-fn check(statement: &Statement<'_>, grantees: Grantees, edits: &mut Edits) -> Option<String> {
-    for at in grantees.words {
-        // PostgreSQL knows the word GROUP.
-        if statement.tokens[at].is("ROLE") {
-            edits.cut(statement, at, at + 1, None);
-        }
-    }
-    for at in grantees.system_roles {
-        let span = statement.tokens[at].span.start..statement.tokens[at + 2].span.end;
-        edits.edits.push((span.clone(), format!("\"{}\"", statement.text[span].to_lowercase())));
-    }
-    let (kinds, names): (Vec<_>, Vec<_>) =
-        grantees.kinds.into_iter().zip(grantees.names).filter(|(kind, _)| *kind != "public").unzip();
-    let arguments = format!("{}, {}", array(&kinds), array(names));
-    (!kinds.is_empty()).then(|| format!("CALL pg_catalog.rdsdb_check_identities({arguments})"))
-}
-
-/// Takes out privileges that only Redshift has: ALTER and DROP. Says whether nothing else is left.
-fn only_redshifts_own(statement: &Statement<'_>, edits: &mut Edits) -> bool {
-    let first = if statement.starts_with(&["REVOKE", "GRANT", "OPTION", "FOR"]) { 4 } else { 1 };
-    let Some(on) = statement.find(&["ON"]).filter(|on| *on > first) else { return false };
-    let list = &statement.tokens[first..on];
-    let (own, others): (Vec<_>, Vec<_>) = list
-        .split(|token| token.is(","))
-        .partition(|item| item.len() == 1 && (item[0].is("ALTER") || item[0].is("DROP")));
-    if own.is_empty() || others.is_empty() {
-        return !own.is_empty();
-    }
-    let written = |items: &[&[Token]]| {
-        let text = |item: &[Token]| {
-            item.first()
-                .zip(item.last())
-                .map_or(String::new(), |(first, last)| statement.text[first.span.start..last.span.end].to_owned())
-        };
-        items.iter().map(|item| text(item)).collect::<Vec<_>>().join(", ")
+    names::apply(statement, context, &mut edits);
+    let on = statement.parsed.labelled("on").next().unwrap_or(0..1);
+    let is = |kind: &str| statement.is(on.start, kind);
+    let of_table = !["DATABASE", "SCHEMA", "LANGUAGE", "FUNCTION", "PROCEDURE"].iter().any(|kind| is(kind))
+        && statement.find(&["ON", "ALL", "FUNCTIONS"]).is_none()
+        && statement.find(&["ON", "ALL", "PROCEDURES"]).is_none();
+    let has_own = of_table || is("DATABASE") || is("SCHEMA");
+    let listed: Vec<_> = statement.parsed.labelled("privileges").collect();
+    // ALTER is nothing to PostgreSQL, nor is DROP on what isn't a table.
+    let is_own = |tokens: &Range<usize>| {
+        statement.is(tokens.start, "ALTER") || (statement.is(tokens.start, "DROP") && !of_table)
     };
-    edits.notes.push(format!("not enforced: {}", written(&own)));
-    edits.edits.push((list[0].span.start..list[list.len() - 1].span.end, written(&others)));
-    false
+    let (own, others): (Vec<_>, Vec<_>) = listed.iter().cloned().partition(is_own);
+    let list = listed[0].start..listed[listed.len() - 1].end;
+    let mut before = grantees.check();
+    if statement.starts_with(&["REVOKE"]) && statement.is(list.start, "ALL") && has_own {
+        // What is PostgreSQL's alone is revoked by it.
+        before = Some(own_privileges(statement, &listed, grantees));
+    }
+    if is("DATABASE") && statement.is(list.start, "ALL") {
+        // Redshift has no CONNECT: it isn't a part of everything, and whoever revokes everything from PUBLIC locks nobody out.
+        edits.replace(statement, &list, "CREATE, TEMP");
+    } else if !own.is_empty() {
+        let written =
+            |items: &[Range<usize>]| items.iter().map(|item| statement.written(item)).collect::<Vec<_>>().join(", ");
+        edits.notes.push(format!("not enforced: {}", written(&own)));
+        let own = own_privileges(statement, &own, grantees);
+        if others.is_empty() {
+            return Verdict::Rewrite { before: None, sql: own, notes: edits.notes };
+        }
+        before = Some(own);
+        edits.replace(statement, &list, &written(&others).replace("DROP", "TRIGGER"));
+    } else {
+        table_drop(statement, &listed, &mut edits);
+    }
+    for at in &grantees.roles {
+        edits.cut(statement, *at, at + 1, None);
+    }
+    with(before, edits.verdict(statement), statement)
+}
+
+/// ALTER, and DROP on what isn't a table: `catalog/privileges.sql`.
+fn own_privileges(statement: &Statement<'_>, own: &[Range<usize>], grantees: &Grantees) -> String {
+    let on = statement.parsed.labelled("on").next().unwrap_or(0..1);
+    let first = statement.tokens[on.start].text.as_str();
+    let kind = if ["DATABASE", "SCHEMA", "ALL"].contains(&first) { first } else { "TABLE" };
+    let lists = statement
+        .parsed
+        .labelled(if kind == "TABLE" { "object" } else { "name" })
+        .filter(|list| list.start >= on.start && list.end <= on.end);
+    let objects: Vec<_> = lists
+        .flat_map(|list| statement.written(&list).split(',').map(|name| name.trim().to_lowercase()).collect::<Vec<_>>())
+        .collect();
+    let letter = |item: &Range<usize>| match statement.tokens[item.start].text.as_str() {
+        "ALL" => "tA",
+        "DROP" => "t",
+        _ => "A",
+    };
+    let letters: String = own.iter().map(letter).collect();
+    let takes_option = statement.starts_with(&["REVOKE", "GRANT", "OPTION"]);
+    let adds = statement.starts_with(&["GRANT"]) || takes_option;
+    let with_option = statement.find_from(grantees.tokens.end, &["GRANT", "OPTION"]).is_some();
+    let [kinds, names] = grantees.arguments();
+    let arguments =
+        [literal(kind), array(objects), literal(&letters), adds.to_string(), kinds, names, with_option.to_string()];
+    call("own_privileges", &arguments)
+}
+
+/// DROP on a table is kept as `PostgreSQL`'s TRIGGER, which Redshift doesn't have.
+fn table_drop(statement: &Statement<'_>, listed: &[Range<usize>], edits: &mut Edits) {
+    for privilege in listed.iter().filter(|privilege| statement.is(privilege.start, "DROP")) {
+        edits.put(statement, privilege.start, "TRIGGER");
+    }
 }
 
 /// System privileges are kept as memberships in roles of their own, which are shared by all databases.
-fn system_privileges(statement: &Statement<'_>, direction: &str, edits: &mut Edits) {
-    let Some(end) = statement.find(&[direction]).filter(|end| *end > 1) else { return };
-    let list = &statement.text[statement.tokens[1].span.start..statement.tokens[end - 1].span.end];
-    let roles: Vec<_> = list
-        .split(',')
-        .map(|privilege| {
-            format!("\"privilege:{}\"", privilege.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase())
-        })
-        .collect();
-    let span = statement.tokens[1].span.start..statement.tokens[end - 1].span.end;
-    edits.edits.push((span, roles.join(", ")));
+fn system_privileges(statement: &Statement<'_>, grantees: &Grantees) -> Verdict {
+    let list: Vec<_> = privileges(statement, "systems").iter().map(|name| format!("\"privilege:{name}\"")).collect();
+    let (verb, direction) = if statement.starts_with(&["GRANT"]) { ("GRANT", "TO") } else { ("REVOKE", "FROM") };
+    let names: Vec<_> = grantees.names.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
+    let sql = format!("{verb} {} {direction} {}", list.join(", "), names.join(", "));
+    with(grantees.check(), instead(sql), statement)
+}
+
+/// Privileges on all that there is and will be. <https://docs.aws.amazon.com/redshift/latest/dg/t_scoped-permissions.html>
+fn scoped(statement: &Statement<'_>, grantees: &Grantees) -> Verdict {
+    let scope = statement.parsed.labelled("scope").next().map_or(0, |scope| scope.start);
+    let behind = |word: &str| {
+        let at = statement.find_from(scope + 1, &[word]).filter(|at| *at < grantees.tokens.start);
+        at.and_then(|at| statement.name(at + 1)).map_or("NULL".to_owned(), |name| literal(&name.to_lowercase()))
+    };
+    let kind = literal(&statement.tokens[scope].text);
+    let only_option = statement.starts_with(&["REVOKE", "GRANT", "OPTION"]);
+    let what = match (statement.starts_with(&["GRANT"]), only_option) {
+        (true, _) => "GRANT",
+        (false, true) => "REVOKE GRANT OPTION",
+        (false, false) => "REVOKE",
+    };
+    let with_option = statement.find_from(grantees.tokens.end, &["GRANT", "OPTION"]).is_some();
+    let [kinds, names] = grantees.arguments();
+    let listed = array(privileges(statement, "scoped"));
+    let arguments =
+        [literal(what), listed, kind, behind("SCHEMA"), behind("DATABASE"), kinds, names, with_option.to_string()];
+    instead(call("scoped", &arguments))
 }
 
 /// DG/`r_ALTER_DEFAULT_PRIVILEGES`
-fn default_privileges(statement: &Statement<'_>) -> Verdict {
-    let direction = direction(statement);
-    let Some((end, grantees)) = grantees(statement, direction) else { return Verdict::Forward };
-    let verb = statement.tokens.iter().position(|token| token.is("GRANT") || token.is("REVOKE")).unwrap_or(end);
-    let names = |words: &[&str]| {
-        let Some(at) = statement.find(words).filter(|at| *at < verb) else { return Vec::new() };
-        let list = &statement.tokens[at + words.len()..verb];
-        let names: Vec<_> = list
-            .chunks(2)
-            .take_while(|pair| is_name(&pair[0]))
-            .filter_map(|pair| Some((pair[0].name()?, pair.get(1).is_some_and(|next| next.is(",")))))
-            .collect();
-        // The list ends with the first name that no comma follows.
-        let length = names.iter().position(|(_, goes_on)| !goes_on).map_or(names.len(), |last| last + 1);
-        names.into_iter().take(length).map(|(name, _)| name).collect()
-    };
-    let targets = [array(names(&["FOR", "USER"])), array(names(&["IN", "SCHEMA"]))];
+fn default_privileges(statement: &Statement<'_>, context: &SessionContext, grantees: &Grantees) -> Verdict {
+    let users: Vec<_> = statement
+        .find(&["FOR", "USER"])
+        .and_then(|at| statement.parsed.labelled("user").find(|list| list.start == at + 2))
+        .map_or(Vec::new(), |list| statement.parts(list));
+    let schemas: Vec<_> = statement.parsed.labelled("name").flat_map(|list| statement.parts(list)).collect();
+    let schemas = schemas.iter().map(|name| if context.case_sensitive { name.clone() } else { name.to_lowercase() });
+    let targets = [array(users), array(schemas)];
+    let takes_option = statement.find(&["REVOKE", "GRANT", "OPTION", "FOR"]).is_some();
+    let grants = takes_option || statement.find(&["REVOKE"]).is_none_or(|at| at > grantees.tokens.start);
     if statement.find(&["ON", "PROCEDURES"]).is_some() {
         // PostgreSQL keeps one list for functions and procedures.
-        let takes_option = statement.find(&["REVOKE", "GRANT", "OPTION", "FOR"]).is_some();
-        let grants = statement.tokens[verb].is("GRANT") || takes_option;
-        let with_option = statement.find_from(end, &["WITH", "GRANT", "OPTION"]).is_some();
+        let with_option = statement.find_from(grantees.tokens.end, &["WITH", "GRANT", "OPTION"]).is_some();
         let [users, schemas] = targets;
-        let rest = [array(grantees.kinds), array(grantees.names), with_option.to_string()];
-        let arguments: Vec<_> = [users, schemas, grants.to_string()].into_iter().chain(rest).collect();
-        return instead(call("default_procedures", &arguments));
+        let [kinds, names] = grantees.arguments();
+        return instead(call(
+            "default_procedures",
+            &[users, schemas, grants.to_string(), kinds, names, with_option.to_string()],
+        ));
     }
     let mut edits = Edits::default();
-    check(statement, grantees, &mut edits);
-    let before = Some(call("check_default_targets", &targets));
-    match edits.verdict(statement) {
-        Verdict::Rewrite { sql, notes, .. } => Verdict::Rewrite { before, sql, notes },
-        _ => Verdict::Rewrite { before, sql: statement.text.to_owned(), notes: Vec::new() },
+    names::apply(statement, context, &mut edits);
+    let listed: Vec<_> = statement.parsed.labelled("privileges").collect();
+    let (own, others): (Vec<_>, Vec<_>) = listed.iter().cloned().partition(|item| statement.is(item.start, "ALTER"));
+    if own.is_empty() {
+        table_drop(statement, &listed, &mut edits);
+    } else {
+        edits.notes.push("not kept: ALTER".to_owned());
+        if others.is_empty() {
+            return super::noted(edits.notes);
+        }
+        let written: Vec<_> =
+            others.iter().map(|item| statement.written(item).to_uppercase().replace("DROP", "TRIGGER")).collect();
+        edits.replace(statement, &(listed[0].start..listed[listed.len() - 1].end), &written.join(", "));
     }
+    for at in &grantees.roles {
+        edits.cut(statement, *at, at + 1, None);
+    }
+    with(Some(call("check_default_targets", &targets)), edits.verdict(statement), statement)
 }

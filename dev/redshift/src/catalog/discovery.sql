@@ -1,0 +1,177 @@
+-- Schemas, tables, columns and functions as the SVV views and PG_TABLE_DEF show them: …/redshift/latest/dg/r_SVV_….html
+
+-- Columns of what the reader may read. Where rows are kept is not kept here.
+CREATE VIEW pg_catalog.svv_redshift_columns AS
+SELECT current_database()::varchar(128) AS database_name, n.nspname::varchar(128) AS schema_name, c.relname::varchar(128) AS table_name,
+    a.attname::varchar(128) AS column_name, a.attnum::integer AS ordinal_position, format_type(a.atttypid, a.atttypmod)::varchar(32) AS data_type,
+    pg_get_expr(d.adbin, d.adrelid)::varchar(4000) AS column_default, CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END::varchar(3) AS is_nullable,
+    'none'::varchar(128) AS encoding, false AS distkey, 0 AS sortkey, array_to_string(pg_catalog.rdsdb_acl(a.attacl), '|')::varchar(128) AS column_acl,
+    col_description(c.oid, a.attnum)::varchar(256) AS remarks
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relkind IN ('r', 'v', 'm') AND c.relname NOT LIKE 'rdsdb!_%' ESCAPE '!'
+    AND (has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, REFERENCES') OR has_any_column_privilege(c.oid, 'SELECT'));
+-- r_SVV_ALL_COLUMNS: those of other databases are reached by the stand-in's own way, and aren't in it.
+CREATE VIEW pg_catalog.svv_all_columns AS
+SELECT s.database_name, s.schema_name, s.table_name, s.column_name, s.ordinal_position, s.column_default, s.is_nullable,
+    regexp_replace(s.data_type, '\\(.*\\)', '')::varchar(128) AS data_type, i.character_maximum_length::integer, i.numeric_precision::integer,
+    i.numeric_scale::integer, s.remarks
+FROM pg_catalog.svv_redshift_columns s
+LEFT JOIN information_schema.columns i ON (i.table_schema, i.table_name, i.column_name) = (s.schema_name, s.table_name, s.column_name);
+-- r_SVV_COLUMNS
+CREATE VIEW pg_catalog.svv_columns AS
+SELECT database_name AS table_catalog, schema_name AS table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,
+    data_type, character_maximum_length, numeric_precision, NULL::integer AS numeric_precision_radix, numeric_scale,
+    NULL::integer AS datetime_precision, NULL::varchar(128) AS interval_type, NULL::varchar(128) AS interval_precision,
+    NULL::varchar(128) AS character_set_catalog, NULL::varchar(128) AS domain_name, remarks
+FROM pg_catalog.svv_all_columns;
+-- r_SVV_TABLES
+CREATE VIEW pg_catalog.svv_tables AS
+SELECT database_name AS table_catalog, schema_name AS table_schema, table_name,
+    CASE table_type WHEN 'TABLE' THEN 'BASE TABLE' ELSE table_type END::varchar(128) AS table_type, remarks
+FROM pg_catalog.svv_redshift_tables;
+-- r_SVV_ALL_SCHEMAS
+CREATE VIEW pg_catalog.svv_all_schemas AS
+SELECT database_name, schema_name, schema_owner, schema_type, schema_acl, NULL::varchar(128) AS source_database, schema_option
+FROM pg_catalog.svv_redshift_schemas
+UNION ALL
+SELECT current_database(), schemaname, esowner, 'external', NULL, databasename, esoptions FROM pg_catalog.svv_external_schemas;
+-- r_SVV_REDSHIFT_FUNCTIONS
+CREATE VIEW pg_catalog.svv_redshift_functions AS
+SELECT current_database()::varchar(128) AS database_name, n.nspname::varchar(128) AS schema_name, p.proname::varchar(128) AS function_name,
+    CASE p.prokind WHEN 'p' THEN 'STORED PROCEDURE' ELSE 'REGULAR FUNCTION' END::varchar(128) AS function_type,
+    oidvectortypes(p.proargtypes)::varchar(512) AS argument_type, format_type(p.prorettype, NULL)::varchar(128) AS result_type
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proname NOT LIKE 'rdsdb!_%' ESCAPE '!' AND has_function_privilege(p.oid, 'EXECUTE');
+-- r_SVV_EXTERNAL_TABLES, r_SVV_EXTERNAL_COLUMNS: what an external schema points to isn't here.
+CREATE VIEW pg_catalog.svv_external_tables AS
+SELECT current_database()::text AS redshift_database_name, ''::text AS schemaname, ''::text AS tablename, ''::text AS tabletype, ''::text AS location, ''::text AS input_format,
+    ''::text AS output_format, ''::text AS serialization_lib, ''::text AS serde_parameters, 0 AS compressed, ''::text AS parameters
+WHERE false;
+CREATE VIEW pg_catalog.svv_external_columns AS
+SELECT current_database()::text AS redshift_database_name, ''::text AS schemaname, ''::text AS tablename, ''::text AS columnname, ''::text AS external_type, 0 AS columnnum,
+    0 AS part_key, ''::text AS is_nullable
+WHERE false;
+-- r_SVV_TABLE_INFO: superusers see it; only of tables that have rows.
+CREATE VIEW pg_catalog.svv_table_info AS
+SELECT current_database()::text AS database, n.nspname::text AS schema, c.oid AS table_id, c.relname::text AS "table", 'N'::text AS encoded,
+    'EVEN'::text AS diststyle, ''::text AS sortkey1, 0 AS max_varchar, ''::text AS sortkey1_enc, 0 AS sortkey_num, 0::bigint AS size,
+    0::numeric AS pct_used, 0::numeric AS empty, 0::numeric AS unsorted, 0::numeric AS stats_off, greatest(c.reltuples, 0)::numeric AS tbl_rows,
+    0::numeric AS skew_sortkey1, 0::numeric AS skew_rows, greatest(c.reltuples, 0)::numeric AS estimated_visible_rows, ''::text AS risk_event,
+    0::numeric AS vacuum_sort_benefit, NULL::timestamp AS create_time
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!' AND n.nspname <> 'information_schema' AND pg_catalog.rdsdb_superuser();
+-- r_SVV_MV_INFO
+CREATE VIEW pg_catalog.svv_mv_info AS
+SELECT current_database()::char(128) AS database_name, schemaname::char(128) AS schema_name, matviewowner::char(128) AS user_name,
+    matviewname::char(128) AS name, 'f'::char(1) AS is_stale, 0 AS state, 'f'::char(1) AS autorewrite, 'f'::char(1) AS autorefresh
+FROM pg_matviews WHERE has_table_privilege(format('%I.%I', schemaname, matviewname), 'SELECT');
+-- r_SVV_COLUMN_PRIVILEGES
+CREATE VIEW pg_catalog.svv_column_privileges AS
+SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, t.attname::text AS column_name, a.privilege_type::text,
+    pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id, pg_catalog.rdsdb_identity_name(a.grantee) AS identity_name,
+    pg_catalog.rdsdb_identity_type(a.grantee) AS identity_type, a.is_grantable AS admin_option
+FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(t.attacl) a
+WHERE a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_superuser();
+-- r_SVV_SCHEMA_QUOTA_STATE: quotas are noted and not kept.
+CREATE VIEW pg_catalog.svv_schema_quota_state AS
+SELECT oid::integer AS schema_id, nspname::text AS schema_name, pg_catalog.rdsdb_user(nspowner)::integer AS schema_owner, 0 AS quota, 0 AS disk_usage,
+    0::double precision AS disk_usage_pct
+FROM pg_namespace WHERE false;
+-- r_PG_TABLE_DEF: what is in the search path, and the reader may read.
+CREATE VIEW pg_catalog.pg_table_def AS
+SELECT n.nspname AS schemaname, c.relname AS tablename, a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS type,
+    'none'::varchar(32) AS encoding, false AS distkey, 0 AS sortkey, a.attnotnull AS "notnull"
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind = 'r' AND n.nspname = ANY (current_schemas(true)) AND n.nspname NOT LIKE 'pg!_toast%' ESCAPE '!';
+
+-- r_PG_ATTRIBUTE_INFO, r_PG_CLASS_INFO, r_PG_LIBRARY: what PostgreSQL's own have, and when it was made, which isn't kept.
+CREATE VIEW pg_catalog.pg_attribute_info AS
+SELECT attrelid, attname, atttypid, attstattarget, attlen, attnum, attndims, attcacheoff, atttypmod, attbyval, attstorage, attalign, attnotnull,
+    atthasdef, attisdropped, attislocal, attinhcount, attisdistkey, attispreloaded, attsortkeyord, attencodingtype, pg_catalog.rdsdb_acl(attacl) AS attacl
+FROM pg_catalog.rdsdb_attribute;
+CREATE VIEW pg_catalog.pg_class_info AS
+SELECT oid AS reloid, relname, relnamespace, reltype, relowner, relkind, relnatts, relacl, reldiststyle, releffectivediststyle,
+    NULL::timestamp AS relcreationtime, NULL::integer AS relcreatedby
+FROM pg_catalog.rdsdb_class;
+CREATE VIEW pg_catalog.pg_library AS
+SELECT ''::name AS name, 0::oid AS language_oid, 0 AS file_store_id, 0 AS owner WHERE false;
+
+GRANT SELECT ON pg_catalog.pg_attribute_info, pg_catalog.pg_class_info, pg_catalog.pg_library, pg_catalog.svv_redshift_columns, pg_catalog.svv_all_columns, pg_catalog.svv_columns, pg_catalog.svv_tables,
+    pg_catalog.svv_all_schemas, pg_catalog.svv_redshift_functions, pg_catalog.svv_external_tables, pg_catalog.svv_external_columns,
+    pg_catalog.svv_table_info, pg_catalog.svv_mv_info, pg_catalog.svv_column_privileges, pg_catalog.svv_schema_quota_state,
+    pg_catalog.pg_table_def TO PUBLIC;
+
+-- SHOW …: …/redshift/latest/dg/r_SHOW_….html
+
+CREATE VIEW pg_catalog.rdsdb_show_databases AS
+SELECT database_name, database_owner, database_type, database_acl, database_options AS parameters, database_isolation_level
+FROM pg_catalog.svv_redshift_databases;
+CREATE VIEW pg_catalog.rdsdb_show_schemas AS
+SELECT database_name, schema_name, schema_owner, schema_type, schema_acl, source_database, schema_option FROM pg_catalog.svv_all_schemas;
+CREATE VIEW pg_catalog.rdsdb_show_tables AS
+SELECT database_name, schema_name, table_name, table_type, table_acl, remarks FROM pg_catalog.svv_all_tables;
+CREATE VIEW pg_catalog.rdsdb_show_columns AS
+SELECT database_name, schema_name, table_name, column_name, ordinal_position, column_default, is_nullable, data_type, character_maximum_length,
+    numeric_precision, numeric_scale, remarks, NULL::varchar AS sort_key_type, NULL::integer AS sort_key, NULL::integer AS dist_key,
+    NULL::varchar AS encoding, NULL::varchar AS collation
+FROM pg_catalog.svv_all_columns;
+CREATE VIEW pg_catalog.rdsdb_show_functions AS
+SELECT database_name, schema_name, function_name, 0 AS number_of_arguments, argument_type AS argument_list, result_type AS return_type, NULL::varchar AS remarks
+FROM pg_catalog.svv_redshift_functions WHERE function_type = 'REGULAR FUNCTION';
+CREATE VIEW pg_catalog.rdsdb_show_procedures AS
+SELECT database_name, schema_name, function_name AS procedure_name, argument_type AS argument_list, result_type AS return_type, NULL::varchar AS remarks
+FROM pg_catalog.svv_redshift_functions WHERE function_type = 'STORED PROCEDURE';
+CREATE VIEW pg_catalog.rdsdb_show_procedure_parameters AS
+SELECT current_database() AS database_name, n.nspname AS schema_name, p.proname AS procedure_name, p.proargnames[a.at] AS parameter_name, a.at::integer AS ordinal_position,
+    CASE p.proargmodes[a.at] WHEN 'b' THEN 'INOUT' WHEN 'o' THEN 'OUT' ELSE 'IN' END AS parameter_type, format_type(a.type, NULL) AS data_type
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN LATERAL unnest(coalesce(p.proallargtypes, p.proargtypes)) WITH ORDINALITY a (type, at)
+WHERE p.prokind = 'p';
+CREATE VIEW pg_catalog.rdsdb_show_function_parameters AS
+SELECT current_database() AS database_name, n.nspname AS schema_name, p.proname AS function_name, p.proargnames[a.at] AS parameter_name, a.at::integer AS ordinal_position,
+    'IN'::text AS parameter_type, format_type(a.type, NULL) AS data_type
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN LATERAL unnest(p.proargtypes) WITH ORDINALITY a (type, at)
+WHERE p.prokind = 'f';
+CREATE VIEW pg_catalog.rdsdb_show_primary_keys AS
+SELECT current_database() AS database_name, n.nspname AS schema_name, r.relname AS table_name, a.attname AS column_name, k.at::integer AS key_seq, c.conname AS pk_name
+FROM pg_catalog.rdsdb_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY k (number, at) JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.number
+WHERE c.contype = 'p';
+CREATE VIEW pg_catalog.rdsdb_show_foreign_keys AS
+SELECT current_database() AS pk_database_name, pn.nspname AS pk_schema_name, p.relname AS pk_table_name, current_database() AS fk_database_name,
+    n.nspname AS fk_schema_name, r.relname AS fk_table_name, a.attname AS fk_column_name, k.at::integer AS key_seq, c.conname AS fk_name
+FROM pg_catalog.rdsdb_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY k (number, at) JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.number
+WHERE c.contype = 'f';
+CREATE VIEW pg_catalog.rdsdb_show_column_grants AS
+SELECT current_database() AS database_name, namespace_name AS schema_name, relation_name AS table_name, column_name, 'COLUMN'::text AS object_type,
+    privilege_type, identity_id, identity_name, identity_type, admin_option, 'COLUMN'::text AS privilege_scope
+FROM pg_catalog.svv_column_privileges;
+-- Who granted it is left out: the page shows it in its newest copies only.
+CREATE VIEW pg_catalog.rdsdb_show_grants AS
+SELECT current_database()::text AS database_name, namespace_name AS schema_name, relation_name AS object_name, 'TABLE'::text AS object_type, privilege_type, identity_id,
+    identity_name, identity_type, admin_option, 'TABLE'::text AS privilege_scope
+FROM pg_catalog.svv_relation_privileges
+UNION ALL SELECT current_database(), namespace_name, NULL, 'SCHEMA', privilege_type, identity_id, identity_name, identity_type, admin_option, privilege_scope
+FROM pg_catalog.svv_schema_privileges
+UNION ALL SELECT database_name, NULL, NULL, 'DATABASE', privilege_type, identity_id, identity_name, identity_type, admin_option, privilege_scope
+FROM pg_catalog.svv_database_privileges
+UNION ALL SELECT current_database(), n.nspname, p.proname, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, a.privilege_type,
+    pg_catalog.rdsdb_user(a.grantee)::integer, pg_catalog.rdsdb_identity_name(a.grantee), pg_catalog.rdsdb_identity_type(a.grantee), a.is_grantable,
+    CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN LATERAL aclexplode(p.proacl) a
+WHERE n.nspname <> 'pg_catalog' AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
+-- r_SHOW_TABLE
+CREATE FUNCTION pg_catalog.rdsdb_show_table(id oid) RETURNS text STABLE LANGUAGE sql AS $$
+SELECT format(E'CREATE TABLE %I.%I (\n%s\n)\nDISTSTYLE AUTO;', n.nspname, c.relname,
+    (SELECT string_agg(format('    %I %s%s', a.attname, format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END), E',\n' ORDER BY a.attnum)
+        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1 $$;
+
+GRANT SELECT ON pg_catalog.rdsdb_show_databases, pg_catalog.rdsdb_show_schemas, pg_catalog.rdsdb_show_tables, pg_catalog.rdsdb_show_columns,
+    pg_catalog.rdsdb_show_functions, pg_catalog.rdsdb_show_procedures, pg_catalog.rdsdb_show_procedure_parameters,
+    pg_catalog.rdsdb_show_function_parameters, pg_catalog.rdsdb_show_primary_keys, pg_catalog.rdsdb_show_foreign_keys,
+    pg_catalog.rdsdb_show_column_grants, pg_catalog.rdsdb_show_grants TO PUBLIC;

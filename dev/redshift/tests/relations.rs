@@ -1,0 +1,131 @@
+//! Tables and views: what Redshift keeps of them, and how that shows.
+
+use crate::support::{admin, code, message, rows, run, start, user, value};
+
+#[tokio::test]
+async fn late_binding_views_keep_text_owner_and_grants_while_tables_come_and_go() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    let (maker, reader) = (user(&stand_in, "maker", "dev").await, user(&stand_in, "reader", "dev").await);
+    run(&client, &["CREATE SCHEMA s", "GRANT CREATE, USAGE ON SCHEMA s TO maker", "GRANT USAGE ON SCHEMA s TO reader"])
+        .await;
+    let view = "CREATE VIEW s.v AS SELECT a, upper(b) AS b FROM s.t WITH NO SCHEMA BINDING";
+    run(&maker, &[view, "GRANT SELECT ON s.v TO reader"]).await;
+    assert_eq!(message(&reader, "SELECT a, b FROM s.v").await, "relation \"s.t\" does not exist");
+    for drop in ["DROP TABLE s.t", "DROP TABLE s.t CASCADE"] {
+        run(&maker, &["CREATE TABLE s.t (a INTEGER, b VARCHAR(9))", "INSERT INTO s.t VALUES (1, 'x')"]).await;
+        assert_eq!(rows(&reader, "SELECT a, b FROM s.v").await, ["1|X"]);
+        run(&maker, &[drop]).await;
+        assert_eq!(code(&reader, "SELECT a FROM s.v").await, "42P01");
+    }
+    // It is looked up anew: another type, a column that has another name.
+    run(&maker, &["CREATE TABLE s.t (a BIGINT, b VARCHAR(9))"]).await;
+    let columns = "SELECT col_name, col_type FROM pg_get_late_binding_view_cols() \
+         cols(view_schema name, view_name name, col_name name, col_type varchar, col_num int) ORDER BY col_num";
+    assert_eq!(rows(&client, columns).await, ["a|bigint", "b|text"]);
+    run(&maker, &["ALTER TABLE s.t RENAME COLUMN b TO c"]).await;
+    assert_eq!(code(&reader, "SELECT a FROM s.v").await, "42703");
+    assert_eq!(rows(&client, columns).await, [""; 0]);
+    run(&maker, &["ALTER TABLE s.t RENAME COLUMN c TO b"]).await;
+    assert_eq!(value(&client, "SHOW VIEW s.v").await, view);
+    let owner = "SELECT pg_get_userbyid(relowner), array_to_string(relacl, '|') FROM pg_class WHERE relname = 'v'";
+    assert_eq!(rows(&client, owner).await, ["maker|maker=arwdDxt/maker|reader=r/maker"]);
+    // The owner's rights count, and the owner's alone.
+    run(&client, &["ALTER TABLE s.t OWNER TO awsuser"]).await;
+    assert_eq!(code(&reader, "SELECT a FROM s.v").await, "42501");
+    run(&client, &["GRANT SELECT ON s.t TO maker"]).await;
+    assert_eq!(code(&reader, "SELECT a FROM s.v").await, "ok");
+    let other = view.replace("CREATE", "CREATE OR REPLACE").replace("a, ", "");
+    assert_eq!(code(&maker, &other).await, "42P16");
+    assert_eq!(code(&maker, view).await, "42P07");
+}
+
+#[tokio::test]
+async fn a_query_reaches_into_another_database_with_the_rights_that_it_gives() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    let reader = user(&stand_in, "reader", "dev").await;
+    run(&client, &["CREATE DATABASE shop"]).await;
+    let shop = admin(&stand_in, "shop").await;
+    run(&shop, &["CREATE SCHEMA s", "CREATE TABLE s.t (a INTEGER)", "INSERT INTO s.t VALUES (7)"]).await;
+    assert_eq!(rows(&client, "SELECT t.a FROM shop.s.t AS t").await, ["7"]);
+    assert_eq!(code(&reader, "SELECT a FROM shop.s.t").await, "42501");
+    run(&shop, &["GRANT USAGE ON SCHEMA s TO reader", "GRANT SELECT ON s.t TO reader"]).await;
+    assert_eq!(rows(&reader, "SELECT a FROM shop.s.t").await, ["7"]);
+    assert_eq!(code(&reader, "SELECT a FROM shop.s.none").await, "42P01");
+    assert_eq!(code(&reader, "SELECT a FROM none.s.t").await, "3D000");
+    run(&client, &["CREATE VIEW v AS SELECT a FROM shop.s.t WITH NO SCHEMA BINDING"]).await;
+    assert_eq!(code(&client, "SELECT a FROM v").await, "ok");
+    run(&shop, &["DROP TABLE s.t"]).await;
+    assert_eq!(code(&client, "SELECT a FROM v").await, "42P01");
+    run(&shop, &["CREATE TABLE s.t (a INTEGER)", "INSERT INTO s.t VALUES (8)"]).await;
+    assert_eq!(rows(&client, "SELECT a FROM v").await, ["8"]);
+    drop(shop);
+    // No connection of ours stands in the way.
+    run(&client, &["DROP DATABASE shop FORCE"]).await;
+}
+
+#[tokio::test]
+async fn keys_are_shown_and_not_enforced_and_lengths_are_bytes() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    run(
+        &client,
+        &[
+            "CREATE TABLE p (a INTEGER PRIMARY KEY, b VARCHAR(3))",
+            "CREATE TABLE f (c INTEGER, CONSTRAINT to_p FOREIGN KEY (c) REFERENCES p (a))",
+            "INSERT INTO p VALUES (1, 'x'), (1, 'y')",
+            "INSERT INTO f VALUES (9)",
+        ],
+    )
+    .await;
+    assert_eq!(
+        rows(
+            &client,
+            "SELECT table_name, constraint_name, constraint_type FROM information_schema.table_constraints ORDER BY 1"
+        )
+        .await,
+        ["f|to_p|FOREIGN KEY", "p|p_pkey|PRIMARY KEY"]
+    );
+    assert_eq!(
+        rows(
+            &client,
+            "SELECT conname, contype, conkey, confrelid::regclass FROM pg_constraint WHERE conrelid = 'f'::regclass"
+        )
+        .await,
+        ["to_p|f|{1}|p"]
+    );
+    run(&client, &["ALTER TABLE f DROP CONSTRAINT to_p", "ALTER TABLE f ADD PRIMARY KEY (c)"]).await;
+    assert_eq!(rows(&client, "SHOW CONSTRAINTS PRIMARY KEYS FROM TABLE public.f").await.len(), 1);
+    assert_eq!(code(&client, "INSERT INTO p VALUES (2, 'äö')").await, "22001");
+    run(&client, &["ALTER TABLE p ALTER COLUMN b TYPE VARCHAR(4)", "INSERT INTO p VALUES (2, 'äö')"]).await;
+    assert_eq!(rows(&client, "SELECT \"column\", type FROM pg_table_def WHERE tablename = 'p'").await.len(), 2);
+}
+
+#[tokio::test]
+async fn names_are_folded_unless_the_session_keeps_their_case() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    run(
+        &client,
+        &[
+            "CREATE TABLE \"Mixed\" (\"FooBar\" INTEGER)",
+            "SELECT foobar FROM mixed",
+            "CREATE USER \"Bob\" PASSWORD DISABLE",
+        ],
+    )
+    .await;
+    assert_eq!(code(&client, "CREATE TABLE mixed (a INTEGER)").await, "42P07");
+    assert_eq!(rows(&client, "SELECT usename FROM pg_user WHERE usename = 'Bob'").await, ["Bob"]);
+    run(
+        &client,
+        &[
+            "SET enable_case_sensitive_identifier TO true",
+            "CREATE TABLE \"Mixed\" (\"A\" INTEGER)",
+            "SELECT \"A\" FROM \"Mixed\"",
+        ],
+    )
+    .await;
+    run(&client, &["RESET enable_case_sensitive_identifier"]).await;
+    assert_eq!(code(&client, "SELECT \"A\" FROM \"Mixed\"").await, "42703");
+}
