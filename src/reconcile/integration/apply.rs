@@ -67,31 +67,6 @@ impl Expected {
     }
 }
 
-/// The connections of a pass.
-pub struct Sessions<S> {
-    /// To the initial database, as the admin.
-    pub initial: Option<S>,
-    /// To the managed database, as the system account.
-    pub managed: Option<S>,
-    /// To the managed database, as the admin.
-    pub managed_as_admin: Option<S>,
-}
-
-impl<S> Sessions<S> {
-    /// One connection to the initial database.
-    pub fn new(initial: S) -> Self {
-        Self { initial: Some(initial), managed: None, managed_as_admin: None }
-    }
-
-    fn slot(&mut self, connection: Connection) -> &mut Option<S> {
-        match connection {
-            Connection::InitialDatabase => &mut self.initial,
-            Connection::ManagedDatabase => &mut self.managed,
-            Connection::ManagedDatabaseAsAdmin => &mut self.managed_as_admin,
-        }
-    }
-}
-
 impl<'p, 'a, W: World> Pass<'p, 'a, W> {
     /// A pass in which nothing was done yet.
     pub fn new(work: &'p mut Work<'a, W>, site: &'p mut Site<'a, W>, place: Place) -> Self {

@@ -4,7 +4,6 @@ use kube::ResourceExt;
 use tracing::warn;
 
 use super::apply::Pass;
-use super::edit;
 use super::error::Error;
 use super::observe::{Inheritance, Site, observe};
 use super::obstacles::Sweep;
@@ -60,7 +59,7 @@ impl<'a, W: World> Creation<'_, 'a, W> {
         let plan = set_up(&site.observed(recorded, &members), setup);
         let plan = plan.map_err(|refusal| refusals::no_plan(refusal, Reason::NotOurs))?;
         // A role that is not wanted any more, since the spec was edited half-way.
-        edit::refuse_to_drop("create", &Sweep::new(&site, setup), &plan.operations).await?;
+        Sweep::new(&site, setup).refuse_to_drop("create", &plan.operations).await?;
         self.work.outcome.tests = complete(&self.tests, &[]);
         if !is_begun {
             let note = "the prerequisites are met; the integration is being set up";

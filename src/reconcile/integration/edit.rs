@@ -13,11 +13,9 @@ use super::{look, refusals};
 use crate::api::{Created, Phase, Reason, ValidationTest};
 use crate::lifecycle::checks::{self, Needs, Preflight, Watched};
 use crate::lifecycle::{
-    Member, Operation, Outcome, Place, Recorded, RegistryState, Schema, Seen, Setup, Subject, SystemAccount, Wanted,
-    set_up,
+    Member, Outcome, Place, Recorded, RegistryState, Schema, Seen, Setup, SystemAccount, Wanted, set_up,
 };
 use crate::ports::{SessionOf, World};
-use crate::scripts::Section;
 
 /// Whether something is to be done: what is registered, or what is recorded of it, isn't what is wanted.
 pub fn is_due(uid: &str, look: &Look, wanted: &Wanted, account: &SystemAccount) -> bool {
@@ -97,7 +95,7 @@ impl<'a, W: World> Edit<'_, 'a, W> {
         let recorded = self.work.recorded(&wanted.place, |created| is_planned(created, &wanted.place));
         let plan = set_up(&site.observed(recorded, &members), setup);
         let plan = plan.map_err(|refusal| refusals::no_plan(refusal, Reason::NotOurs))?;
-        refuse_to_drop("edit", &Sweep::new(&site, applied), &plan.operations).await?;
+        Sweep::new(&site, applied).refuse_to_drop("edit", &plan.operations).await?;
         let said = describe(applied, setup, &members);
         self.work.tell(Reason::Editing, "Edit", said.as_str()).await;
         let applying = Pass::new(self.work, &mut site, wanted.place.clone()).apply(&plan.operations).await;
@@ -184,34 +182,6 @@ fn needs_credentials(error: Error) -> Error {
         }
         other => other,
     }
-}
-
-/// A role that others have granted something is not dropped.
-pub async fn refuse_to_drop<W: World>(
-    intent: &str,
-    sweep: &Sweep<'_, '_, W>,
-    operations: &[Operation],
-) -> Result<(), Error> {
-    let roles: Vec<_> = operations
-        .iter()
-        .filter_map(|operation| match operation {
-            Operation::Run(_, Section::DropRole, Subject::Role(role)) => Some(role.as_str()),
-            _ => None,
-        })
-        .collect();
-    let obstacles = sweep.of_roles(&roles).await?;
-    if obstacles.is_empty() {
-        return Ok(());
-    }
-    Err(Error::stalled(
-        Reason::RoleInUse,
-        format!(
-            "Unable to {intent} integration: it would drop the role {}, which others have granted privileges: {}; revoke \
-             them, or set spec.config.impersonation back",
-            roles.join(", "),
-            obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ")
-        ),
-    ))
 }
 
 /// What an edit changes, and what becomes of the members of the role, in words.

@@ -16,6 +16,7 @@ mod remove;
 mod resource;
 mod search;
 pub mod secret;
+mod sessions;
 mod take_over;
 mod validate;
 mod work;

@@ -1,9 +1,9 @@
 //! What there is, before anything is decided: enter, look, search; and what a person wants to be taken over becomes ours.
 //! A creation, an edit and a deletion all begin so.
 
-use super::apply::Sessions;
 use super::error::Error;
 use super::search::{Access, Finding, Search};
+use super::sessions::Sessions;
 use super::take_over::{TakeOver, heritage};
 use super::work::Work;
 use super::{look, refusals};

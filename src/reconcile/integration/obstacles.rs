@@ -4,11 +4,13 @@
 use super::error::Error;
 use super::look;
 use super::observe::Site;
+use crate::api::Reason;
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::obstacle::Obstacle;
 use crate::lifecycle::sweep::{self, DatabaseAcl};
-use crate::lifecycle::{Seen, Setup};
+use crate::lifecycle::{Operation, Seen, Setup, Subject};
 use crate::ports::{SessionOf, World};
+use crate::scripts::Section;
 
 /// What a sweep goes by, and the way in.
 pub struct Sweep<'s, 'a, W: World> {
@@ -47,6 +49,30 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
         let mut obstacles = self.of_databases(false, roles).await?;
         obstacles.extend(self.database_grants(roles, &[]).await?);
         Ok(obstacles)
+    }
+
+    /// A role that others have granted something is not dropped.
+    pub async fn refuse_to_drop(&self, intent: &str, operations: &[Operation]) -> Result<(), Error> {
+        let roles: Vec<_> = operations
+            .iter()
+            .filter_map(|operation| match operation {
+                Operation::Run(_, Section::DropRole, Subject::Role(role)) => Some(role.as_str()),
+                _ => None,
+            })
+            .collect();
+        let obstacles = self.of_roles(&roles).await?;
+        if obstacles.is_empty() {
+            return Ok(());
+        }
+        Err(Error::stalled(
+            Reason::RoleInUse,
+            format!(
+                "Unable to {intent} integration: it would drop the role {}, which others have granted privileges: {}; revoke \
+                 them, or set spec.config.impersonation back",
+                roles.join(", "),
+                obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ")
+            ),
+        ))
     }
 
     async fn of_databases(&self, everything: bool, roles: &[&str]) -> Result<Vec<Obstacle>, Error> {
