@@ -10,10 +10,10 @@ use super::manifest;
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::{
-    AccountPower, Connection, ManagedDatabase, Observed, Operation, Ownership, Plan, Recorded, Registry, RegistryState,
+    AccountPower, Connection, ManagedDatabase, Observed, Ownership, Part, Plan, Recorded, Registry, RegistryState,
     Seen, Standing, Subject, Wanted, parameters, removal, set_up, validate,
 };
-use crate::scripts::{Parameters, SCHEMA_VERSION, statements};
+use crate::scripts::{Parameters, SCHEMA_VERSION};
 
 /// Which script.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -58,19 +58,11 @@ fn script(which: Which, file: &Path) -> Result<String, String> {
         "-- For reading: passwords, the key of impersonations, the integration's UID and the counter of the\n\
                       -- registry are filled in when the operator runs it.\n"
             .to_owned();
-    let mut place = None;
-    // What is run on which connection, in which order, is the planner's word, here as in the operator.
-    for operation in &plan.operations {
-        let Operation::Run(connection, section, subject) = operation else { continue };
-        if !is_part_of(which, *connection) {
-            continue;
-        }
-        if place != Some(*connection) {
-            script.push_str(&format!("\n-- In {}:\n", describe(*connection, &wanted)));
-            place = Some(*connection);
-        }
-        let parameters = with_placeholders(&wanted, subject);
-        for statement in statements(*section, &parameters).map_err(|error| error.to_string())? {
+    let is_meant = |connection| is_part_of(which, connection);
+    let parts = plan.transcript(is_meant, |subject| with_placeholders(&wanted, subject));
+    for Part { on, statements } in parts.map_err(|error| error.to_string())? {
+        script.push_str(&format!("\n-- In {}:\n", describe(on, &wanted)));
+        for statement in statements {
             script.push_str(&format!("\n-- {}\n{};\n", statement.name(), statement.text()));
         }
     }

@@ -20,6 +20,7 @@ mod report;
 pub mod secret_content;
 mod situation;
 pub mod sweep;
+mod transcript;
 mod wanted;
 pub mod words;
 
@@ -33,4 +34,5 @@ pub use situation::{
     Account, AccountId, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Schema, Seen,
     Standing, WarehouseFacts,
 };
+pub use transcript::Part;
 pub use wanted::{Invalid, Place, Setup, Wanted, validate};
