@@ -14,6 +14,7 @@ mod failures;
 mod generated;
 mod hostile;
 mod impersonation;
+mod layers;
 mod lifecycle;
 mod lost;
 mod messages;

@@ -4,6 +4,7 @@
 //! CRD's schema and so the text of `kubectl explain rsi`.
 
 pub mod conditions;
+mod descriptions;
 pub mod rules;
 mod spec;
 mod status;
@@ -35,7 +36,7 @@ pub const CONFIRM_DELETE_ANNOTATION: &str = "redshift-governance.dev/confirm-del
 /// the message of the refused creation has it.
 pub const TAKE_OVER_ANNOTATION: &str = "redshift-governance.dev/take-over";
 
-/// The custom resource definition, with all rules.
+/// The custom resource definition, with all rules, and descriptions that flow.
 ///
 /// # Panics
 /// If the types of this module have no schema, which a test would notice.
@@ -45,6 +46,7 @@ pub fn crd() -> serde_json::Value {
     let mut crd = serde_json::to_value(RedshiftIntegration::crd()).expect("a definition can be written as JSON");
     let schema =
         crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").expect("there is one version with a schema");
+    descriptions::flow(schema);
     rules::apply(schema);
     crd
 }

@@ -130,7 +130,8 @@ pub trait Kubernetes {
     async fn create<K: Object>(&self, object: &K, creation: Creation) -> Result<K, ApiError>;
 
     /// Merges a patch (RFC 7386) into an object. With `metadata.uid` and `metadata.resourceVersion` in it, it is
-    /// refused with 409 unless the object is that very one, and unchanged.
+    /// refused with 409 unless the object is that very one, and unchanged. With the UID alone, another object of the
+    /// name refuses it with 422, which is no conflict: give both.
     async fn merge<K: Object>(&self, key: &Key, patch: &Value) -> Result<K, ApiError>;
 
     /// Replaces the status of that very object, if it is unchanged (else 409).

@@ -16,9 +16,6 @@ use crate::reconcile::integration::secret::{self, Found};
 /// The kind of our resources.
 pub const INTEGRATION: &str = "RedshiftIntegration";
 
-/// The kinds whose status is a subresource.
-const WITH_STATUS: [&str; 1] = [INTEGRATION];
-
 /// The one namespace.
 pub const NAMESPACE: &str = "data-platform";
 
@@ -31,6 +28,8 @@ pub struct Cluster {
     integrations: BTreeMap<String, Integration>,
     /// What was written since somebody asked.
     changed: BTreeSet<(String, String)>,
+    /// What was created and not written again: it is read with the schema's status, and not yet kept with it.
+    bare: BTreeSet<(String, String)>,
     version: u64,
     uids: u32,
     is_going: bool,
@@ -51,8 +50,12 @@ fn refused(code: u16, message: String) -> ApiError {
     ApiError::Refused { code, message, causes: Vec::new() }
 }
 
+fn modified(kind: &str, name: &str) -> ApiError {
+    refused(409, format!("the {kind} \"{name}\" is another one, or has been modified"))
+}
+
 /// RFC 7386.
-fn merge(into: &mut Value, patch: &Value) {
+pub fn merge(into: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *into = patch.clone();
         return;
@@ -67,6 +70,45 @@ fn merge(into: &mut Value, patch: &Value) {
         } else {
             merge(into.entry(key.clone()).or_insert(Value::Null), value);
         }
+    }
+}
+
+/// As the server keeps it: without empty lists and maps, and our resources as the schema has them.
+fn kept(kind: &str, mut value: Value) -> Value {
+    if kind == INTEGRATION {
+        let resource: RedshiftIntegration = serde_json::from_value(value).unwrap();
+        value = serde_json::to_value(resource).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        fields.entry("status").or_insert_with(|| json!({"observedGeneration": -1}));
+    }
+    drop_empty(&mut value, &["data"]);
+    drop_empty(&mut value["metadata"], &["annotations", "finalizers", "labels"]);
+    value
+}
+
+fn drop_empty(value: &mut Value, fields: &[&str]) {
+    let Some(object) = value.as_object_mut() else { return };
+    let is_empty = |value: &Value| match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        other => other.is_null(),
+    };
+    for field in fields {
+        if object.get(*field).is_some_and(is_empty) {
+            object.remove(*field);
+        }
+    }
+}
+
+/// Who holds an object.
+fn finalizers(value: &Value) -> BTreeSet<&str> {
+    let list = value.pointer("/metadata/finalizers").and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+fn raise_generation(value: &mut Value) {
+    if let Some(generation) = value.pointer_mut("/metadata/generation") {
+        *generation = json!(generation.as_i64().unwrap_or_default() + 1);
     }
 }
 
@@ -133,7 +175,7 @@ impl Cluster {
 
     /// The same without what changes at each write, and without what was written when.
     pub fn still(&self) -> Self {
-        let mut still = Self { changed: BTreeSet::new(), version: 0, uids: 0, ..self.clone() };
+        let mut still = Self { changed: BTreeSet::new(), bare: BTreeSet::new(), version: 0, uids: 0, ..self.clone() };
         for value in still.objects.values_mut() {
             value["metadata"]["resourceVersion"] = Value::Null;
         }
@@ -143,39 +185,40 @@ impl Cluster {
         still
     }
 
-    fn store(&mut self, kind: &str, name: &str, mut value: Value) -> Value {
+    fn store(&mut self, kind: &str, name: &str, value: Value) -> Value {
         let key = (kind.to_owned(), name.to_owned());
+        let mut value = kept(kind, value);
         self.version += 1;
-        value["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        let is_deleted = text(&value, "/metadata/deletionTimestamp").is_some();
-        let finalizers = value.pointer("/metadata/finalizers").and_then(Value::as_array);
-        if is_deleted && finalizers.is_none_or(Vec::is_empty) {
+        self.bare.remove(&key);
+        self.changed.insert(key.clone());
+        if text(&value, "/metadata/deletionTimestamp").is_some() && finalizers(&value).is_empty() {
             self.objects.remove(&key);
             self.integrations.remove(name);
-        } else {
-            if kind == INTEGRATION {
-                let resource = serde_json::from_value(value.clone()).unwrap();
-                self.integrations.insert(name.to_owned(), Integration(resource));
-            }
-            self.objects.insert(key.clone(), value.clone());
+            return value;
         }
-        self.changed.insert(key);
+        value["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        if kind == INTEGRATION {
+            let resource = serde_json::from_value(value.clone()).unwrap();
+            self.integrations.insert(name.to_owned(), Integration(resource));
+        }
+        self.objects.insert(key, value.clone());
         value
+    }
+
+    /// Stores an object, unless that would change nothing.
+    fn update(&mut self, kind: &str, name: &str, before: &Value, after: Value) -> Value {
+        let after = kept(kind, after);
+        let is_bare = self.bare.contains(&(kind.to_owned(), name.to_owned()));
+        if after == *before && !is_bare { after } else { self.store(kind, name, after) }
     }
 
     fn found(&self, kind: &str, name: &str) -> Result<&Value, ApiError> {
         self.get(kind, name).ok_or_else(|| refused(404, format!("{kind} \"{name}\" not found")))
     }
 
-    /// Whether the object is that very one, and unchanged, as far as somebody asks for it.
-    fn check(&self, kind: &str, name: &str, asked: &Value) -> Result<Value, ApiError> {
-        let found = self.found(kind, name)?;
-        for field in ["/metadata/uid", "/metadata/resourceVersion"] {
-            if text(asked, field).is_some_and(|asked| Some(asked) != text(found, field)) {
-                return Err(refused(409, format!("the {kind} \"{name}\" has been modified")));
-            }
-        }
-        Ok(found.clone())
+    /// Whether the object is what somebody takes it for in this respect, if they say.
+    fn is_as_asked(found: &Value, asked: &Value, field: &str) -> bool {
+        text(asked, field).is_none_or(|asked| Some(asked) == text(found, field))
     }
 
     /// Creates an object.
@@ -196,50 +239,77 @@ impl Cluster {
         self.uids += 1;
         value["metadata"]["uid"] = json!(format!("uid-{}", self.uids));
         value["metadata"]["creationTimestamp"] = json!(at.to_string());
-        value["metadata"]["generation"] = json!(1);
-        if WITH_STATUS.contains(&kind) {
+        if kind == INTEGRATION {
+            value["metadata"]["generation"] = json!(1);
             value.as_object_mut().unwrap().remove("status");
         }
         match creation {
-            Creation::DryRun => Ok(value),
-            Creation::Real => Ok(self.store(kind, &name, value)),
+            Creation::DryRun => Ok(kept(kind, value)),
+            Creation::Real => {
+                let created = self.store(kind, &name, value);
+                if kind == INTEGRATION {
+                    self.bare.insert((kind.to_owned(), name));
+                }
+                Ok(created)
+            }
         }
     }
 
     /// Merges a patch into an object.
     pub fn merge(&mut self, kind: &str, name: &str, patch: &Value) -> Result<Value, ApiError> {
-        let before = self.check(kind, name, patch)?;
+        let before = self.found(kind, name)?.clone();
+        if !Self::is_as_asked(&before, patch, "/metadata/resourceVersion") {
+            return Err(modified(kind, name));
+        }
+        if !Self::is_as_asked(&before, patch, "/metadata/uid") {
+            return Err(refused(422, "metadata.uid: Invalid value: field is immutable".to_owned()));
+        }
         let mut after = before.clone();
-        let mut patch = patch.clone();
-        if let Some(patch) = patch.as_object_mut().filter(|_| WITH_STATUS.contains(&kind)) {
-            patch.remove("status");
+        merge(&mut after, patch);
+        if let Some(generation) = before.pointer("/metadata/generation") {
+            after["metadata"]["generation"] = generation.clone();
         }
-        merge(&mut after, &patch);
+        if kind == INTEGRATION {
+            after["status"] = before["status"].clone();
+        }
+        let mut after = kept(kind, after);
         if after["spec"] != before["spec"] {
-            let generation = before["metadata"]["generation"].as_i64().unwrap_or_default();
-            after["metadata"]["generation"] = json!(generation + 1);
+            raise_generation(&mut after);
         }
-        // A write that changes nothing is none.
-        if after == before { Ok(after) } else { Ok(self.store(kind, name, after)) }
+        let is_going = text(&before, "/metadata/deletionTimestamp").is_some();
+        if is_going && !finalizers(&after).is_subset(&finalizers(&before)) {
+            let why = "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted";
+            return Err(refused(422, why.to_owned()));
+        }
+        Ok(self.update(kind, name, &before, after))
     }
 
     /// Replaces the status of an object.
     pub fn replace_status(&mut self, kind: &str, value: &Value) -> Result<Value, ApiError> {
         let name = text(value, "/metadata/name").unwrap_or_default().to_owned();
-        let mut after = self.check(kind, &name, value)?;
-        if after.get("status") == value.get("status") {
-            return Ok(after);
+        let before = self.found(kind, &name)?.clone();
+        if text(value, "/metadata/resourceVersion").is_none() {
+            return Err(refused(422, "metadata.resourceVersion: must be specified for an update".to_owned()));
         }
+        let is_meant =
+            ["/metadata/uid", "/metadata/resourceVersion"].iter().all(|field| Self::is_as_asked(&before, value, field));
+        if !is_meant {
+            return Err(modified(kind, &name));
+        }
+        let mut after = before.clone();
         after["status"] = value.get("status").cloned().unwrap_or_default();
-        Ok(self.store(kind, &name, after))
+        Ok(self.update(kind, &name, &before, after))
     }
 
     /// Deletes an object; it stays as long as somebody holds it.
     pub fn delete(&mut self, kind: &str, name: &str, uid: Option<&str>, at: Timestamp) -> Result<(), ApiError> {
-        let asked = uid.map_or(Value::Null, |uid| json!({"metadata": {"uid": uid}}));
-        let mut value = self.check(kind, name, &asked)?;
+        let mut value = self.found(kind, name)?.clone();
+        if uid.is_some() && uid != text(&value, "/metadata/uid") {
+            return Err(modified(kind, name));
+        }
         if text(&value, "/metadata/deletionTimestamp").is_none() {
             value["metadata"]["deletionTimestamp"] = json!(at.to_string());
+            raise_generation(&mut value);
             self.store(kind, name, value);
         }
         Ok(())

@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(missing_docs, reason = "the fields of a simulation say what they stand for")]
 
+mod agreement;
 pub mod histories;
 mod invariants;
 mod kubernetes;
