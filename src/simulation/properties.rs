@@ -6,10 +6,10 @@ use kube::ResourceExt;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
-use super::histories::{Action, Event, Run, SLOTS, give_authority, give_credentials, spoil};
+use super::histories::{Action, Event, ROLES, Run, SLOTS, give_authority, give_credentials, spoil};
 use super::invariants::{is_enabled, uid_of};
 use super::kubernetes::Cluster;
-use super::others::clear_up;
+use super::others::{Deed, clear_up};
 use super::strategies::{
     begun, begun_with_a_member, config, modes, of_confirmed_deletions, of_one_alone, of_one_among_others, of_renamings,
     of_several, of_take_overs, power,
@@ -145,10 +145,13 @@ impl Run {
 
     /// Of which nobody knows any more whose they are: a deletion asks a person. Whether there was any.
     fn drop_the_roles_that_messages_name(&mut self) -> bool {
-        let said: Vec<_> = self.resources().iter().map(brief).filter(|said| said.contains("owns the role")).collect();
-        let roles = &mut self.world.borrow_mut().warehouse.roles;
-        roles.retain(|role, _| !said.iter().any(|said| said.contains(&format!("owns the role {role};"))));
-        !said.is_empty()
+        let said: Vec<_> = self.resources().iter().map(brief).collect();
+        let is_named = |role: &str| said.iter().any(|said| said.contains(&format!("owns the role {role};")));
+        let named: Vec<_> = (0..ROLES.len()).filter(|n| is_named(ROLES[*n])).collect();
+        for n in &named {
+            self.play(&[Event::Others(Deed::DropRole(*n))]);
+        }
+        !named.is_empty()
     }
 
     /// All resources are deleted, and all that is ours goes with them.
