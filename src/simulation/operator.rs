@@ -110,7 +110,6 @@ impl Operators {
         let uid = {
             let world = &mut *self.world.borrow_mut();
             world.slots[slot].resource = None;
-            world.slots[slot].has_worked = false;
             let uid = world.clusters[cluster].integration(name).and_then(ResourceExt::uid).unwrap_or_default();
             world.overtaken.remove(&uid);
             uid

@@ -208,7 +208,6 @@ impl Warehouses for Gate {
             }
         }
         let mut world = self.world.borrow_mut();
-        world.slot().has_worked = true;
         let (user, password) = (credentials.user.sent(), credentials.password.expose_secret());
         let session = world.warehouse.log_in(user, password, database);
         let number = world.record.take_connection();

@@ -68,8 +68,6 @@ pub struct Slot {
     pub resource: Option<RedshiftIntegration>,
     /// Whether it has a transaction open.
     pub in_transaction: bool,
-    /// Whether it has taken any step in the warehouse.
-    pub has_worked: bool,
 }
 
 impl Slot {
