@@ -176,22 +176,33 @@ fn malformed_credentials(canary: &str, key: &str) -> Vec<(Data, &'static str)> {
         (user(text(canary.to_owned())), refused),
         (user(text(canary.to_uppercase())), refused),
         (user(text(format!("{canary}{}", "x".repeat(300)))), "createError"),
-        (user(text(document.clone())), refused),
+        (user(text(document.clone())), "`username` is a JSON document"),
         (user(text(key.replace('\n', ""))), "createError"),
         (user(text(format!("{canary}\n"))), "line break"),
         (user(utf_16(canary)), "other than text"),
         (password(text(canary.to_owned())), refused),
         (password(text(format!("{canary}{}", "x".repeat(20_000)))), "createError"),
-        (password(text(document)), refused),
-        (password(text(format!(" {canary}\t"))), refused),
+        (password(text(document)), "`password` is a JSON document"),
+        (password(text(format!(" {canary}\t"))), "`password` begins or ends with a blank"),
+        (password(text(format!("'{canary}'"))), "`password` stands in quotes"),
+        (password(text(format!("\u{feff}{canary}"))), "a byte order mark"),
+        (password(text(format!("${{{canary}}}"))), "a placeholder that was not filled in"),
+        (password(text("…".to_owned())), "a placeholder that was not filled in"),
+        (password(text(encoded(canary))), "base64 twice"),
+        (password(text(format!("md5{}", "0f".repeat(16)))), "md5 form"),
         (password(text(key.replace('\n', " "))), "createError"),
-        (password(text(format!("{canary}\0"))), "line break"),
+        (password(text(format!("{canary}\0"))), "NUL character"),
         (password(text(key.to_owned())), "line break"),
         (password(utf_16(canary)), "other than text"),
         (password([canary.as_bytes(), b"\xe4\xf6"].concat()), "other than text"),
         (vec![("username", text(canary.to_owned())), ("Password", text(canary.to_owned()))], "`password` is missing"),
         (vec![("credentials", text(canary.to_owned()))], "`username` is missing"),
     ]
+}
+
+/// A text as it would stand in a manifest, where it is taken for the text itself.
+fn encoded(text: &str) -> String {
+    serde_json::to_value(ByteString(text.as_bytes().to_vec())).unwrap().as_str().unwrap().to_owned()
 }
 
 /// The same of a bundle of authorities.

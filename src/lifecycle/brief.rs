@@ -75,6 +75,12 @@ fn remedy(remedy: &Remedy) -> Remedy {
     }
 }
 
+/// Whether all of a text shows as what it is, on one line.
+#[must_use]
+pub fn is_plain_text(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(is_plain)
+}
+
 /// Whether a character shows as what it is: neither does it end the line, nor turn what stands beside it around.
 fn is_plain(character: char) -> bool {
     let turns_text =

@@ -12,6 +12,7 @@ pub mod contents;
 mod credentials;
 mod endpoint;
 mod failure;
+pub mod hints;
 pub mod hosts;
 mod look;
 pub mod obstacle;
@@ -43,4 +44,4 @@ pub use situation::{
     Standing, Unseen, WarehouseFacts,
 };
 pub use transcript::Part;
-pub use wanted::{Invalid, Place, Setup, Wanted, validate};
+pub use wanted::{Invalid, Place, Setup, Wanted, folded, validate};

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::BundleFlaw;
 use crate::api::Reason;
+use crate::lifecycle::hints::Hint;
 use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::{Confidential, Words};
 use crate::lifecycle::{Category, Unseen};
@@ -86,12 +87,13 @@ pub enum ConnectError {
     #[error("the server insists on TLS; set spec.config.tls.mode to VerifyFull ({0})")]
     PlaintextRefused(Words),
     /// Wrong user name or password.
-    #[error(
-        "the server refused the login{}; check `username` and `password` in the Secret: each must be under its own key, and \
-         nothing else with it",
-        .0.behind_a_colon()
-    )]
-    PasswordRefused(Words),
+    #[error("the server refused the login{}; {}", .said.behind_a_colon(), what_to_check(.hints))]
+    PasswordRefused {
+        /// What the server said.
+        said: Words,
+        /// What is likely wrong with what was sent.
+        hints: Vec<Hint>,
+    },
     /// There is no such database.
     #[error("the database {database} doesn't exist on the server ({reason})")]
     DatabaseMissing {
@@ -139,6 +141,15 @@ pub enum ConnectError {
     Protocol(Words),
 }
 
+fn what_to_check(hints: &[Hint]) -> String {
+    if hints.is_empty() {
+        return "check `username` and `password` in the Secret: each must be under its own key, and nothing else with it"
+            .to_owned();
+    }
+    let hints: Vec<_> = hints.iter().map(ToString::to_string).collect();
+    format!("in the Secret, {}", hints.join(", and "))
+}
+
 impl ConnectError {
     /// Whether waiting helps.
     #[must_use]
@@ -158,7 +169,7 @@ impl ConnectError {
             | Self::TrustStore(_)
             | Self::ServerName(_)
             | Self::PlaintextRefused(_)
-            | Self::PasswordRefused(_)
+            | Self::PasswordRefused { .. }
             | Self::DatabaseMissing { .. }
             | Self::NotLocal { .. }
             | Self::ClearPasswordRefused
@@ -177,7 +188,7 @@ impl ConnectError {
     /// Whether the server knows neither this password for the user nor, perhaps, the user.
     #[must_use]
     pub fn is_refused_login(&self) -> bool {
-        matches!(self, Self::PasswordRefused(_) | Self::UnsupportedPasswordHash)
+        matches!(self, Self::PasswordRefused { .. } | Self::UnsupportedPasswordHash)
     }
 
     /// A short CamelCase word for conditions, events and metrics.
@@ -191,7 +202,7 @@ impl ConnectError {
             Self::CertificateRejected(_) | Self::CaBundle(_) | Self::TrustStore(_) | Self::ServerName(_) => {
                 Reason::CertificateRejected
             }
-            Self::PasswordRefused(_)
+            Self::PasswordRefused { .. }
             | Self::ClearPasswordRefused
             | Self::UnsupportedPasswordHash
             | Self::UnknownAuthentication(_) => Reason::LoginRefused,

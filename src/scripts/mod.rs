@@ -12,7 +12,7 @@ mod script;
 mod section;
 mod statement;
 
-pub use names::{NameError, ObjectName};
+pub use names::{ExistingName, NameError, ObjectName, SYSTEM_DATABASES};
 pub use password::{Password, PasswordError, generate_key};
 pub use quote::{QuoteError, quote_identifier, quote_literal, show_identifier};
 pub use reserved_words::RESERVED_WORDS;

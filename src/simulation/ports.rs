@@ -220,7 +220,9 @@ impl Warehouses for Gate {
             outcome: session.as_ref().map(|_| ()).map_err(|error| *error),
         });
         let session = session.map_err(|error| match error {
-            LoginError::Refused => ConnectError::PasswordRefused(words("authentication failed")),
+            LoginError::Refused => {
+                ConnectError::PasswordRefused { said: words("authentication failed"), hints: Vec::new() }
+            }
             LoginError::DatabaseMissing => {
                 ConnectError::DatabaseMissing { database: database.to_owned(), reason: words("does not exist") }
             }

@@ -113,7 +113,12 @@ impl Connector {
             .application_name("redshift-integration-operator")
             .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
         let confidential = credentials.confidential();
-        let classify = |error| classify(&error, database, &confidential);
+        let classify = |error| match classify(&error, database, &confidential) {
+            ConnectError::PasswordRefused { said, .. } => {
+                ConnectError::PasswordRefused { said, hints: credentials.hints() }
+            }
+            other => other,
+        };
         let (terms, once_in) = (self.terms.clone(), credentials.confidential_once_in());
         let ended = Ended::default();
         if let Some(tls) = tls {
@@ -237,7 +242,7 @@ fn classify_answer(error: ServerError<'_>, database: &str, confidential: &Confid
         || says("password authentication failed")
         || sqlstate == "42704" && message.starts_with("user ")
     {
-        ConnectError::PasswordRefused(words)
+        ConnectError::PasswordRefused { said: words, hints: Vec::new() }
     } else if sqlstate == "3D000" {
         ConnectError::DatabaseMissing { database: database.to_owned(), reason: words }
     } else if sqlstate == "53300" || (says("connection limit") && says("exceeded")) {

@@ -80,6 +80,10 @@ pub fn lacking_for_removal(facts: &WarehouseFacts, ownership: &Ownership, setup:
     lacking
 }
 
+fn is_superuser_by_role(facts: &WarehouseFacts) -> bool {
+    matches!(&facts.held, Seen::Yes(held) if held.contains("sys:superuser"))
+}
+
 pub(super) fn privileges(facts: &WarehouseFacts, database: &str, needs: &Needs) -> Test {
     let name = &facts.account.name;
     if facts.account.power() == AccountPower::Superuser {
@@ -88,6 +92,8 @@ pub(super) fn privileges(facts: &WarehouseFacts, database: &str, needs: &Needs) 
     let user = show_identifier(name);
     let (mut missing, mut unseen) = (Vec::new(), Vec::new());
     match needs.database {
+        // What it gives with databases isn't documented: the server has the last word.
+        Some(_) if is_superuser_by_role(facts) => {}
         Some(DatabaseMode::Create) if !facts.account.may_create_databases => {
             missing.push(("CREATEDB".to_owned(), format!("ALTER USER {user} CREATEDB")));
         }
@@ -127,6 +133,15 @@ pub(super) fn privileges(facts: &WarehouseFacts, database: &str, needs: &Needs) 
         return failed(PRIVILEGES, message)
             .remedy(Remedy::new("put a superuser's credentials into the Secret"))
             .remedies(grants);
+    }
+    if needs.database.is_some() && is_superuser_by_role(facts) {
+        return warning(
+            PRIVILEGES,
+            format!(
+                "{name} has the role sys:superuser; should the server ask for CREATEDB nevertheless, let a superuser run: \
+                 ALTER USER {user} CREATEDB"
+            ),
+        );
     }
     if let Some(why) = unseen.first() {
         return warning(

@@ -82,7 +82,7 @@ impl Error {
             Self::Connect(error) => failure(error.reason(), error.category()),
             Self::Statement(error) => failure(Reason::StatementFailed, error.category()),
             Self::Render(_) => failure(Reason::InvalidName, Category::Permanent),
-            Self::Api { .. } => failure(Reason::ApiServer, Category::Transient),
+            Self::Api { source, .. } => failure(Reason::ApiServer, source.category()),
         }
     }
 }

@@ -12,10 +12,7 @@ use crate::lifecycle::obstacle::Grantable;
 use crate::lifecycle::sweep::{DatabaseAcl, RoleGrants};
 use crate::lifecycle::{Account, Failure, Member, Registry, RegistryState, Seen, Setup, Unseen, WarehouseFacts};
 use crate::ports::{Row, Session};
-use crate::scripts::{CLAIM_USER, LookUp, Parameters, look_up};
-
-/// Databases that belong to the system: nobody enters them, and nothing of a user is in them.
-const SYSTEM_DATABASES: [&str; 4] = ["padb_harvest", "template0", "template1", "sys:internal"];
+use crate::scripts::{CLAIM_USER, LookUp, Parameters, SYSTEM_DATABASES, look_up};
 
 /// Somebody who looks, and what the look-ups are about.
 struct Look<'s, S: Session> {

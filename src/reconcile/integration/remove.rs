@@ -16,7 +16,7 @@ use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Obstacle};
 use crate::lifecycle::{
     Category, Connection, Endpoint, Failure, ManagedDatabase, Member, Ownership, Place, Seen, Setup, Stages, Standing,
-    SystemAccount, WarehouseFacts, brief, checks, queries, removal,
+    SystemAccount, WarehouseFacts, brief, checks, folded, queries, removal,
 };
 use crate::ports::{StatementError, World};
 use crate::scripts::CLAIM_USER;
@@ -80,7 +80,7 @@ fn recorded_place(object: &RedshiftIntegration, secret: Option<&FoundSecret>) ->
 
 /// What of it is there by now; nothing where it can't be looked, which is no obstacle.
 async fn what_is_there<W: World>(work: &Work<'_, W>, place: &Place) -> Option<Vec<Remnant>> {
-    let initial_database = work.object.spec.config.initial_database.to_lowercase();
+    let initial_database = folded(&work.object.spec.config.initial_database);
     let access = work.access(&place.endpoint, &initial_database).await.ok()?;
     let facts = look::warehouse(&access.enter().await.ok()?, &place.setup).await.ok()?;
     let next = work.outcome.created.as_ref().and_then(|created| created.next.as_ref());
@@ -125,7 +125,7 @@ impl<W: World> Removal<'_, '_, W> {
     async fn run(&mut self) -> Result<String, Error> {
         self.work.account = self.account().await?;
         let mut place = self.place();
-        let initial_database = self.work.object.spec.config.initial_database.to_lowercase();
+        let initial_database = folded(&self.work.object.spec.config.initial_database);
         let access = self.work.access(&place.endpoint, &initial_database).await.map_err(needs_credentials)?;
         let initial = access.enter().await?;
         let mut site = observe(self.work, access, initial, place.setup.clone(), Inheritance::Removed).await?;

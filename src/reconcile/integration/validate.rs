@@ -119,7 +119,7 @@ async fn validate<W: World>(
 fn refused_login(object: &RedshiftIntegration, account: &SystemAccount, error: &ConnectError) -> Failure {
     let (name, secret) = (&account.place.setup.system_account, secret::name(object));
     let said = match error {
-        ConnectError::PasswordRefused(said) => said.to_string(),
+        ConnectError::PasswordRefused { said, .. } => said.to_string(),
         other => other.to_string(),
     };
     let message = format!(
