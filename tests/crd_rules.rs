@@ -3,7 +3,7 @@
 
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
-use redshift_integration_operator::api::rules::rules;
+use redshift_integration_operator::api::integration::rules::rules;
 use redshift_integration_operator::api::{RedshiftIntegration, crd};
 use serde_json::{Value, json};
 

@@ -1,17 +1,19 @@
-//! The custom resource `RedshiftIntegration`: what users write and what the operator reports back.
+//! The custom resources: what users write and what the operator reports back. Each kind has a folder of its own.
 //!
 //! The doc comments of the types in here are the user's manual: they become the descriptions of the
 //! CRD's schema and so the text of `kubectl explain rsi`.
 
 pub mod conditions;
 mod descriptions;
+pub mod integration;
 pub mod rules;
-mod spec;
-mod status;
 
 pub use conditions::Reason;
-pub use spec::*;
-pub use status::*;
+pub use integration::{
+    AuthenticationType, CaBundleKind, Created, DatabaseMode, DeletionPolicy, DeletionProgress, Next, Phase,
+    RedshiftIntegration, RedshiftIntegrationSpec, RedshiftIntegrationStatus, Remedy, TlsMode, ValidationResults,
+    ValidationStatus, ValidationTest,
+};
 
 /// The API group of the custom resource, and the prefix of every annotation and label of this operator.
 pub const GROUP: &str = "redshift-governance.dev";
@@ -47,7 +49,7 @@ pub fn crd() -> serde_json::Value {
     let schema =
         crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").expect("there is one version with a schema");
     descriptions::flow(schema);
-    rules::apply(schema);
+    rules::apply(schema, &integration::rules::rules(), integration::rules::bounds());
     crd
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::secret_content::{self, Flaw, Malformed};
 use super::words::Confidential;
-use super::{AccountId, Credentials, Endpoint, Place, Setup};
+use super::{Credentials, Endpoint, Place, Setup, UserId};
 use crate::api::DatabaseMode;
 use crate::scripts::{CLAIM_USER, ObjectName, Password};
 
@@ -38,9 +38,9 @@ const SEPARATOR: &str = ",";
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UserIds {
     /// The claim's.
-    pub claim: AccountId,
+    pub claim: UserId,
     /// The system account's.
-    pub account: AccountId,
+    pub account: UserId,
 }
 
 /// The Secret as it was read or written last.
@@ -202,8 +202,8 @@ impl SystemAccount {
             (NEXT_USERNAME, list(next_accounts)),
             (NEXT_PASSWORD, next_password.as_ref().and_then(secret)),
             (NEXT_ROLE, list(next_roles)),
-            (CLAIM_USER_ID, ids.as_ref().map(|ids| bytes(&ids.claim))),
-            (USER_ID, ids.as_ref().map(|ids| bytes(&ids.account))),
+            (CLAIM_USER_ID, ids.as_ref().map(|ids| bytes(ids.claim.as_str()))),
+            (USER_ID, ids.as_ref().map(|ids| bytes(ids.account.as_str()))),
         ])
     }
 
@@ -262,7 +262,7 @@ impl SystemAccount {
             next_accounts,
             next_password,
             next_roles: list(NEXT_ROLE)?,
-            ids: ids.map(|(claim, account)| UserIds { claim, account }),
+            ids: ids.map(|(claim, account)| UserIds { claim: UserId::new(claim), account: UserId::new(account) }),
             stored: Some(Stored::of(secret)),
         })
     }
@@ -303,7 +303,7 @@ mod tests {
             ..account().place.setup
         };
         let next = account().with_next(&wanted, Password::generate);
-        let ids = UserIds { claim: "101".to_owned(), account: "102".to_owned() };
+        let ids = UserIds { claim: UserId::new("101"), account: UserId::new("102") };
         let place = Place { setup: wanted, ..next.place.clone() };
         let settled = next.settled(&place, ids);
         for account in [account(), next, settled] {

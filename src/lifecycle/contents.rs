@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::obstacle::Grantable;
-use super::{AccountId, Setup};
+use super::{Setup, UserId};
 
 /// The schemas that are set up.
 pub const SCHEMAS: [&str; 3] = ["immuta_system", "immuta_functions", "immuta_procedures"];
@@ -41,7 +41,7 @@ pub struct Schema {
     /// Its name.
     pub name: String,
     /// Its owner.
-    pub owner: AccountId,
+    pub owner: UserId,
     /// Who may do what with it.
     pub acl: Acl,
 }
@@ -54,7 +54,7 @@ pub struct Relation {
     /// Its name.
     pub name: String,
     /// Its owner.
-    pub owner: AccountId,
+    pub owner: UserId,
     /// Who may do what with it.
     pub acl: Acl,
 }
@@ -67,7 +67,7 @@ pub struct Routine {
     /// Its name.
     pub name: String,
     /// Its owner.
-    pub owner: AccountId,
+    pub owner: UserId,
     /// Who may do what with it.
     pub acl: Acl,
 }
@@ -76,7 +76,7 @@ pub struct Routine {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DefaultPrivileges {
     /// Whose they are.
-    pub owner: AccountId,
+    pub owner: UserId,
     /// The schema that they are for; all schemas without it.
     pub schema: Option<String>,
     /// Who may do what with what that user will create.
@@ -212,14 +212,14 @@ impl Contents {
         Self {
             schemas: SCHEMAS
                 .into_iter()
-                .map(|name| Schema { name: name.to_owned(), owner: AccountId::new(), acl: Acl::default() })
+                .map(|name| Schema { name: name.to_owned(), owner: UserId::new(""), acl: Acl::default() })
                 .collect(),
             relations: RELATIONS
                 .into_iter()
                 .map(|(schema, name)| Relation {
                     schema: schema.to_owned(),
                     name: name.to_owned(),
-                    owner: AccountId::new(),
+                    owner: UserId::new(""),
                     acl: Acl::default(),
                 })
                 .collect(),
@@ -228,7 +228,7 @@ impl Contents {
                 .map(|name| Routine {
                     schema: PROCEDURES_SCHEMA.to_owned(),
                     name: (*name).to_owned(),
-                    owner: AccountId::new(),
+                    owner: UserId::new(""),
                     acl: Acl::default(),
                 })
                 .collect(),
@@ -252,7 +252,7 @@ impl Contents {
 
     /// Who owns the registry: the system account, whatever its name is by now.
     #[must_use]
-    pub fn registry_owner(&self) -> Option<&AccountId> {
+    pub fn registry_owner(&self) -> Option<&UserId> {
         Some(&self.relation("immuta_system.registry")?.owner)
     }
 
@@ -344,8 +344,8 @@ impl Contents {
     /// What a user owns in this database, or holds on others' objects. Dropping the user would leave the
     /// one without an owner and the other without a name, since Redshift looks in one database only.
     #[must_use]
-    pub fn ties_of(&self, user: &str, id: &str) -> Vec<Tie> {
-        let tie = |what: String, on: Option<Grantable>, owner: &str, acl: &Acl| {
+    pub fn ties_of(&self, user: &str, id: &UserId) -> Vec<Tie> {
+        let tie = |what: String, on: Option<Grantable>, owner: &UserId, acl: &Acl| {
             if owner == id {
                 Some(Tie::Owns(what))
             } else if acl.names(user) {
@@ -376,7 +376,7 @@ impl Contents {
     /// Who gave a role something on an object, as far as the lists of privileges tell; else the object's
     /// owner, by id.
     #[must_use]
-    pub fn grantors_on(&self, on: &Grantable, role: &str) -> (Vec<String>, Option<&AccountId>) {
+    pub fn grantors_on(&self, on: &Grantable, role: &str) -> (Vec<String>, Option<&UserId>) {
         let of = |acl: &Acl| acl.grantors_to(role);
         match on {
             Grantable::Database(_) => (Vec::new(), None),
@@ -450,14 +450,14 @@ mod tests {
     use super::*;
 
     fn relation(schema: &str, name: &str, owner: &str, acl: &str) -> Relation {
-        Relation { schema: schema.into(), name: name.into(), owner: owner.into(), acl: Acl::parse(acl) }
+        Relation { schema: schema.into(), name: name.into(), owner: UserId::new(owner), acl: Acl::parse(acl) }
     }
 
     fn ours() -> Contents {
         Contents {
             schemas: ["public", "immuta_system", "immuta_functions", "immuta_procedures", "pg_catalog"]
                 .into_iter()
-                .map(|name| Schema { name: name.into(), owner: "100".into(), acl: Acl::parse("a=UC/a|=U/a") })
+                .map(|name| Schema { name: name.into(), owner: UserId::new("100"), acl: Acl::parse("a=UC/a|=U/a") })
                 .collect(),
             relations: RELATIONS
                 .into_iter()
@@ -510,7 +510,8 @@ mod tests {
     #[test]
     fn a_name_that_is_part_of_another_is_not_taken_for_it() {
         let contents = Contents { relations: vec![relation("public", "t", "7", "immuta_two=r/awsuser")], ..ours() };
-        let ties = |user, id| contents.ties_of(user, id).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let ties =
+            |user, id| contents.ties_of(user, &UserId::new(id)).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(ties("immuta", "999"), Vec::<String>::new());
         assert_eq!(ties("immuta_two", "999"), ["has privileges on relation public.t"]);
         assert_eq!(ties("x", "7"), ["owns relation public.t"]);

@@ -40,8 +40,8 @@ pub use plan::{
 };
 pub use report::{Activity, Outcome, next_status};
 pub use situation::{
-    Account, AccountId, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Schema, Seen,
-    Standing, Unseen, WarehouseFacts,
+    Account, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Schema, Seen, Standing, Unseen,
+    UserId, WarehouseFacts,
 };
 pub use transcript::Part;
 pub use wanted::{Invalid, Place, Setup, Wanted, folded, validate};

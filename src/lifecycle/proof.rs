@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::Contents;
-use super::{AccountId, ManagedDatabase, Registry, Seen, Setup, Standing, WarehouseFacts, word};
+use super::{ManagedDatabase, Registry, Seen, Setup, Standing, UserId, WarehouseFacts, word};
 use crate::api::DatabaseMode;
 use crate::scripts::CLAIM_USER;
 
@@ -46,14 +46,14 @@ pub struct Heritage {
     /// What it says.
     pub registry: Registry,
     /// Who owns it: the system account, whatever its name is by now.
-    pub owner: AccountId,
+    pub owner: UserId,
 }
 
 impl Heritage {
     /// The names that don't stand for the users which go with it: of the account, and of the claim, whose id is known
     /// if a Secret holds it. Somebody else can have taken a name that became free.
     #[must_use]
-    pub fn gone(&self, users: &BTreeMap<String, AccountId>, claim: Option<&AccountId>) -> Vec<&str> {
+    pub fn gone(&self, users: &BTreeMap<String, UserId>, claim: Option<&UserId>) -> Vec<&str> {
         let account = self.registry.setup.system_account.as_str();
         let mut gone = Vec::new();
         if users.get(account) != Some(&self.owner) {
@@ -67,7 +67,7 @@ impl Heritage {
 
     /// What the account is called by now, if that isn't what the registry says.
     #[must_use]
-    pub fn account_is_called<'a>(&self, users: &'a BTreeMap<String, AccountId>) -> Option<&'a str> {
+    pub fn account_is_called<'a>(&self, users: &'a BTreeMap<String, UserId>) -> Option<&'a str> {
         let (called, _) = users.iter().find(|(_, id)| **id == self.owner)?;
         (*called != self.registry.setup.system_account).then_some(called)
     }

@@ -9,8 +9,29 @@ use super::{Failure, Setup, brief};
 use crate::api::{Reason, Remedy};
 use crate::scripts::{CLAIM_USER, SCHEMA_VERSION};
 
-/// Id of a user in the warehouse (`usesysid`), as text: an integer on Redshift.
-pub type AccountId = String;
+/// Id of a user in the warehouse (`usesysid`), as text: an integer on Redshift. It stays when the user is renamed.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct UserId(String);
+
+impl UserId {
+    /// An id, as the catalogue prints it.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// As the catalogue prints it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
 
 /// The answer to a look-up. Redshift hides other identities' grants from ordinary users, so that
 /// "there is none" and "I can't see" are different answers, and are never taken for each other.
@@ -94,9 +115,9 @@ pub struct WarehouseFacts {
     /// The account that looked.
     pub account: Account,
     /// All users, with their ids.
-    pub users: BTreeMap<String, AccountId>,
+    pub users: BTreeMap<String, UserId>,
     /// All databases that can be connected to, with the ids of their owners.
-    pub databases: BTreeMap<String, AccountId>,
+    pub databases: BTreeMap<String, UserId>,
     /// All roles, with their owners. An account that is no superuser may not see all of them.
     pub roles: Seen<BTreeMap<String, String>>,
     /// The roles and system privileges that the account holds, directly or through other roles.
@@ -154,7 +175,7 @@ pub enum Standing {
     /// Somebody else's, and why we know.
     Foreign(String),
     /// The very user that was made for this integration, as its id says; the password in our Secret is refused.
-    LockedOut(AccountId),
+    LockedOut(UserId),
     /// Whose it is can't be told right now.
     Unproven(String),
 }
@@ -166,7 +187,7 @@ impl Standing {
     /// The very user that was made and has another password now is not taken for somebody else's: a deletion
     /// would leave it behind, and all that it owns.
     #[must_use]
-    pub fn of_refused_login(found: Option<&AccountId>, made: Option<&AccountId>) -> Self {
+    pub fn of_refused_login(found: Option<&UserId>, made: Option<&UserId>) -> Self {
         match made {
             Some(made) if found == Some(made) => Self::LockedOut(made.clone()),
             _ => Self::Foreign("the password in the resource's Secret is refused".to_owned()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::contents::{Acl, Contents, SCHEMAS, Tie};
 use super::obstacle::{Fate, Grant, Grantable, Obstacle};
-use super::{AccountId, ManagedDatabase, Member, Ownership, Seen, Setup, Standing, WarehouseFacts};
+use super::{ManagedDatabase, Member, Ownership, Seen, Setup, Standing, UserId, WarehouseFacts};
 use crate::api::{DatabaseMode, Reason};
 use crate::scripts::CLAIM_USER;
 
@@ -18,7 +18,7 @@ pub struct DatabaseAcl {
     /// Its name.
     pub database: String,
     /// The id of its owner.
-    pub owner: AccountId,
+    pub owner: UserId,
     /// Who may do what with it.
     pub acl: Acl,
 }
@@ -213,7 +213,7 @@ impl Sweep<'_> {
         if grants.iter().all(Grant::can_be_revoked) { Fate::Revoked(grants) } else { Fate::Stays }
     }
 
-    fn named(&self, id: Option<&AccountId>) -> Vec<String> {
+    fn named(&self, id: Option<&UserId>) -> Vec<String> {
         let user = id.and_then(|id| self.facts.users.iter().find(|(_, other)| *other == id));
         vec![user.map_or_else(|| self.facts.account.name.clone(), |(name, _)| name.clone())]
     }
@@ -248,7 +248,7 @@ impl Sweep<'_> {
         database == self.setup.database && self.setup.database_mode == DatabaseMode::Create && self.is_managed()
     }
 
-    fn users(&self) -> Vec<(&str, &str)> {
+    fn users(&self) -> Vec<(&str, &UserId)> {
         let users = [
             (CLAIM_USER, &self.ownership.claim),
             (self.ownership.system_account_name.as_str(), &self.ownership.system_account),
@@ -256,7 +256,7 @@ impl Sweep<'_> {
         users
             .into_iter()
             .filter(|(_, standing)| **standing == Standing::Ours)
-            .filter_map(|(user, _)| self.facts.users.get(user).map(|id| (user, id.as_str())))
+            .filter_map(|(user, _)| self.facts.users.get(user).map(|id| (user, id)))
             .collect()
     }
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::histories::{ACCOUNTS, DATABASES, ROLES};
 use super::warehouse::{Database, EXISTING, INITIAL, Kind, Maker, Object, Role, User};
 use super::world::World;
+use crate::lifecycle::UserId;
 use crate::scripts::CLAIM_USER;
 
 const SOMEBODY: u32 = 2;
@@ -135,7 +136,7 @@ impl Deed {
                 let is_recorded = |id: u32| {
                     let mut accounts = world.clusters.iter().flat_map(super::kubernetes::Cluster::accounts);
                     accounts.any(|(_, _, account)| {
-                        let id = id.to_string();
+                        let id = UserId::new(id.to_string());
                         account.ids.is_some_and(|ids| ids.claim == id || ids.account == id)
                     })
                 };

@@ -65,7 +65,7 @@ fn masked(message: &str, object: &RedshiftIntegration) -> String {
             text if text == namespace => "data-platform",
             text if text.len() == 10 && text.starts_with("test-") => "other-team",
             text if text == port => "5439",
-            _ if follows_usesysid => "100",
+            text if follows_usesysid && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => "100",
             text => text,
         });
         word.clear();

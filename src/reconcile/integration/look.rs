@@ -10,7 +10,9 @@ use crate::lifecycle::checks::Watched;
 use crate::lifecycle::contents::{Acl, Contents, DefaultPrivileges, Relation, Routine, SCHEMAS, Schema};
 use crate::lifecycle::obstacle::Grantable;
 use crate::lifecycle::sweep::{DatabaseAcl, RoleGrants};
-use crate::lifecycle::{Account, Failure, Member, Registry, RegistryState, Seen, Setup, Unseen, WarehouseFacts};
+use crate::lifecycle::{
+    Account, Failure, Member, Registry, RegistryState, Seen, Setup, Unseen, UserId, WarehouseFacts,
+};
 use crate::ports::{Row, Session};
 use crate::scripts::{CLAIM_USER, LookUp, Parameters, SYSTEM_DATABASES, look_up};
 
@@ -63,6 +65,11 @@ fn pairs<C: FromIterator<(String, String)>>(rows: Vec<Row>) -> C {
     rows.iter().map(pair).collect()
 }
 
+/// Names, and the ids of users beside them.
+fn owned(rows: Vec<Row>) -> BTreeMap<String, UserId> {
+    rows.iter().map(|row| (row.text(0).to_owned(), UserId::new(row.text(1)))).collect()
+}
+
 /// What the warehouse as a whole is, as far as it matters for what is to be set up in it.
 pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<WarehouseFacts, Error> {
     let look = Look::new(session);
@@ -77,7 +84,7 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
         let message = "the server doesn't list the user who asks in pg_user";
         return Err(Failure::waiting(Reason::StatementFailed, message).into());
     };
-    let users = pairs(look.rows(LookUp::Users).await?);
+    let users = owned(look.rows(LookUp::Users).await?);
     let databases = local_databases(&look).await?;
     let is_on = |rows: Vec<Row>| rows.first().is_some_and(|row| matches!(row.text(0), "on" | "true"));
     let case_sensitive_identifiers = look.seen(LookUp::CaseSensitivity, is_on).await?;
@@ -114,8 +121,8 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
 /// The warehouse's own databases that can hold anything of a user's, with their owners. Shared ones, and catalogues of AWS
 /// Glue, are listed beside them and take no logins.
 /// <https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_DATABASES.html>
-async fn local_databases<S: Session>(look: &Look<'_, S>) -> Result<BTreeMap<String, String>, Error> {
-    let mut databases: BTreeMap<String, String> = pairs(look.rows(LookUp::Databases).await?);
+async fn local_databases<S: Session>(look: &Look<'_, S>) -> Result<BTreeMap<String, UserId>, Error> {
+    let mut databases = owned(look.rows(LookUp::Databases).await?);
     databases.retain(|name, _| !SYSTEM_DATABASES.contains(&name.as_str()));
     let kinds: Seen<BTreeMap<String, String>> = look.seen(LookUp::KindsOfDatabases, pairs).await?;
     if let Seen::Yes(kinds) = kinds {
@@ -193,7 +200,7 @@ pub async fn contents(session: &impl Session) -> Result<Contents, Error> {
             .rows(LookUp::Schemas)
             .await?
             .iter()
-            .map(|row| Schema { name: text(row, 0), owner: text(row, 1), acl: Acl::parse(row.text(2)) })
+            .map(|row| Schema { name: text(row, 0), owner: UserId::new(row.text(1)), acl: Acl::parse(row.text(2)) })
             .collect(),
         relations: look
             .rows(LookUp::Relations)
@@ -202,7 +209,7 @@ pub async fn contents(session: &impl Session) -> Result<Contents, Error> {
             .map(|row| Relation {
                 schema: text(row, 0),
                 name: text(row, 1),
-                owner: text(row, 3),
+                owner: UserId::new(row.text(3)),
                 acl: Acl::parse(row.text(4)),
             })
             .collect(),
@@ -213,7 +220,7 @@ pub async fn contents(session: &impl Session) -> Result<Contents, Error> {
             .map(|row| Routine {
                 schema: text(row, 0),
                 name: text(row, 1),
-                owner: text(row, 2),
+                owner: UserId::new(row.text(2)),
                 acl: Acl::parse(row.text(3)),
             })
             .collect(),
@@ -222,7 +229,7 @@ pub async fn contents(session: &impl Session) -> Result<Contents, Error> {
             .await?
             .iter()
             .map(|row| DefaultPrivileges {
-                owner: text(row, 0),
+                owner: UserId::new(row.text(0)),
                 acl: Acl::parse(row.text(1)),
                 schema: Some(text(row, 2)).filter(|schema| !schema.is_empty()),
             })
@@ -355,7 +362,7 @@ pub async fn database_acls(session: &impl Session) -> Result<Vec<DatabaseAcl>, E
     let rows = Look::new(session).rows(LookUp::DatabaseAcls).await?;
     let acl = |row: &Row| DatabaseAcl {
         database: row.text(0).to_owned(),
-        owner: row.text(1).to_owned(),
+        owner: UserId::new(row.text(1)),
         acl: Acl::parse(row.text(2)),
     };
     Ok(rows.iter().map(acl).collect())

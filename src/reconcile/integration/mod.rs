@@ -70,7 +70,7 @@ impl Basis {
             let found = found.map_err(Error::api("read the Secret's metadata"))?;
             Ok(found.and_then(|metadata| metadata.resource_version))
         };
-        let own_secret = version(&secret::name(object)).await?;
+        let own_secret = version(&resource::secret_name(object)).await?;
         // Once it is set up, the credentials that did it don't matter any more.
         let credentials = match &object.spec.config.credentials_secret_ref {
             Some(reference) if phase != Some(Phase::Enabled) => version(&reference.name).await?,
@@ -95,7 +95,7 @@ pub fn refers_to(object: &RedshiftIntegration, secret: &str) -> bool {
     let ca_bundle = config.tls.ca_bundle_ref.as_ref();
     config.credentials_secret_ref.as_ref().is_some_and(|reference| reference.name == secret)
         || ca_bundle.is_some_and(|bundle| bundle.kind == CaBundleKind::Secret && bundle.name == secret)
-        || secret::name(object) == secret
+        || resource::secret_name(object) == secret
 }
 
 /// One pass on the resource of that name; `uid` is the one that the watch told of.
@@ -185,7 +185,7 @@ async fn go_on<W: World>(work: &mut Work<'_, W>) {
     let was_enabled = work.status().was_enabled();
     match prepare(work).await {
         Ok((wanted, Some(account))) if was_enabled && account.ids.is_some() => {
-            validate::run(work, &wanted, &account).await;
+            watch_over(work, &wanted, &account).await;
         }
         // Lost; or made anew after that, and what it holds may not be the accounts' passwords yet.
         Ok((wanted, _)) if was_enabled => renew_passwords(work, &wanted).await,
@@ -203,7 +203,7 @@ async fn go_on<W: World>(work: &mut Work<'_, W>) {
 async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<SystemAccount>), Error> {
     let wanted = validate_spec(&work.object.spec)?;
     let kubernetes = &work.context.kubernetes;
-    let name = secret::name(&work.object);
+    let name = resource::secret_name(&work.object);
     let account = match secret::find(kubernetes, &work.object).await? {
         Found::Absent => None,
         Found::SomebodyElses(former) => {
@@ -212,7 +212,8 @@ async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<Sys
                 Some(former) if secret::is_to_take_over(&work.object, database, &former.integration_uid) => {
                     Some(secret::adopt(kubernetes, &mut work.object, *former, &wanted.place).await?)
                 }
-                former => return Err(refusals::secret_not_ours(&work.object, former.as_deref(), &wanted.place)),
+                Some(former) => return Err(former.is_not_ours(&work.object, &wanted.place)),
+                None => return Err(refusals::secret_not_ours(&work.object, None, &wanted.place)),
             }
         }
         Found::Malformed(what) => {
@@ -238,15 +239,25 @@ async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<Sys
 /// status was lost. Then the credentials that set things up are not needed.
 async fn resume<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
     if account.ids.is_some() && validate::is_complete(work.context, &work.object, account).await {
-        return validate::run(work, wanted, account).await;
+        return watch_over(work, wanted, account).await;
     }
     create::run(work, wanted).await;
+}
+
+/// Looks at an integration that was set up, and edits it if the spec asks for something else.
+async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
+    match validate::look(work.context, &work.object, wanted, account).await {
+        Ok(seen) if validate::is_heritage(&work.object, &seen) => create::run(work, wanted).await,
+        Ok(seen) if edit::is_due(&work.uid(), &seen, wanted, account) => edit::run(work, wanted, account, seen).await,
+        Ok(seen) => validate::report(work, wanted, &seen),
+        Err(unwatched) => validate::report_failure(work, wanted, account, unwatched),
+    }
 }
 
 /// The passwords of an enabled integration were lost. A superuser can set new ones, since the registry
 /// names us.
 async fn renew_passwords<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) {
-    let name = secret::name(&work.object);
+    let name = resource::secret_name(&work.object);
     let is_there = work.account.is_some();
     create::run(work, wanted).await;
     if let Activity::Stopped(failure) = &mut work.outcome.activity {

@@ -5,7 +5,7 @@ use kube::ResourceExt;
 
 use super::error::Error;
 use super::remedies;
-use super::secret::{self, Former};
+use super::resource::secret_name;
 use crate::api::{CONFIRM_DELETE_ANNOTATION, Reason, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
@@ -43,7 +43,7 @@ impl LostProof<'_> {
         }
         let message = format!(
             "the passwords in the Secret {} are lost; without them nothing proves that these are this integration's: {}",
-            secret::name(object),
+            secret_name(object),
             by_hand::list(self.there)
         );
         Failure::stalled(Reason::ProofLost, message).remedies(ways).into()
@@ -94,17 +94,18 @@ pub fn users_gone(setup: &Setup, gone: &[&str], called: Option<&str>) -> Error {
 pub fn refused_proof(object: &RedshiftIntegration) -> Error {
     let message = format!(
         "the password in the Secret {} is refused: somebody has changed it, or another integration took over",
-        secret::name(object)
+        secret_name(object)
     );
     Failure::stalled(Reason::ProofLost, message)
         .remedy(remedies::a_superusers_credentials("with them it can be told which, and the deletion goes on"))
         .into()
 }
 
-/// The name of our Secret is taken by one that isn't ours.
-pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<&Former>, wanted: &Place) -> Error {
-    let name = secret::name(object);
-    let Some(former) = former else {
+/// The name of our Secret is taken by one that isn't ours; `former` is the UID of whose it is, and where that one is, as far
+/// as it says.
+pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<(&str, Option<&Place>)>, wanted: &Place) -> Error {
+    let name = secret_name(object);
+    let Some((uid, former)) = former else {
         return Failure::stalled(
             Reason::SecretNotOurs,
             format!("the Secret {name} is there and was not made for this resource"),
@@ -113,15 +114,14 @@ pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<&Former>, wa
         .into();
     };
     // It may be the only key to what that one has in the warehouse: nobody is told to delete it.
-    let uid = &former.integration_uid;
     let whose = format!(
         "the Secret {name} was made for another resource, or for an earlier one of this name (UID {uid}), and is the key to \
          what that has in"
     );
     let failure = |place: &str| Failure::stalled(Reason::SecretNotOurs, format!("{whose} {place}"));
-    let failure = match former.place() {
+    let failure = match former {
         Some(is) if !is.is_where(wanted) => {
-            failure(&described(&is)).remedy(Remedy::new("give this resource another name")).remedy(remedies::take_over(
+            failure(&described(is)).remedy(Remedy::new("give this resource another name")).remedy(remedies::take_over(
                 object,
                 "or, to take over what is there, set spec.config to that place, and then",
                 &is.setup.database,

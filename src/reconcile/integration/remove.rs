@@ -10,7 +10,7 @@ use super::obstacles::Sweep;
 use super::secret::{self, Found as FoundSecret};
 use super::site::Site;
 use super::work::Work;
-use super::{look, refusals, remedies};
+use super::{look, refusals, remedies, resource};
 use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase, Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Obstacle};
@@ -94,7 +94,7 @@ fn left(
     there: Option<&[Remnant]>,
     secret: Option<&FoundSecret>,
 ) -> String {
-    let (name, endpoint) = (secret::name(object), &place.endpoint);
+    let (name, endpoint) = (resource::secret_name(object), &place.endpoint);
     let recorded = by_hand::remnants(&place.setup);
     let remnants = there.unwrap_or(&recorded);
     if remnants.is_empty() {
@@ -260,7 +260,7 @@ impl<W: World> Removal<'_, '_, W> {
                 let message = format!(
                     "the Secret {} can't be read ({what}); without it nothing proves what in the warehouse is this \
                      integration's",
-                    secret::name(&self.work.object)
+                    resource::secret_name(&self.work.object)
                 );
                 let failure = Failure::stalled(Reason::SecretMalformed, message);
                 Err(failure.remedy(Remedy::new("restore it from a backup")).into())

@@ -72,3 +72,8 @@ pub async fn write_status(
 pub fn has_finalizer(object: &RedshiftIntegration) -> bool {
     object.finalizers().iter().any(|name| name == FINALIZER)
 }
+
+/// Name of the Secret.
+pub fn secret_name(object: &RedshiftIntegration) -> String {
+    format!("{}-system-account", object.name_any())
+}

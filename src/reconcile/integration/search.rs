@@ -10,7 +10,7 @@ use crate::api::DatabaseMode;
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::proof::{Entry, FoundAccount, Heritage, Inside, Proof};
 use crate::lifecycle::{
-    AccountId, Credentials, ManagedDatabase, Ownership, Seen, Setup, Standing, SystemAccount, WarehouseFacts,
+    Credentials, ManagedDatabase, Ownership, Seen, Setup, Standing, SystemAccount, UserId, WarehouseFacts,
 };
 use crate::ports::{ConnectError, SessionOf, Target, Warehouses, World};
 use crate::scripts::CLAIM_USER;
@@ -126,7 +126,7 @@ impl<W: World> Search<'_, W> {
         &self,
         credentials: &Credentials,
         facts: &WarehouseFacts,
-        made: Option<&AccountId>,
+        made: Option<&UserId>,
     ) -> Result<(Standing, Option<SessionOf<W>>), Error> {
         match self.access.log_in(credentials, &self.access.initial_database).await {
             Ok(session) => {

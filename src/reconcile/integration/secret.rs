@@ -11,7 +11,8 @@ use kube::api::ObjectMeta;
 use serde_json::{Value, json};
 
 use super::error::Error;
-use super::{refusals, resource};
+use super::refusals;
+use super::resource::{self, secret_name};
 use crate::api::{INTEGRATION_UID_LABEL, Reason, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::secret_content::Malformed;
 use crate::lifecycle::{Failure, Place, Setup, Stored, SystemAccount, UserIds, proof, word};
@@ -27,6 +28,11 @@ pub struct Former {
 }
 
 impl Former {
+    /// Why nothing is done with it.
+    pub fn is_not_ours(&self, object: &RedshiftIntegration, wanted: &Place) -> Error {
+        refusals::secret_not_ours(object, Some((self.integration_uid.as_str(), self.place())), wanted)
+    }
+
     /// Where that integration is, if the Secret can be read.
     pub fn place(&self) -> Option<&Place> {
         self.account.as_ref().ok().map(|account| &account.place)
@@ -46,13 +52,8 @@ pub enum Found {
     Malformed(Malformed),
 }
 
-/// Name of the Secret.
-pub fn name(object: &RedshiftIntegration) -> String {
-    format!("{}-system-account", object.name_any())
-}
-
 fn key(object: &RedshiftIntegration) -> Key {
-    Key::beside(object, name(object))
+    Key::beside(object, secret_name(object))
 }
 
 /// Reads the Secret.
@@ -186,10 +187,10 @@ pub async fn adopt(
     wanted: &Place,
 ) -> Result<SystemAccount, Error> {
     if former.place().is_some_and(|place| !place.is_where(wanted)) {
-        return Err(refusals::secret_not_ours(object, Some(&former), wanted));
+        return Err(former.is_not_ours(object, wanted));
     }
     let mut account = former.account.map_err(|what| {
-        let message = format!("the Secret {} can't be taken over: {what}", name(object));
+        let message = format!("the Secret {} can't be taken over: {what}", secret_name(object));
         Error::from(Failure::stalled(Reason::SecretMalformed, message).remedy(Remedy::new("restore it from a backup")))
     })?;
     // With the finalizer first: from here on a deletion has to look.

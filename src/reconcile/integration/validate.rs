@@ -4,7 +4,7 @@ use kube::ResourceExt;
 
 use super::error::Error;
 use super::work::Work;
-use super::{create, dereference, edit, look, secret};
+use super::{dereference, look, resource, secret};
 use crate::api::{Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
 use crate::lifecycle::{Failure, Outcome, RegistryState, SystemAccount, Wanted};
@@ -52,40 +52,44 @@ pub async fn is_complete<W: World>(
     object.uid().as_ref() == Some(&registry.integration_uid) && registry.state == RegistryState::Complete
 }
 
-/// Validates an integration that was enabled before, and edits it if the spec asks for something else. `account` is what
-/// the Secret says.
-pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
-    let (status, uid) = (work.status(), work.uid());
-    match validate(work.context, &work.object, wanted, account).await {
-        Ok(seen) if is_heritage(&work.object, &seen) => create::run(work, wanted).await,
-        Ok(seen) if edit::is_due(&uid, &seen, wanted, account) => edit::run(work, wanted, account, seen).await,
-        Ok(seen) => work.outcome = Outcome::of_look(&status, &uid, wanted, &seen.watched),
-        Err((error, tests)) => {
-            let generation = work.object.metadata.generation.unwrap_or_default();
-            let doubts = work.context.memories.of(&uid).doubts;
-            if let Some(outcome) = Outcome::of_a_doubt(&status, generation, doubts, error.failure()) {
-                work.outcome = outcome;
-                return;
-            }
-            work.outcome = Outcome { tests, ..Outcome::of_failed_look(&status, generation, error.failure()) };
-            if wanted.place.endpoint != account.place.endpoint {
-                // It is elsewhere that was looked.
-                work.outcome.ready = None;
-            }
-        }
+/// Reports a look.
+pub fn report<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, seen: &Seen) {
+    work.outcome = Outcome::of_look(&work.status(), &work.uid(), wanted, &seen.watched);
+}
+
+/// Reports that there could be no look.
+pub fn report_failure<W: World>(
+    work: &mut Work<'_, W>,
+    wanted: &Wanted,
+    account: &SystemAccount,
+    (error, tests): Unwatched,
+) {
+    let status = work.status();
+    let generation = work.object.metadata.generation.unwrap_or_default();
+    let doubts = work.context.memories.of(&work.uid()).doubts;
+    if let Some(outcome) = Outcome::of_a_doubt(&status, generation, doubts, error.failure()) {
+        work.outcome = outcome;
+        return;
+    }
+    work.outcome = Outcome { tests, ..Outcome::of_failed_look(&status, generation, error.failure()) };
+    if wanted.place.endpoint != account.place.endpoint {
+        // It is elsewhere that was looked.
+        work.outcome.ready = None;
     }
 }
 
 /// The Secret is ours by a take-over, and the registry isn't yet.
-fn is_heritage(object: &RedshiftIntegration, seen: &Seen) -> bool {
+pub fn is_heritage(object: &RedshiftIntegration, seen: &Seen) -> bool {
     let registry = &seen.watched.registry;
     object.uid().as_ref() != Some(&registry.integration_uid)
         && secret::is_to_take_over(object, &registry.setup.database, &registry.integration_uid)
 }
 
-type Unwatched = (Error, Vec<Test>);
+/// Why there was no look, and the tests that failed.
+pub type Unwatched = (Error, Vec<Test>);
 
-async fn validate<W: World>(
+/// Looks at an integration that was enabled before. `account` is what the Secret says.
+pub async fn look<W: World>(
     context: &Context<W>,
     object: &RedshiftIntegration,
     wanted: &Wanted,
@@ -117,7 +121,7 @@ async fn validate<W: World>(
 
 /// There are several causes, and nobody here can tell which.
 fn refused_login(object: &RedshiftIntegration, account: &SystemAccount, error: &ConnectError) -> Failure {
-    let (name, secret) = (&account.place.setup.system_account, secret::name(object));
+    let (name, secret) = (&account.place.setup.system_account, resource::secret_name(object));
     let said = match error {
         ConnectError::PasswordRefused { said, .. } => said.to_string(),
         other => other.to_string(),

@@ -13,7 +13,7 @@ use crate::lifecycle::contents::{Acl, Contents};
 use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::sweep::{DatabaseAcl, RoleGrants};
 use crate::lifecycle::words::Confidential;
-use crate::lifecycle::{AccountId, Member, Registry, Seen, Setup, WarehouseFacts};
+use crate::lifecycle::{Member, Registry, Seen, Setup, UserId, WarehouseFacts};
 use crate::ports::{Row, Session, StatementError, StatementFailure};
 use crate::reconcile::integration::look;
 use crate::scripts::Statement;
@@ -240,7 +240,7 @@ fn of_contents(contents: &Contents, model: &Warehouse, users: &Users<'_>) -> Vec
         let public = acl.names("").then_some("PUBLIC");
         format!("of {owner}, held by {:?}", holders.chain(public).collect::<Vec<_>>())
     };
-    let line = |what: String, owner: &String, acl: &Acl| format!("{what} {}", held_by(users.name(owner), acl));
+    let line = |what: String, owner: &UserId, acl: &Acl| format!("{what} {}", held_by(users.name(owner), acl));
     let mut lines = Vec::new();
     for schema in schemas.iter().filter(|schema| !is_of_the_system(&schema.name)) {
         lines.push(line(format!("schema {}", schema.name), &schema.owner, &schema.acl));
@@ -259,10 +259,10 @@ fn of_contents(contents: &Contents, model: &Warehouse, users: &Users<'_>) -> Vec
 }
 
 /// The users of a warehouse, by their names.
-struct Users<'a>(&'a BTreeMap<String, AccountId>);
+struct Users<'a>(&'a BTreeMap<String, UserId>);
 
 impl Users<'_> {
-    fn name(&self, id: &AccountId) -> &str {
+    fn name(&self, id: &UserId) -> &str {
         self.0.iter().find(|(_, known)| *known == id).map_or("nobody", |(name, _)| name.as_str())
     }
 }

@@ -19,7 +19,7 @@ use redshift_stand_in::{Options, StandIn};
 use crate::adapters::redshift::{Connection, Connector, Deadlines};
 use crate::api::TlsMode;
 use crate::lifecycle::hosts::AddressPolicy;
-use crate::lifecycle::{Credentials, Endpoint};
+use crate::lifecycle::{Credentials, Endpoint, UserId};
 use crate::ports::{ConnectError, Session, Target, TlsSettings, Warehouses};
 use crate::scripts::Statement;
 use crate::simulation::others::Deed;
@@ -123,7 +123,7 @@ struct Replay<'a> {
     /// Those of others.
     others: Vec<Connection>,
     /// The server's ids of users, by the model's.
-    ids: BTreeMap<String, String>,
+    ids: BTreeMap<UserId, UserId>,
     /// What was looked at last.
     looked: Option<Warehouse>,
 }
