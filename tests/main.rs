@@ -20,6 +20,7 @@ mod lost;
 mod messages;
 mod namespaces;
 mod outages;
+mod panics;
 mod secrets;
 mod signals;
 mod support;
