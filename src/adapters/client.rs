@@ -13,9 +13,9 @@ use tracing::info;
 /// How long the API server may take to accept a connection.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long an open connection may be silent. Longer than a watch lasts (290 s), which may be: this ends what would wait for
-/// a dead server for ever.
-const LONGEST_SILENCE: Duration = Duration::from_mins(6);
+/// How long an open connection may be silent. Longer than a watch lasts (2 min), which may be: this ends what would wait for a
+/// dead server for ever.
+const LONGEST_SILENCE: Duration = Duration::from_mins(3);
 
 /// Why there is no way to an API server. None of these texts quotes what stands in a kubeconfig, which holds credentials.
 #[derive(Debug, Error)]

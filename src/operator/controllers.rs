@@ -33,6 +33,10 @@ const SECRETS_PAGE: u32 = 50;
 /// The wait after a failure if it can't be worked out.
 const AFTER_A_MISTAKE: Duration = Duration::from_secs(30);
 
+/// How long a watch lasts before it is renewed, in seconds. A connection that is dead without having been closed is found out
+/// soon after, so it is shorter than usual.
+const WATCH_SECONDS: u32 = 120;
+
 type Guarded = DeserializeGuard<RedshiftIntegration>;
 
 /// What is watched.
@@ -100,7 +104,8 @@ fn watch(
             Some(namespace) => format!("the watch of {what} in {namespace}"),
         })
     };
-    let resources = follow(resources, watcher::Config::default(), deadline, contact("RedshiftIntegrations"));
+    let resources =
+        follow(resources, watcher::Config::default().timeout(WATCH_SECONDS), deadline, contact("RedshiftIntegrations"));
     let mut listed = Vec::new();
     let changed = resources.flat_map(move |event| {
         writer.apply_watcher_event(&event);
@@ -120,7 +125,7 @@ fn watch(
         })
     });
     // Metadata alone, and none of it is kept: unrelated Secrets cost nothing.
-    let config = watcher::Config::default().page_size(SECRETS_PAGE);
+    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(SECRETS_PAGE);
     let mapped = store.clone();
     let referring = follow(secrets, config, deadline, contact("Secrets")).flat_map(move |event| {
         stream::iter(match event {
