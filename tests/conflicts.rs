@@ -8,7 +8,7 @@ use redshift_stand_in::{Options, StandIn};
 use serde_json::json;
 
 use crate::support::{
-    ControlPlane, Dump, World, assert_same, condition, conditions, documented, documented_of, phase_of,
+    ControlPlane, Dump, World, assert_same, condition, conditions, documented, documented_of, phase_of, said,
 };
 
 fn is_told_so(object: &RedshiftIntegration, holder: &str) {
@@ -123,7 +123,7 @@ async fn of_two_clusters_one_wins_and_the_other_touches_nothing() {
     };
     // Once the winner is whole, with the way to take over.
     loser.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": "1"}}})).await;
-    let late = loser.until("it is told so", |object| condition(object, "Ready").message.contains("take-over=")).await;
+    let late = loser.until("it is told so", |object| said(object, "Ready").contains("take-over=")).await;
     is_told_so(&late, "unknown");
     documented("conflict__two_clusters", &late, "Stalled");
     let before = Dump::of(&here.stand_in).await;

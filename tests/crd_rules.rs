@@ -47,6 +47,7 @@ fn cases() -> Vec<(Value, Value)> {
     let account = |name: &str| config(json!({"systemAccount": {"name": name}}));
     let role = |name: &str| config(json!({"impersonation": {"role": name}}));
     let tls = |tls: Value| config(json!({"tls": tls}));
+    let existing = |name: &str| config(json!({"databaseMode": "Existing", "database": name}));
     let bundle = json!({"kind": "ConfigMap", "name": "redshift-ca"});
     let other_host = config(json!({"host": "other.abc123.us-east-1.redshift.amazonaws.com"}));
     vec![
@@ -68,10 +69,12 @@ fn cases() -> Vec<(Value, Value)> {
         ),
         (json!({"spec": {"validationInterval": "1h30m"}}), json!({"spec": {"validationInterval": "59s"}})),
         (config(json!({"host": "LOCALHOST."})), config(json!({"host": "https://warehouse:5439/dev"}))),
+        (existing("database-prd"), existing("a\"b")),
+        (existing("2024_sales"), existing("sys:internal")),
         (config(json!({"database": "_immuta$2"})), config(json!({"database": "Immuta"}))),
         (config(json!({"database": "orders"})), config(json!({"database": "order"}))),
-        (config(json!({"database": "development"})), config(json!({"database": "padb_harvest"}))),
-        (config(json!({"initialDatabase": "REDSHIFT_SAMPLE_DATA"})), config(json!({"initialDatabase": "sample data"}))),
+        (config(json!({"database": "development"})), config(json!({"database": "dev"}))),
+        (config(json!({"initialDatabase": "REDSHIFT_SAMPLE_DATA"})), config(json!({"initialDatabase": "a\nb"}))),
         (config(json!({"initialDatabase": "templates"})), config(json!({"initialDatabase": "TEMPLATE1"}))),
         (
             config(json!({"databaseMode": "Existing", "initialDatabase": "IMMUTA"})),
@@ -198,6 +201,17 @@ async fn every_rule_takes_what_it_must_take_and_refuses_what_it_must_refuse() {
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
     assert_eq!(written, table, "docs/crd-rules.md is not current; run: UPDATE_DOCS=1 make test T=every_rule");
+}
+
+#[tokio::test]
+async fn what_is_there_already_is_named_as_it_is() {
+    let client = administrator().await;
+    let server = Server::new(&client, &make_namespace(&client).await);
+    for name in ["database-prd", "dev", "Dev", "2024_sales", "café", "user", "売上", "it's", "$(date)"] {
+        let existing = json!({"databaseMode": "Existing", "database": name, "initialDatabase": "postgres"});
+        assert_eq!(server.take(&manifest(config(existing))).await, Ok(()), "{name}");
+        assert_eq!(server.take(&manifest(config(json!({"initialDatabase": name})))).await, Ok(()), "{name}");
+    }
 }
 
 #[tokio::test]

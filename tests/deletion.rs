@@ -2,27 +2,30 @@
 //! very list.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
+use redshift_integration_operator::api::RedshiftIntegration;
 use serde_json::{Value, json};
 
-use crate::support::{Dump, World, admin, assert_same, condition, documented, documented_event, merge, rows};
+use crate::support::{
+    Dump, World, admin, asked_for, assert_same, condition, documented, documented_event, merge, rows, said,
+};
 
 fn with_impersonation() -> Value {
     json!({"config": {"impersonation": {"enabled": true}}})
 }
 
-async fn confirm(world: &World, message: &str) -> String {
-    let (_, rest) = message.split_once("confirm-delete=").unwrap_or_else(|| panic!("no command in: {message}"));
-    let value = rest.split_whitespace().next().unwrap().trim_end_matches('.').to_owned();
+/// Gives the word that the status asks for.
+async fn confirm(world: &World, object: &RedshiftIntegration) -> String {
+    let value = asked_for(object, "confirm-delete");
     world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/confirm-delete": value}}})).await;
     value
 }
 
-/// What the refusal says, which is recorded as a case.
-async fn refused(world: &World, case: &str) -> String {
+/// The resource, once its deletion is refused; what that says is recorded as a case.
+async fn refused(world: &World, case: &str) -> RedshiftIntegration {
     let object = world.until_phase("deleteError").await;
     assert_eq!(condition(&object, "Stalled").status, "True", "{object:?}");
     documented(case, &object, "Stalled");
-    condition(&object, "Stalled").message.clone()
+    object
 }
 
 #[tokio::test]
@@ -41,19 +44,22 @@ async fn others_objects_are_listed_and_go_with_the_database_once_confirmed() {
     }
     let before = Dump::of(&world.stand_in).await;
     world.delete().await;
-    let message = refused(&world, "deletion__others_table_view_procedure_and_schema").await;
+    let object = refused(&world, "deletion__others_table_view_procedure_and_schema").await;
+    let message = said(&object, "Stalled");
     for what in ["relation public.orders", "relation public.mine", "schema marketing", "procedure public.tidy"] {
         assert!(message.contains(what), "{message}");
     }
     assert_same(&before, &Dump::of(&world.stand_in).await);
     // One that no longer fits arms nothing.
     dba.batch_execute("CREATE TABLE public.more (id INTEGER)").await.unwrap();
-    let first = confirm(&world, &message).await;
-    let object =
-        world.until("the new list is there", |object| condition(object, "Stalled").message.contains("public.more"));
-    let message = condition(&object.await, "Stalled").message.clone();
+    let first = confirm(&world, &object).await;
+    let is_answered = |object: &RedshiftIntegration| {
+        let said = said(object, "Stalled");
+        said.contains("public.more") && said.contains(&format!("is `{first}`, which doesn't fit"))
+    };
+    let object = world.until("the new list is there, and what was given is answered", is_answered).await;
     drop(dba);
-    assert_ne!(confirm(&world, &message).await, first);
+    assert_ne!(confirm(&world, &object).await, first);
     world.until_gone().await;
     assert_same(&nothing, &Dump::of(&world.stand_in).await);
 }
@@ -70,7 +76,8 @@ async fn a_confirmation_kept_in_git_arms_nothing() {
         )
         .await;
     world.delete().await;
-    assert!(refused(&world, "deletion__confirmation_that_does_not_fit").await.contains("public.orders"));
+    let message = said(&refused(&world, "deletion__confirmation_that_does_not_fit").await, "Stalled");
+    assert!(message.contains("public.orders"), "{message}");
     assert_eq!(rows(&dba, "SELECT count(*) FROM public.orders").await, ["0"]);
     dba.batch_execute("DROP TABLE public.orders").await.unwrap();
     drop(dba);
@@ -116,7 +123,8 @@ async fn privileges_that_others_gave_are_revoked_as_each_grantor_once_confirmed(
     drop(shop);
     assert_ne!(before, Dump::of(&world.stand_in).await);
     world.delete().await;
-    let message = refused(&world, "deletion__privileges_by_several_grantors_in_several_databases").await;
+    let object = refused(&world, "deletion__privileges_by_several_grantors_in_several_databases").await;
+    let message = said(&object, "Stalled");
     for what in [
         "shop: immuta_system_account has privileges on relation sales.orders",
         "shop: the role immuta_impersonation has SELECT on sales.orders",
@@ -125,7 +133,7 @@ async fn privileges_that_others_gave_are_revoked_as_each_grantor_once_confirmed(
     ] {
         assert!(message.contains(what), "{what} is not in: {message}");
     }
-    confirm(&world, &message).await;
+    confirm(&world, &object).await;
     world.until_gone().await;
     let truth = world.stand_in.superuser("shop").await.unwrap();
     let acl = rows(&truth, "SELECT relacl FROM pg_class WHERE relname = 'orders'").await.remove(0);
@@ -151,13 +159,13 @@ async fn a_lesser_admin_is_given_the_statements_before_anything_is_dropped() {
     dba.batch_execute("GRANT SELECT ON public.ledger TO immuta_system_account").await.unwrap();
     let before = Dump::of(&world.stand_in).await;
     world.delete().await;
-    let message = refused(&world, "deletion__privileges_of_our_account").await;
-    confirm(&world, &message).await;
+    let object = refused(&world, "deletion__privileges_of_our_account").await;
+    confirm(&world, &object).await;
     let object =
         world.until("the statements are there", |object| condition(object, "Stalled").reason == "RevokeFirst").await;
     documented("deletion__privileges_that_a_lesser_admin_cannot_revoke", &object, "Stalled");
-    let message = &condition(&object, "Stalled").message;
-    let statement = "in dev, as awsuser: REVOKE ALL PRIVILEGES ON \"public\".\"ledger\" FROM \"immuta_system_account\"";
+    let message = &said(&object, "Stalled");
+    let statement = "in the database dev, as awsuser or a superuser: REVOKE ALL PRIVILEGES ON \"public\".\"ledger\" FROM \"immuta_system_account\"";
     assert!(message.contains(statement), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
     dba.batch_execute("REVOKE ALL PRIVILEGES ON public.ledger FROM immuta_system_account").await.unwrap();
@@ -175,10 +183,11 @@ async fn what_our_account_owns_elsewhere_is_never_overridden() {
     dba.batch_execute("ALTER ROLE auditors OWNER TO immuta_system_account").await.unwrap();
     let before = Dump::of(&world.stand_in).await;
     world.delete().await;
-    let message = refused(&world, "deletion__what_our_account_owns_elsewhere").await;
+    let object = refused(&world, "deletion__what_our_account_owns_elsewhere").await;
+    let message = said(&object, "Stalled");
     assert!(message.contains("immuta_system_account owns the role auditors"), "{message}");
     assert!(message.contains("redshift_sample_data: immuta_system_account owns relation public.kept"), "{message}");
-    assert!(message.contains("by hand in any case") && !message.contains("confirm-delete"), "{message}");
+    assert!(message.contains("by hand") && !message.contains("confirm-delete"), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
     dba.batch_execute("ALTER TABLE kept OWNER TO awsuser").await.unwrap();
     dba.batch_execute("ALTER ROLE auditors OWNER TO awsuser").await.unwrap();
@@ -213,7 +222,7 @@ async fn whoever_comes_in_at_the_last_moment_is_seen() {
     world.stand_in.faults().held().await;
     dba.batch_execute("CREATE TABLE public.late (id INTEGER)").await.unwrap();
     world.stand_in.faults().clear();
-    let object = world.until("it is seen", |object| condition(object, "Ready").message.contains("public.late")).await;
+    let object = world.until("it is seen", |object| said(object, "Ready").contains("public.late")).await;
     assert!(object.status.unwrap().deletion.is_none());
     assert_eq!(rows(&dba, "SELECT state FROM immuta_system.registry").await, ["complete"]);
     dba.batch_execute("DROP TABLE public.late").await.unwrap();
@@ -230,11 +239,7 @@ async fn a_warehouse_that_is_gone_for_good_can_be_let_go_of() {
     let object = world.until_phase("deleteError").await;
     assert_eq!(condition(&object, "Reconciling").status, "True");
     documented("deletion__warehouse_gone", &object, "Reconciling");
-    assert!(
-        condition(&object, "Ready").message.contains("deletionPolicy\":\"Retain"),
-        "{:?}",
-        condition(&object, "Ready")
-    );
+    assert!(said(&object, "Ready").contains("deletionPolicy\":\"Retain"), "{:?}", condition(&object, "Ready"));
     world.patch(json!({"spec": {"deletionPolicy": "Retain"}})).await;
     world.until_gone().await;
 }
@@ -336,7 +341,7 @@ async fn an_admin_who_may_not_remove_all_of_it_begins_nothing() {
         let before = Dump::of(&world.stand_in).await;
         world.put_secret("redshift-admin", "weak", "Abcd1234").await;
         world.delete().await;
-        let message = refused(&world, case).await;
+        let message = said(&refused(&world, case).await, "Stalled");
         assert!(message.contains("nothing was removed"), "{message}");
         assert_same(&before, &Dump::of(&world.stand_in).await);
         world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;

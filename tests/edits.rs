@@ -6,7 +6,8 @@ use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows, tests_with,
+    Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows, said,
+    tests_with,
 };
 
 async fn config(world: &World, edit: Value) -> RedshiftIntegration {
@@ -127,7 +128,7 @@ async fn a_role_whose_members_cannot_be_listed_is_not_replaced() {
     config(&world, impersonation(true, "other")).await;
     let object = world.until_phase("editError").await;
     assert_eq!(conditions(&object), ["True", "False", "True"]);
-    let message = &condition(&object, "Stalled").message;
+    let message = &said(&object, "Stalled");
     assert!(message.contains("members can't be listed") && message.contains("superuser"), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
 }
@@ -140,11 +141,10 @@ async fn a_new_name_that_stayed_without_its_password_is_explained() {
     world.stand_in.faults().set(Fault::new(Action::DropBefore).at("ALTER USER \"governor\" PASSWORD"));
     world.stand_in.faults().set(Fault::new(Action::CommitAnyway).at("ALTER USER \"immuta_system_account\" RENAME"));
     config(&world, json!({"systemAccount": {"name": "governor"}})).await;
-    let is_refused = |object: &RedshiftIntegration| {
-        condition(object, "Stalled").message.contains("ALTER USER \"governor\" PASSWORD")
-    };
+    let is_refused =
+        |object: &RedshiftIntegration| said(object, "Stalled").contains("ALTER USER \"governor\" PASSWORD");
     let object = world.until("what to do is said", is_refused).await;
-    let message = &condition(&object, "Stalled").message;
+    let message = &said(&object, "Stalled");
     assert!(message.contains("the nextPassword in the Secret analytics-system-account"), "{message}");
     let secret = world.secrets().get("analytics-system-account").await.unwrap();
     let password = String::from_utf8(secret.data.unwrap()["nextPassword"].0.clone()).unwrap();
@@ -216,11 +216,7 @@ async fn a_new_address_counts_only_when_our_registry_is_there() {
     let object = world.until_phase("editError").await;
     assert_eq!(condition(&object, "Ready").status, "True");
     assert_eq!(object.status.as_ref().unwrap().created.as_ref().unwrap().port, world.stand_in.port());
-    assert!(
-        condition(&object, "Stalled").message.contains("leads to another warehouse"),
-        "{:?}",
-        condition(&object, "Stalled")
-    );
+    assert!(said(&object, "Stalled").contains("leads to another warehouse"), "{:?}", condition(&object, "Stalled"));
     config(&world, json!({"port": world.stand_in.port()})).await;
     world.until_phase("enabled").await;
 }
@@ -234,7 +230,7 @@ async fn the_admin_secret_is_asked_for_when_it_is_needed() {
     config(&world, impersonation(true, "immuta_impersonation")).await;
     let object = world.until_phase("editError").await;
     assert_eq!(conditions(&object), ["True", "False", "True"]);
-    let message = &condition(&object, "Stalled").message;
+    let message = &said(&object, "Stalled");
     assert!(message.contains("needs the credentials that set things up") && message.contains("kubectl"), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
     world.put_secret("redshift-admin", "awsuser", world.stand_in.admin_password()).await;
@@ -291,7 +287,7 @@ async fn a_role_that_others_use_is_not_dropped() {
     let before = Dump::of(&world.stand_in).await;
     config(&world, impersonation(false, "acting")).await;
     let object = world.until_phase("editError").await;
-    let message = &condition(&object, "Stalled").message;
+    let message = &said(&object, "Stalled");
     assert!(message.contains("redshift_sample_data: the role acting has SELECT on public.sales"), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
     dba.batch_execute("REVOKE SELECT ON sales FROM ROLE acting").await.unwrap();
@@ -307,7 +303,7 @@ async fn what_a_failed_edit_added_is_taken_away_again() {
         }
         world.enabled().await;
         let before = Dump::of(&world.stand_in).await;
-        let refuse = Action::Refuse { sqlstate: "XX000".into(), message: "disk full".into() };
+        let refuse = Action::Refuse { sqlstate: "XX000".into(), message: "it is refused".into() };
         world
             .stand_in
             .faults()
@@ -315,8 +311,7 @@ async fn what_a_failed_edit_added_is_taken_away_again() {
         config(&world, json!({"impersonation": {"enabled": true}, "systemAccount": {"name": "governor"}})).await;
         let object = world
             .until("the edit has failed", |object| {
-                crate::support::phase_of(object) == "editError"
-                    && condition(object, "Stalled").message.contains("disk full")
+                crate::support::phase_of(object) == "editError" && said(object, "Stalled").contains("it is refused")
             })
             .await;
         assert_eq!(condition(&object, "Ready").status, "True");
@@ -330,13 +325,13 @@ async fn what_a_failed_edit_added_is_taken_away_again() {
 #[tokio::test]
 async fn an_edit_during_a_failing_creation_mends_it() {
     let world = World::new().await;
-    let refuse = Action::Refuse { sqlstate: "XX000".into(), message: "disk full".into() };
+    let refuse = Action::Refuse { sqlstate: "XX000".into(), message: "it is refused".into() };
     world.stand_in.faults().set(Fault::new(refuse).at("CREATE TABLE immuta_system.profile").times(1_000));
     world.create(json!({"config": impersonation(true, "one")})).await;
     world
         .until("the creation is stuck", |object| {
             object.status.as_ref().is_some_and(|status| status.created.is_some())
-                && condition(object, "Ready").message.contains("disk full")
+                && said(object, "Ready").contains("it is refused")
         })
         .await;
     config(&world, json!({"impersonation": {"role": "other"}, "systemAccount": {"name": "governor"}})).await;

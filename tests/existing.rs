@@ -7,7 +7,8 @@ use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows, tests_with,
+    Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows, said,
+    statements, tests_with,
 };
 
 fn existing() -> Value {
@@ -96,7 +97,8 @@ async fn a_database_that_is_not_there_is_named() {
     let object = world.until_phase("createError").await;
     let failed = tests_with(&object, ValidationStatus::Failed);
     let message = &failed["Validate Automatic Bootstrap: Immuta Database Exists"];
-    assert!(message.contains("there is no database lake") && message.contains("databaseMode to Create"), "{message}");
+    assert!(message.contains("there is no database lake"), "{message}");
+    assert!(said(&object, "Ready").contains("databaseMode to Create"), "{}", said(&object, "Ready"));
     assert_same(&before, &Dump::of(&world.stand_in).await);
     admin(&world.stand_in, "dev").await.batch_execute("CREATE DATABASE lake").await.unwrap();
     world.until_phase("enabled").await;
@@ -131,7 +133,7 @@ async fn what_others_built_on_ours_stops_the_removal() {
     let before = Dump::of(&world.stand_in).await;
     world.delete().await;
     let object = world.until_phase("deleteError").await;
-    let message = &condition(&object, "Stalled").message;
+    let message = &said(&object, "Stalled");
     assert!(message.contains("lake: the view public.mine reads this integration's"), "{message}");
     assert!(message.contains("lake: relation immuta_functions.notes"), "{message}");
     documented("deletion__others_views_on_ours_and_objects_in_our_schemas", &object, "Stalled");
@@ -158,12 +160,12 @@ async fn a_removal_that_the_server_refuses_half_way_is_taken_back() {
         .unwrap();
     world.stand_in.faults().clear();
     let object = world.until("it is told", |object| condition(object, "Ready").reason == "DropRefused").await;
-    let message = &condition(&object, "Ready").message;
+    let message = &said(&object, "Ready");
     assert!(message.contains("what this integration has in the database lake was not dropped"), "{message}");
     assert!(object.status.unwrap().deletion.is_none());
     assert_eq!(rows(&dba, "SELECT state FROM immuta_system.registry").await, ["complete"]);
     // The next look names what stands in the way.
-    world.until("it is listed", |object| condition(object, "Ready").message.contains("the view public.mine")).await;
+    world.until("it is listed", |object| said(object, "Ready").contains("the view public.mine")).await;
     dba.batch_execute("DROP VIEW public.mine").await.unwrap();
     world.until_gone().await;
     assert_same(&before, &settled(Dump::of(&world.stand_in).await));
@@ -204,7 +206,11 @@ async fn who_may_not_pass_the_right_on_is_told_which_statement_helps() {
     world.create(existing()).await;
     let object = world.until_phase("createError").await;
     let failed = tests_with(&object, ValidationStatus::Failed);
-    let message = &failed["Validate Automatic Bootstrap: Setup Account Has The Required Privileges"];
+    assert!(
+        failed.contains_key("Validate Automatic Bootstrap: Setup Account Has The Required Privileges"),
+        "{failed:?}"
+    );
+    let message = said(&object, "Ready");
     assert!(message.contains("GRANT ALL PRIVILEGES ON DATABASE \"lake\" TO \"weak\" WITH GRANT OPTION"), "{message}");
     world.api().delete("analytics", &DeleteParams::default()).await.unwrap();
     world.until_gone().await;
@@ -235,8 +241,8 @@ async fn a_lesser_account_is_told_what_to_revoke_before_it_removes_what_a_superu
     world.delete().await;
     let object =
         world.until("the statement is there", |object| condition(object, "Stalled").reason == "RevokeFirst").await;
-    let message = &condition(&object, "Stalled").message;
-    let statement = "in lake, as awsuser: REVOKE ALL PRIVILEGES ON DATABASE \"lake\" FROM \"immuta_system_account\"";
+    let message = &said(&object, "Stalled");
+    let statement = "in the database lake, as awsuser or a superuser: REVOKE ALL PRIVILEGES ON DATABASE \"lake\" FROM \"immuta_system_account\"";
     assert!(message.contains(statement), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
     let dba = admin(&world.stand_in, "lake").await;
@@ -274,14 +280,10 @@ async fn what_cannot_be_proven_ours_is_removed_by_the_statements_of_the_message(
     let object = world.until_phase("deleteError").await;
     assert_eq!(condition(&object, "Stalled").reason, "ProofLost");
     documented("lost__secret_in_an_existing_database_and_no_superuser", &object, "Stalled");
-    let (_, rest) = condition(&object, "Stalled").message.split_once("run: ").unwrap();
-    let (statements, _) = rest.split_once("; then ").unwrap();
     let (dba, in_lake) = (admin(&world.stand_in, "dev").await, admin(&world.stand_in, "lake").await);
-    for statement in statements.split("; ") {
-        let done = match statement.strip_prefix("in lake: ") {
-            Some(statement) => in_lake.batch_execute(statement).await,
-            None => dba.batch_execute(statement).await,
-        };
+    for (description, statement) in statements(&object) {
+        let session = if description.contains("in the database lake") { &in_lake } else { &dba };
+        let done = session.batch_execute(&statement).await;
         done.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
     }
     world.until_gone().await;

@@ -17,7 +17,7 @@ use redshift_stand_in::{Options, StandIn};
 use serde_json::json;
 
 use crate::support::hostile_server::{HostileServer, Step, columns, done, error, login, message, ready, request, row};
-use crate::support::{ControlPlane, World, condition, patience, phase_of};
+use crate::support::{ControlPlane, World, condition, patience, phase_of, said};
 
 /// What the chart gives to the process.
 const MEMORY_LIMIT_KIB: u64 = 128 * 1024;
@@ -244,7 +244,7 @@ async fn a_hostile_server_fails_its_own_resource_and_the_neighbours_never_notice
         let shown = async {
             loop {
                 let object = world.api().get(resource).await.unwrap();
-                if phase_of(&object).ends_with("Error") && condition(&object, "Ready").message.contains(says) {
+                if phase_of(&object).ends_with("Error") && said(&object, "Ready").contains(says) {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -253,7 +253,7 @@ async fn a_hostile_server_fails_its_own_resource_and_the_neighbours_never_notice
         // They were all looked at while the neighbour lived; what is left is those that take their time.
         if tokio::time::timeout(patience() / 8, shown).await.is_err() {
             let object = world.api().get(resource).await.unwrap();
-            let message = object.status.as_ref().map(|_| condition(&object, "Ready").message.clone());
+            let message = object.status.as_ref().map(|_| said(&object, "Ready"));
             unsaid.push(format!("of a server that {name}, not `{says}` is said but {message:?}"));
         }
     }
@@ -365,6 +365,7 @@ async fn no_malformed_answer_makes_the_operator_panic_or_wait_beyond_its_deadlin
             async move {
                 let server = HostileServer::start(script.clone()).await;
                 let target = Target {
+                    patience: 1,
                     endpoint: Endpoint::new("127.0.0.1", server.port()),
                     tls: TlsSettings { mode: TlsMode::Disable, ..TlsSettings::default() },
                 };

@@ -11,7 +11,8 @@ use redshift_stand_in::faults::{Action, Fault};
 use serde_json::json;
 
 use crate::support::{
-    Dump, World, admin, assert_same, condition, conditions, documented, documented_event, login, rows, tests_with,
+    Dump, World, admin, assert_same, condition, conditions, documented, documented_event, login, rows, said,
+    statements, tests_with,
 };
 
 const CLAIM: &str = "redshift_governance_claim";
@@ -192,7 +193,7 @@ async fn a_database_with_others_work_in_it_is_not_dropped() {
     world.delete().await;
     let object = world.until_phase("deleteError").await;
     assert_eq!(conditions(&object), ["False", "False", "True"]);
-    let message = &condition(&object, "Stalled").message;
+    let message = &said(&object, "Stalled");
     assert!(message.contains("relation public.orders"), "{message}");
     assert!(message.contains("relation immuta_system.report"), "{message}");
     assert!(message.contains("Retain"), "{message}");
@@ -218,7 +219,7 @@ async fn ties_of_the_system_account_in_other_databases_stop_a_deletion() {
     let before = Dump::of(&world.stand_in).await;
     world.delete().await;
     let object = world.until_phase("deleteError").await;
-    let message = &condition(&object, "Stalled").message;
+    let message = &said(&object, "Stalled");
     assert!(message.contains("redshift_sample_data") && message.contains("public.sales"), "{message}");
     assert!(message.contains("dev"), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
@@ -262,12 +263,12 @@ async fn what_never_connected_is_deleted_at_once() {
 async fn what_is_half_created_is_deleted_whole() {
     let world = World::new().await;
     let before = Dump::of(&world.stand_in).await;
-    let refuse = Action::Refuse { sqlstate: "XX000".into(), message: "disk full".into() };
+    let refuse = Action::Refuse { sqlstate: "XX000".into(), message: "it is refused".into() };
     world.stand_in.faults().set(Fault::new(refuse).at("CREATE TABLE immuta_system.profile").times(1_000));
     world.create(json!({})).await;
     let object = world.until("the creation is stuck", |object| {
         object.status.as_ref().is_some_and(|status| status.created.is_some())
-            && condition(object, "Ready").message.contains("disk full")
+            && said(object, "Ready").contains("it is refused")
     });
     let object = object.await;
     assert_eq!(object.status.as_ref().unwrap().created.as_ref().unwrap().applied_hash, None);
@@ -285,7 +286,7 @@ async fn a_deletion_without_the_admin_secret_says_so_and_goes_on_when_it_is_back
     world.secrets().delete("redshift-admin", &DeleteParams::default()).await.unwrap();
     world.delete().await;
     let object = world.until_phase("deleteError").await;
-    let message = &condition(&object, "Stalled").message;
+    let message = &said(&object, "Stalled");
     assert!(
         message.starts_with("Integrations that are automatically configured require privileged credentials to disable"),
         "{message}"
@@ -328,9 +329,10 @@ async fn drift_is_noticed_and_mending_it_too() {
     assert_eq!(conditions(&object), ["False", "False", "True"]);
     let failed = tests_with(&object, ValidationStatus::Failed);
     let message = &failed["Validate System Account: Grants To Users Are In Place"];
-    assert!(message.contains("GRANT SELECT ON immuta_system.user_profile TO PUBLIC"), "{message}");
-    // The very statement that the message gives mends it.
-    dba.batch_execute("GRANT SELECT ON immuta_system.user_profile TO PUBLIC").await.unwrap();
+    assert_eq!(message, "PUBLIC can't read immuta_system.user_profile");
+    // The very statement that the status gives mends it.
+    let (_, statement) = statements(&object).remove(0);
+    dba.batch_execute(&statement).await.unwrap();
     let object = world.until_phase("enabled").await;
     assert_eq!(conditions(&object), ["True", "False", "False"]);
 }
@@ -344,7 +346,7 @@ async fn an_edit_does_not_hide_that_what_was_set_up_is_broken() {
     world.patch(json!({"spec": {"validationInterval": "2h"}})).await;
     let object = world.until_phase("recurringValidationError").await;
     assert_eq!(conditions(&object), ["False", "False", "True"]);
-    assert!(condition(&object, "Ready").message.contains("TO PUBLIC"));
+    assert!(said(&object, "Ready").contains("TO PUBLIC"));
     dba.batch_execute("GRANT SELECT ON immuta_system.user_profile TO PUBLIC").await.unwrap();
     drop(dba);
     world.until_phase("enabled").await;

@@ -8,7 +8,8 @@ use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, phase_of,
+    Dump, World, admin, asked_for, assert_same, conditions, documented, login, makes_a_lesser_admin, phase_of, said,
+    statements,
 };
 
 const SECRET: &str = "analytics-system-account";
@@ -207,12 +208,9 @@ async fn by_hand(world: &World, doing: Doing, case: &str) {
     let object = world.until("it says so", |object| ready_reason(object) == "ProofLost").await;
     assert_eq!(phase_of(&object), if doing == Deletion { "deleteError" } else { "createError" });
     documented(case, &object, "Stalled");
-    let message = &condition(&object, "Stalled").message;
-    let (_, rest) = message.split_once("let a superuser run: ").unwrap();
-    let (statements, _) = rest.split_once("; then the ").unwrap();
     let dba = admin(&world.stand_in, "dev").await;
-    for statement in statements.split("; ") {
-        dba.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    for (_, statement) in statements(&object) {
+        dba.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
     }
 }
 
@@ -220,8 +218,7 @@ async fn by_hand(world: &World, doing: Doing, case: &str) {
 async fn take_over(world: &World) {
     let object = world.until("it says so", |object| ready_reason(object) == "SecretNotOurs").await;
     documented("lost__backup_restored", &object, "Stalled");
-    let (_, rest) = condition(&object, "Stalled").message.split_once("take-over=").unwrap();
-    let value: Value = json!({"redshift-governance.dev/take-over": rest.split_whitespace().next().unwrap()});
+    let value: Value = json!({"redshift-governance.dev/take-over": asked_for(&object, "take-over")});
     world.patch(json!({"metadata": {"annotations": value}})).await;
 }
 
@@ -296,7 +293,7 @@ async fn an_edit_that_fails_after_status_was_lost_leaves_the_integration_ready()
     world.start_operator();
     let object = world.until_phase("editError").await;
     assert_eq!(conditions(&object), ["True", "False", "True"]);
-    let message = &condition(&object, "Ready").message;
+    let message = &said(&object, "Ready");
     assert!(message.starts_with("what was set up works on; the edit has stopped: "), "{message}");
     assert_same(&before, &Dump::of(&world.stand_in).await);
 }
@@ -324,12 +321,10 @@ async fn a_secret_that_is_lost_when_the_account_was_just_renamed_is_made_anew_un
     world.put_secret("redshift-admin", world.stand_in.admin_user(), world.stand_in.admin_password()).await;
     let object = world.until("it says so", |object| ready_reason(object) == "UsersGone").await;
     documented("lost__secret_of_a_renamed_account", &object, "Stalled");
-    let message = &condition(&object, "Stalled").message;
-    let (_, rest) = message.split_once("give it its name back (").unwrap();
-    let (statement, _) = rest.split_once(')').unwrap();
+    let (_, statement) = statements(&object).remove(0);
     login(&world.stand_in, "immuta_system_account", "Theirs1234", "dev").await.unwrap();
     dba.batch_execute("DROP USER immuta_system_account").await.unwrap();
-    dba.batch_execute(statement).await.unwrap();
+    dba.batch_execute(&statement).await.unwrap();
     let object = world.until_phase("enabled").await;
     assert_eq!(object.status.unwrap().created.unwrap().system_account, "governor");
     world.delete().await;

@@ -11,6 +11,7 @@ mod deletion;
 mod edits;
 mod existing;
 mod failures;
+mod field;
 mod generated;
 mod hostile;
 mod impersonation;

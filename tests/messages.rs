@@ -46,7 +46,7 @@ fn manual() -> String {
     }
     let mut manual =
         "# What the status says, and what to do\n\nWritten by the tests that produce each of these (`tests/`, \
-                      `documented`): the messages are verbatim, but for\nnamespaces, ports, UIDs and digests.\n"
+                      `documented`): the messages and the\n`status.remedies` below them are verbatim, but for namespaces, ports, UIDs and digests.\n"
             .to_owned();
     let mut open = None;
     for ((at, case), text) in &cases {
@@ -57,9 +57,18 @@ fn manual() -> String {
         }
         let mut lines = text.lines();
         let (phase, condition) = (lines.next().unwrap(), lines.next().unwrap());
-        let message = lines.collect::<Vec<_>>().join("\n");
+        let message = lines.by_ref().skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty());
+        let text = message.collect::<Vec<_>>().join("\n");
+        let (message, remedies) =
+            text.split_once("\n* ").map_or((text.as_str(), ""), |(message, _)| (message, &text[message.len() + 1..]));
         let capital = case[..1].to_uppercase() + &case[1..];
-        writeln!(manual, "\n### {capital}\n\n`{phase}`, `{condition}`\n\n```text\n{}\n```", message.trim()).unwrap();
+        writeln!(manual, "\n### {capital}\n\n`{phase}`, `{condition}`\n\n```text\n{message}\n```").unwrap();
+        for line in remedies.lines() {
+            match line.strip_prefix("  $ ") {
+                Some(command) => writeln!(manual, "\n  ```text\n  {command}\n  ```").unwrap(),
+                None => writeln!(manual, "\n{line}").unwrap(),
+            }
+        }
     }
     manual
 }

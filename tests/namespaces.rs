@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::support::{
     ControlPlane, Dump, World, admin, assert_same, condition, documented, makes_a_lesser_admin, phase_of, rows,
+    statements,
 };
 
 const OURS: &str = "analytics-system-account";
@@ -62,11 +63,9 @@ async fn let_go_and_remove_by_hand(world: &World, object: &RedshiftIntegration) 
     world.patch(json!({"spec": {"deletionPolicy": "Retain"}})).await;
     world.until_gone().await;
     assert_same(&before, &Dump::of(&world.stand_in).await);
-    let (_, rest) = condition(object, "Stalled").message.split_once("run: ").unwrap();
-    let (statements, _) = rest.split_once("; then ").unwrap();
     let dba = admin(&world.stand_in, "dev").await;
-    for statement in statements.split("; ") {
-        dba.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    for (_, statement) in statements(object) {
+        dba.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
     }
 }
 

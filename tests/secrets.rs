@@ -11,7 +11,7 @@ use redshift_stand_in::Options;
 use redshift_stand_in::faults::{Action, Fault};
 use serde_json::json;
 
-use crate::support::{ALL_SECRET, World, condition, in_all_forms, rows};
+use crate::support::{ALL_SECRET, World, condition, in_all_forms, rows, said};
 
 /// The forms in which a password could show.
 fn forms(user: &str, password: &str) -> Vec<String> {
@@ -61,9 +61,8 @@ async fn no_secret_shows_anywhere_in_a_whole_life_with_failures() {
         // Again, and now refused.
         world.stand_in.faults().set(Fault::new(quoting()).at(statement).times(3));
         world.start_operator_with(&["--log-level=trace,tokio_postgres=trace,tokio_postgres::query=trace"]);
-        let object =
-            world.until("the refusal shows", |object| condition(object, "Ready").message.contains("can't do")).await;
-        let message = &condition(&object, "Ready").message;
+        let object = world.until("the refusal shows", |object| said(object, "Ready").contains("can't do")).await;
+        let message = &said(&object, "Ready");
         assert!(message.contains("<REDACTED>"), "{message}");
         seen.push(serde_json::to_string(&object).unwrap());
         if let Ok(Some(_)) = world.secrets().get_opt("analytics-system-account").await {
@@ -177,22 +176,33 @@ fn malformed_credentials(canary: &str, key: &str) -> Vec<(Data, &'static str)> {
         (user(text(canary.to_owned())), refused),
         (user(text(canary.to_uppercase())), refused),
         (user(text(format!("{canary}{}", "x".repeat(300)))), "createError"),
-        (user(text(document.clone())), refused),
+        (user(text(document.clone())), "`username` is a JSON document"),
         (user(text(key.replace('\n', ""))), "createError"),
         (user(text(format!("{canary}\n"))), "line break"),
         (user(utf_16(canary)), "other than text"),
         (password(text(canary.to_owned())), refused),
         (password(text(format!("{canary}{}", "x".repeat(20_000)))), "createError"),
-        (password(text(document)), refused),
-        (password(text(format!(" {canary}\t"))), refused),
+        (password(text(document)), "`password` is a JSON document"),
+        (password(text(format!(" {canary}\t"))), "`password` begins or ends with a blank"),
+        (password(text(format!("'{canary}'"))), "`password` stands in quotes"),
+        (password(text(format!("\u{feff}{canary}"))), "a byte order mark"),
+        (password(text(format!("${{{canary}}}"))), "a placeholder that was not filled in"),
+        (password(text("…".to_owned())), "a placeholder that was not filled in"),
+        (password(text(encoded(canary))), "base64 twice"),
+        (password(text(format!("md5{}", "0f".repeat(16)))), "md5 form"),
         (password(text(key.replace('\n', " "))), "createError"),
-        (password(text(format!("{canary}\0"))), "line break"),
+        (password(text(format!("{canary}\0"))), "NUL character"),
         (password(text(key.to_owned())), "line break"),
         (password(utf_16(canary)), "other than text"),
         (password([canary.as_bytes(), b"\xe4\xf6"].concat()), "other than text"),
         (vec![("username", text(canary.to_owned())), ("Password", text(canary.to_owned()))], "`password` is missing"),
         (vec![("credentials", text(canary.to_owned()))], "`username` is missing"),
     ]
+}
+
+/// A text as it would stand in a manifest, where it is taken for the text itself.
+fn encoded(text: &str) -> String {
+    serde_json::to_value(ByteString(text.as_bytes().to_vec())).unwrap().as_str().unwrap().to_owned()
 }
 
 /// The same of a bundle of authorities.
@@ -228,13 +238,13 @@ async fn no_malformed_secret_shows_in_any_form() {
         canary
     };
     let (key, of_key) = private_key();
-    let mut said = Vec::new();
+    let mut expected = Vec::new();
     let cases = malformed_credentials(&next_canary(), &key);
     for (number, (data, says)) in cases.into_iter().enumerate() {
         let name = format!("credentials-{number}");
         put(&world, &name, &data).await;
         world.create_named(&name, json!({"config": {"credentialsSecretRef": {"name": name}}})).await;
-        said.push((name, says));
+        expected.push((name, says));
     }
     let bundles = malformed_bundles(&next_canary(), &key, world.stand_in.ca_pem());
     for (number, (bundle, says)) in bundles.into_iter().enumerate() {
@@ -242,11 +252,11 @@ async fn no_malformed_secret_shows_in_any_form() {
         put(&world, &name, &[("ca.crt", bundle)]).await;
         let bundle = json!({"kind": "Secret", "name": name, "key": "ca.crt"});
         world.create_named(&name, json!({"config": {"tls": {"caBundleRef": bundle}}})).await;
-        said.push((name, says));
+        expected.push((name, says));
     }
-    for (name, says) in said {
+    for (name, says) in expected {
         let object = world.until_named_is(&name, "createError").await;
-        let message = &condition(&object, "Ready").message;
+        let message = &said(&object, "Ready");
         assert!(says == "createError" || message.contains(says), "{name}: {message}");
     }
 

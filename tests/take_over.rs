@@ -7,7 +7,8 @@ use redshift_stand_in::faults::{Action, Fault};
 use serde_json::json;
 
 use crate::support::{
-    Dump, World, admin, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows,
+    Dump, World, admin, asked_for, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows,
+    said,
 };
 
 const SECRET: &str = "analytics-system-account";
@@ -28,12 +29,6 @@ async fn password(world: &World) -> String {
 fn ready_reason(object: &RedshiftIntegration) -> &str {
     let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     conditions.iter().find(|condition| condition.type_ == "Ready").map_or("", |condition| condition.reason.as_str())
-}
-
-/// The command that a message gives.
-fn annotation(message: &str, name: &str) -> String {
-    let (_, rest) = message.split_once(&format!("{name}=")).unwrap_or_else(|| panic!("no {name} in: {message}"));
-    rest.split_whitespace().next().unwrap().to_owned()
 }
 
 async fn annotate(world: &World, key: &str, value: &str) -> RedshiftIntegration {
@@ -118,7 +113,7 @@ async fn without_a_superuser_a_lost_secret_is_explained() {
     lose_the_secret(&world).await;
     let object = world.until_phase("recurringValidationError").await;
     assert_eq!(conditions(&object), ["False", "False", "True"]);
-    let message = &condition(&object, "Stalled").message;
+    let message = &said(&object, "Stalled");
     assert!(message.contains(SECRET) && message.contains("superuser's credentials"), "{message}");
     documented("lost__secret_and_the_admins", &object, "Stalled");
     makes_a_lesser_admin(&world).await;
@@ -198,8 +193,7 @@ async fn what_retain_left_is_taken_over_with_the_annotation_that_the_message_giv
 
     world.create(json!({})).await;
     let object = world.until_phase("createError").await;
-    let message = condition(&object, "Stalled").message.clone();
-    let value = annotation(&message, "take-over");
+    let value = asked_for(&object, "take-over");
     assert_eq!(value, format!("immuta/{}", former.uid().unwrap()));
     annotate(&world, "take-over", "immuta/somebody-else").await;
     look_now(&world, "1").await;
@@ -228,8 +222,7 @@ async fn another_cluster_takes_over_and_the_former_owner_touches_nothing() {
     let there = here.elsewhere().await;
     there.create(json!({})).await;
     let object = there.until("it is told so", |object| ready_reason(object) == "AlreadyExists").await;
-    let message = condition(&object, "Stalled").message.clone();
-    let value = annotation(&message, "take-over");
+    let value = asked_for(&object, "take-over");
     assert_eq!(value, format!("immuta/{}", former.uid().unwrap()));
     annotate(&there, "take-over", &value).await;
     there.until_phase("enabled").await;
@@ -237,7 +230,7 @@ async fn another_cluster_takes_over_and_the_former_owner_touches_nothing() {
     // The former owner is refused the login, and told of both causes.
     look_now(&here, "1").await;
     let object = here.until_phase("recurringValidationError").await;
-    let message = &condition(&object, "Stalled").message;
+    let message = &said(&object, "Stalled");
     assert!(
         message.contains("somebody has changed the password") && message.contains("integration took over"),
         "{message}"
@@ -327,7 +320,7 @@ async fn an_account_whose_password_was_changed_is_not_taken_for_a_dropped_one() 
     world.put_secret("redshift-admin", "keeper", "Abcd1234").await;
     world.delete().await;
     let object = world.until_phase("deleteError").await;
-    assert_eq!(condition(&object, "Stalled").reason, "ProofLost", "{}", condition(&object, "Stalled").message);
+    assert_eq!(condition(&object, "Stalled").reason, "ProofLost", "{}", said(&object, "Stalled"));
     documented("deletion__password_of_our_account_was_changed", &object, "Stalled");
     // A superuser can tell, and sets the password that the Secret holds.
     world.put_secret("redshift-admin", "awsuser", world.stand_in.admin_password()).await;
@@ -359,7 +352,7 @@ async fn a_backup_restored_under_another_uid_owns_nothing_until_a_person_says_so
     world.api().patch_status("analytics", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     world.start_operator();
     let object = world.until("it is told so", |object| ready_reason(object) == "SecretNotOurs").await;
-    let value = annotation(&condition(&object, "Ready").message, "take-over");
+    let value = asked_for(&object, "take-over");
     assert_same(&before, &Dump::of(&world.stand_in).await);
     annotate(&world, "take-over", &value).await;
     world.until_phase("enabled").await;

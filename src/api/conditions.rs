@@ -76,6 +76,8 @@ pub enum Reason {
     ForeignObjects,
     /// The server refuses the drop.
     DropRefused,
+    /// The server refuses to drop a user, which others have tied to something.
+    AccountInUse,
     /// Others are connected to what is to be dropped.
     DatabaseInUse,
     /// Others must revoke something first.
@@ -161,6 +163,7 @@ impl Reason {
             Self::SecretNotOurs => "SecretNotOurs",
             Self::ForeignObjects => "ForeignObjects",
             Self::DropRefused => "DropRefused",
+            Self::AccountInUse => "AccountInUse",
             Self::DatabaseInUse => "DatabaseInUse",
             Self::RevokeFirst => "RevokeFirst",
             Self::AlreadyExists => "AlreadyExists",

@@ -24,6 +24,9 @@ pub struct Rule {
 impl Rule {
     /// The field that it is about, where it stands at the root: kubectl would name none.
     fn field_path(&self) -> Option<String> {
+        if self.path == "spec.config" && self.rule.starts_with(UNLESS_IT_IS_THERE) {
+            return Some(".database".to_owned());
+        }
         if !self.path.is_empty() {
             return None;
         }
@@ -35,10 +38,18 @@ impl Rule {
 
 const SIMPLE_NAME: &str = "self.matches('^[a-z_][a-z0-9_$]*$')";
 
+/// Before a rule for the managed database that is for one which is created: what is there already is named as it is.
+const UNLESS_IT_IS_THERE: &str = "self.databaseMode == 'Existing' || ";
+
+/// A name that a quoted identifier can hold.
+const ONE_NAME: &str = r#"self.matches('^[^"\\p{Cc}]+$')"#;
+const ONE_NAME_MESSAGE: &str = "write the name of the database as the warehouse lists it: quotes and control characters can't \
+                                be part of it";
+
 /// <https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html>
-fn no_reserved_word() -> Cow<'static, str> {
+fn no_reserved_word(of: &str) -> Cow<'static, str> {
     let words: Vec<_> = RESERVED_WORDS.iter().map(|word| format!("'{word}'")).collect();
-    format!("!(self in [{}])", words.join(", ")).into()
+    format!("!({of} in [{}])", words.join(", ")).into()
 }
 
 const NAME: &str = "write it with lower-case letters, digits, _ and $, beginning with a letter or _: Redshift folds names to \
@@ -128,21 +139,32 @@ pub fn rules() -> Vec<Rule> {
         message: "write a bare host name, such as analytics.abc123.us-east-1.redshift.amazonaws.com: no https://, no \
                   port and no path (the port has a field of its own)",
     },
-    Rule { path: "spec.config.database", rule: SIMPLE_NAME.into(), message: NAME },
-    Rule { path: "spec.config.database", rule: no_reserved_word(), message: RESERVED_WORD },
+    Rule { path: "spec.config.database", rule: ONE_NAME.into(), message: ONE_NAME_MESSAGE },
     Rule {
         path: "spec.config.database",
-        rule: "!(self in ['dev', 'padb_harvest', 'template0', 'template1'])".into(),
+        rule: "!(self in ['padb_harvest', 'template0', 'template1', 'sys:internal'])".into(),
         message: "this database belongs to Redshift itself and can't be managed; choose another name, such as immuta",
     },
     Rule {
-        path: "spec.config.initialDatabase",
-        rule: "self.matches('^[a-zA-Z_][a-zA-Z0-9_$]*$')".into(),
-        message: "write the name of an existing database with letters, digits, _ and $, such as dev",
+        path: "spec.config",
+        rule: format!("{UNLESS_IT_IS_THERE}{}", SIMPLE_NAME.replace("self.", "self.database.")).into(),
+        message: NAME,
     },
     Rule {
+        path: "spec.config",
+        rule: format!("{UNLESS_IT_IS_THERE}{}", no_reserved_word("self.database")).into(),
+        message: RESERVED_WORD,
+    },
+    Rule {
+        path: "spec.config",
+        rule: format!("{UNLESS_IT_IS_THERE}self.database != 'dev'").into(),
+        message: "the database dev is in every warehouse and can't be created; choose another name, such as immuta, or set \
+                  databaseMode to Existing",
+    },
+    Rule { path: "spec.config.initialDatabase", rule: ONE_NAME.into(), message: ONE_NAME_MESSAGE },
+    Rule {
         path: "spec.config.initialDatabase",
-        rule: "!(self.lowerAscii() in ['padb_harvest', 'template0', 'template1'])".into(),
+        rule: "!(self.lowerAscii() in ['padb_harvest', 'template0', 'template1', 'sys:internal'])".into(),
         message: "nobody can connect to this database; name another one that exists, such as dev",
     },
     Rule {
@@ -157,14 +179,14 @@ pub fn rules() -> Vec<Rule> {
         message: "systemAccount.name and impersonation.role must differ: users and roles share one set of names",
     },
     Rule { path: "spec.config.systemAccount.name", rule: SIMPLE_NAME.into(), message: NAME },
-    Rule { path: "spec.config.systemAccount.name", rule: no_reserved_word(), message: RESERVED_WORD },
+    Rule { path: "spec.config.systemAccount.name", rule: no_reserved_word("self"), message: RESERVED_WORD },
     Rule {
         path: "spec.config.systemAccount.name",
         rule: "!(self in ['public', 'rdsdb', 'redshift_governance_claim'])".into(),
         message: "this name is taken by Redshift or by the operator itself; choose another one",
     },
     Rule { path: "spec.config.impersonation.role", rule: SIMPLE_NAME.into(), message: NAME },
-    Rule { path: "spec.config.impersonation.role", rule: no_reserved_word(), message: RESERVED_WORD },
+    Rule { path: "spec.config.impersonation.role", rule: no_reserved_word("self"), message: RESERVED_WORD },
     Rule {
         path: "spec.config.impersonation.role",
         rule: "!(self in ['public', 'rdsdb', 'redshift_governance_claim'])".into(),

@@ -69,15 +69,16 @@ pub struct IntegrationConfig {
     /// TCP port of the warehouse; Redshift's own default is 5439.
     #[serde(default = "default_port")]
     pub port: u16,
-    /// Name of the managed database, in lower case: the operator creates it and keeps the integration's schemas in it.
-    /// Can't be changed once something was created.
+    /// Name of the managed database, which keeps the integration's schemas. One that the operator creates is written in
+    /// lower case, with letters, digits, _ and $; one that is there already (`databaseMode: Existing`) as the warehouse lists
+    /// it. Can't be changed once something was created.
     pub database: String,
     /// Whether the managed database is created (`Create`) or is there already (`Existing`, for Redshift Spectrum and
     /// single-database warehouses: our schemas are added to it, nothing else in it is touched, and it is never
     /// dropped). Can't be changed once something was created.
     #[serde(default)]
     pub database_mode: DatabaseMode,
-    /// Name of a database that exists already, in any case (it is lower-cased): the operator connects to it first and
+    /// Name of a database that exists already, in any case (its letters a to z are lower-cased): the operator connects to it first and
     /// creates the managed database from there. `dev` exists in every new warehouse.
     pub initial_database: String,
     /// Whether members of a role may query data as another user: with `CALL immuta_procedures.impersonate_user('name')`

@@ -19,6 +19,10 @@ pub struct RedshiftIntegrationStatus {
     /// `Ready`, `Reconciling` and `Stalled`, for machines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+    /// What can be done about what `Stalled` or `Reconciling` says: each way by itself, with the command to copy where
+    /// there is one. Absent while nothing is in the way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<Remedy>,
     /// What was checked in the warehouse, and with what result; a test that failed says what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_results: Option<ValidationResults>,
@@ -69,6 +73,31 @@ pub enum Phase {
     MigrateError,
     /// The periodic validation failed.
     RecurringValidationError,
+}
+
+/// Something that can be done about what is in the way.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remedy {
+    /// What is to be done, when, and by whom.
+    pub description: String,
+    /// A command line, or an SQL statement, to copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
+impl Remedy {
+    /// One without a command.
+    #[must_use]
+    pub fn new(description: impl Into<String>) -> Self {
+        Self { description: description.into(), command: None }
+    }
+
+    /// One with a command line, or an SQL statement, to copy.
+    #[must_use]
+    pub fn command(description: impl Into<String>, command: impl Into<String>) -> Self {
+        Self { description: description.into(), command: Some(command.into()) }
+    }
 }
 
 /// What was checked, and with what result.

@@ -1,8 +1,8 @@
 //! What a person is told who has to take away by hand what nothing proves to be ours any more.
 
 use super::contents::SCHEMAS;
-use super::{Seen, Setup, WarehouseFacts};
-use crate::api::{DatabaseMode, Next};
+use super::{Seen, Setup, WarehouseFacts, brief};
+use crate::api::{DatabaseMode, Next, Remedy};
 use crate::scripts::{CLAIM_USER, show_identifier};
 
 /// Something with a name of ours, and the statement that takes it away.
@@ -10,8 +10,12 @@ use crate::scripts::{CLAIM_USER, show_identifier};
 pub struct Remnant {
     /// What it is.
     pub what: String,
-    /// What a superuser would run. It is printed and never executed.
-    pub removal: String,
+    /// What a superuser would run, one after the other. It is printed and never executed.
+    pub removal: Vec<String>,
+    /// The database to run it in, where that matters.
+    pub database: Option<String>,
+    /// What to look out for with the first of the statements.
+    pub caution: Option<&'static str>,
 }
 
 /// Everything that a setup has, in the order in which it can be taken away.
@@ -46,13 +50,24 @@ pub fn remnants_there(setup: &Setup, next: Option<&Next>, facts: &WarehouseFacts
 /// The things, as a sentence lists them.
 #[must_use]
 pub fn list(remnants: &[Remnant]) -> String {
-    remnants.iter().map(|remnant| remnant.what.as_str()).collect::<Vec<_>>().join(", ")
+    brief::list(remnants.iter().map(|remnant| remnant.what.as_str()))
 }
 
-/// The statements.
+/// The statements, each by itself.
 #[must_use]
-pub fn removal(remnants: &[Remnant]) -> String {
-    remnants.iter().map(|remnant| remnant.removal.as_str()).collect::<Vec<_>>().join("; ")
+pub fn removal(remnants: &[Remnant]) -> Vec<Remedy> {
+    let statements = remnants.iter().flat_map(|remnant| {
+        let cautions = remnant.caution.into_iter().map(Some).chain(std::iter::repeat(None));
+        remnant.removal.iter().zip(cautions).map(move |(statement, caution)| (remnant, statement, caution))
+    });
+    let statements: Vec<_> = statements.collect();
+    let steps = statements.len();
+    let step = |(n, (remnant, statement, caution)): (usize, &(&Remnant, &String, Option<&str>))| {
+        let place = remnant.database.as_ref().map_or_else(String::new, |name| format!(", in the database {name}"));
+        let caution = caution.map_or_else(String::new, |caution| format!(" ({caution})"));
+        Remedy::command(format!("by hand, step {} of {steps}, as a superuser{place}{caution}", n + 1), *statement)
+    };
+    statements.iter().enumerate().map(step).collect()
 }
 
 enum Kind {
@@ -64,7 +79,7 @@ enum Kind {
 }
 
 fn remnant(what: String, removal: String) -> Remnant {
-    Remnant { what, removal }
+    Remnant { what, removal: vec![removal], database: None, caution: None }
 }
 
 fn role(name: &str) -> (Kind, Remnant) {
@@ -90,16 +105,18 @@ fn everything(setup: &Setup) -> Vec<(Kind, Remnant)> {
         ),
         DatabaseMode::Existing => {
             let schemas = SCHEMAS.join(", ");
-            let what = format!(
-                "the schemas {schemas} in the database {database} (as far as they are there; CASCADE drops others' views on them too)"
-            );
-            // A user who has privileges on a database isn't dropped.
-            let removal = format!(
-                "in {database}: DROP SCHEMA IF EXISTS {schemas} CASCADE; REVOKE ALL PRIVILEGES ON DATABASE {} FROM {}",
-                show_identifier(database),
-                show_identifier(&setup.system_account)
-            );
-            (Kind::Schemas, remnant(what, removal))
+            let what = format!("the schemas {schemas} in the database {database}");
+            let removal = vec![
+                format!("DROP SCHEMA IF EXISTS {schemas} CASCADE"),
+                // A user who has privileges on a database isn't dropped.
+                format!(
+                    "REVOKE ALL PRIVILEGES ON DATABASE {} FROM {}",
+                    show_identifier(database),
+                    show_identifier(&setup.system_account)
+                ),
+            ];
+            let caution = Some("CASCADE drops others' views on them too");
+            (Kind::Schemas, Remnant { what, removal, database: Some(database.clone()), caution })
         }
     }];
     all.extend(setup.impersonation_role.as_deref().map(role));
@@ -121,7 +138,8 @@ mod tests {
                 system_account: "account".to_owned(),
                 impersonation_role: Some("acting".to_owned()),
             };
-            let removal = removal(&remnants(&setup));
+            let statements = removal(&remnants(&setup)).into_iter().filter_map(|remedy| remedy.command);
+            let removal = statements.collect::<Vec<_>>().join("; ");
             let at = |text: &str| removal.find(text).unwrap_or(usize::MAX);
             assert!(at("DROP USER \"account\"") < at("DROP USER redshift_governance_claim"), "{removal}");
             assert!(

@@ -7,11 +7,12 @@ mod preflight;
 mod privileges;
 mod watch;
 
-use crate::api::{ValidationStatus, ValidationTest};
+use super::brief;
+use crate::api::{Remedy, ValidationStatus, ValidationTest};
 
-pub use preflight::{Preflight, already_exists, verified};
+pub use preflight::{Preflight, already_exists, one_integration, verified};
 pub use privileges::{Needs, lacking_for_removal};
-pub use watch::{Watched, unwatched, watch};
+pub use watch::{Drift, Mender, Watched, drift, unwatched, watch};
 
 /// Login to the initial database (before the creation) or the managed one (after it).
 pub const CONNECTION: &str = "Initial Validation: Basic Connection Test";
@@ -102,28 +103,78 @@ const BEFORE_THE_CREATION: [&str; 14] = [
     PASSWORDS,
 ];
 
+/// A test that ran.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Test {
+    /// Which.
+    pub name: &'static str,
+    /// Its result.
+    pub status: ValidationStatus,
+    /// What was seen.
+    pub message: String,
+    /// What can be done about it, if it failed.
+    pub remedies: Vec<Remedy>,
+}
+
+impl Test {
+    /// With one more way to mend it.
+    #[must_use]
+    pub fn remedy(mut self, remedy: Remedy) -> Self {
+        self.remedies.push(remedy);
+        self
+    }
+
+    /// With more ways to mend it.
+    #[must_use]
+    pub fn remedies(mut self, remedies: impl IntoIterator<Item = Remedy>) -> Self {
+        self.remedies.extend(remedies);
+        self
+    }
+
+    /// Whether it failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.status == ValidationStatus::Failed
+    }
+
+    /// As the status shows it.
+    #[must_use]
+    pub fn shown(&self) -> ValidationTest {
+        let message = Some(brief::cut(&self.message, brief::LONGEST_MESSAGE));
+        ValidationTest { name: self.name.to_owned(), status: self.status, message, result: None }
+    }
+}
+
 /// A test that passed.
 #[must_use]
-pub fn passed(name: &str, message: impl Into<String>) -> ValidationTest {
+pub fn passed(name: &'static str, message: impl Into<String>) -> Test {
     test(name, ValidationStatus::Passed, message)
 }
 
-/// A test that failed; the message says what to do.
+/// A test that failed; the message or the remedies say what to do.
 #[must_use]
-pub fn failed(name: &str, message: impl Into<String>) -> ValidationTest {
+pub fn failed(name: &'static str, message: impl Into<String>) -> Test {
     test(name, ValidationStatus::Failed, message)
 }
 
-fn warning(name: &str, message: impl Into<String>) -> ValidationTest {
+fn warning(name: &'static str, message: impl Into<String>) -> Test {
     test(name, ValidationStatus::Warning, message)
 }
 
-fn skipped(name: &str, message: impl Into<String>) -> ValidationTest {
+fn skipped(name: &'static str, message: impl Into<String>) -> Test {
     test(name, ValidationStatus::Skipped, message)
 }
 
-fn test(name: &str, status: ValidationStatus, message: impl Into<String>) -> ValidationTest {
-    ValidationTest { name: name.to_owned(), status, message: Some(message.into()), result: None }
+fn test(name: &'static str, status: ValidationStatus, message: impl Into<String>) -> Test {
+    Test { name, status, message: message.into(), remedies: Vec::new() }
+}
+
+/// The whole list: tests that ran now, and of the others that they didn't.
+#[must_use]
+pub fn of_a_beginning(ran: &[Test]) -> Vec<Test> {
+    let not_run = |name: &&'static str| skipped(name, "not run");
+    let find = |name: &&'static str| ran.iter().find(|test| test.name == *name).cloned();
+    ALL.iter().map(|name| find(name).unwrap_or_else(|| not_run(name))).collect()
 }
 
 /// The whole list: tests that ran now, and what is known of the others.
@@ -131,14 +182,18 @@ fn test(name: &str, status: ValidationStatus, message: impl Into<String>) -> Val
 /// A test of the preflight that didn't run again keeps the result that it had, unless that was a failure:
 /// whether it would fail now isn't known. Any other is skipped.
 #[must_use]
-pub fn complete(ran: &[ValidationTest], before: &[ValidationTest]) -> Vec<ValidationTest> {
-    let find = |tests: &[ValidationTest], name: &str| tests.iter().find(|test| test.name == name).cloned();
-    let kept = |name: &str| find(before, name).filter(|test| test.status != ValidationStatus::Failed);
+pub fn complete(ran: &[Test], before: &[ValidationTest]) -> Vec<ValidationTest> {
+    let is_kept = |name: &str| BEFORE_THE_CREATION.contains(&name);
+    let known = |name: &str| {
+        before
+            .iter()
+            .find(|test| test.name == name && test.status != ValidationStatus::Failed && is_kept(name))
+            .cloned()
+    };
     ALL.iter()
         .map(|name| {
-            find(ran, name)
-                .or_else(|| BEFORE_THE_CREATION.contains(name).then(|| kept(name)).flatten())
-                .unwrap_or_else(|| skipped(name, "not run"))
+            let now = ran.iter().find(|test| test.name == *name).map(Test::shown);
+            now.or_else(|| known(name)).unwrap_or_else(|| skipped(name, "not run").shown())
         })
         .collect()
 }
@@ -154,25 +209,25 @@ pub fn overall(tests: &[ValidationTest]) -> ValidationStatus {
 
 /// The first test that failed.
 #[must_use]
-pub fn first_failure(tests: &[ValidationTest]) -> Option<&ValidationTest> {
-    tests.iter().find(|test| test.status == ValidationStatus::Failed)
+pub fn first_failure(tests: &[Test]) -> Option<&Test> {
+    tests.iter().find(|test| test.has_failed())
 }
 
 /// The first test whose failure stops an edit. Impersonation that isn't in place does not: an edit is what
 /// mends it.
 #[must_use]
-pub fn first_failure_before_edit(tests: &[ValidationTest]) -> Option<&ValidationTest> {
-    tests.iter().find(|test| test.status == ValidationStatus::Failed && test.name != IMPERSONATION)
-}
-
-/// The message of a test.
-#[must_use]
-pub fn said(test: &ValidationTest) -> &str {
-    test.message.as_deref().unwrap_or_default()
+pub fn first_failure_before_edit(tests: &[Test]) -> Option<&Test> {
+    tests.iter().find(|test| test.has_failed() && test.name != IMPERSONATION)
 }
 
 /// A certain test, if it failed.
 #[must_use]
-pub fn failure_of<'a>(tests: &'a [ValidationTest], name: &str) -> Option<&'a ValidationTest> {
-    tests.iter().find(|test| test.name == name && test.status == ValidationStatus::Failed)
+pub fn failure_of<'a>(tests: &'a [Test], name: &str) -> Option<&'a Test> {
+    tests.iter().find(|test| test.name == name && test.has_failed())
+}
+
+/// What can be done about all that failed.
+#[must_use]
+pub fn remedies(tests: &[Test]) -> Vec<Remedy> {
+    tests.iter().filter(|test| test.has_failed()).flat_map(|test| test.remedies.clone()).collect()
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::hints::{Hint, hints};
 use super::words::Confidential;
 
 /// A user's name. One that was read from a user's Secret shows nowhere: where keys were swapped, it is the password.
@@ -52,6 +53,11 @@ impl Credentials {
     #[must_use]
     pub fn from_secret(user: SecretString, password: SecretString) -> Self {
         Self { user: UserName { text: user, is_known: false }, password }
+    }
+
+    /// The likely mistakes in what a user wrote.
+    pub(crate) fn hints(&self) -> Vec<Hint> {
+        if self.user.is_known { Vec::new() } else { hints(self.user.sent(), self.password.expose_secret()) }
     }
 
     /// What may show in no text about a login with them.

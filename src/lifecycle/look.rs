@@ -1,15 +1,19 @@
 //! What a look at an integration that was set up comes to, and what it means that there was none.
 
-use super::checks::{self, Watched};
+use super::checks::{self, Test, Watched};
 use super::{Activity, Category, Failure, Outcome, Place, RegistryState, Schema, Wanted};
-use crate::api::{Phase, Reason, RedshiftIntegrationStatus, ValidationTest};
+use crate::api::{Phase, Reason, RedshiftIntegrationStatus};
+
+/// How often a look is tried again before it counts that it failed.
+const TRIES_BEFORE_IT_COUNTS: u32 = 2;
 
 impl Failure {
-    /// A test of what is set up failed.
+    /// The first test that failed of what is set up, and what can be done about all that did.
     #[must_use]
-    pub fn of_validation(test: &ValidationTest) -> Self {
-        let message = format!("{}: {}", test.name, checks::said(test));
-        Self { reason: Reason::ValidationFailed, message, category: Category::Permanent }
+    pub fn of_validation(tests: &[Test]) -> Option<Self> {
+        let test = checks::first_failure(tests)?;
+        let message = format!("{}: {}", test.name, test.message);
+        Some(Self::stalled(Reason::ValidationFailed, message).remedies(checks::remedies(tests)))
     }
 }
 
@@ -30,7 +34,7 @@ impl Outcome {
             };
         }
         let hash = Some(registry.applied_hash.clone());
-        let Some(test) = checks::first_failure(&tests) else {
+        let Some(failure) = Failure::of_validation(&tests) else {
             return Self {
                 phase: Phase::Enabled,
                 ready: Some(true),
@@ -48,11 +52,33 @@ impl Outcome {
             // Nothing is left to be edited: it is what was applied that doesn't validate.
             phase: Phase::RecurringValidationError,
             ready: Some(false),
-            activity: Activity::Stopped(Failure::of_validation(test)),
+            activity: Activity::Stopped(failure),
             tests,
             created: status.created.clone().or(found),
             deletion: status.deletion.clone(),
         }
+    }
+
+    /// A look at an integration that was well could not be made, which may be so for a moment only: the first login after
+    /// a while wakes a Serverless workgroup, which takes about 20 s, and a connection is lost now and then. So often it is
+    /// tried again before it counts; `doubts` are the tries so far.
+    #[must_use]
+    pub fn of_a_doubt(
+        status: &RedshiftIntegrationStatus,
+        generation: i64,
+        doubts: u32,
+        failure: Failure,
+    ) -> Option<Self> {
+        let was_well = status.phase == Some(Phase::Enabled) && status.observed_generation == generation;
+        let counts = failure.category == Category::Permanent || doubts >= TRIES_BEFORE_IT_COUNTS;
+        (was_well && !counts).then(|| Self {
+            phase: Phase::Enabled,
+            ready: None,
+            activity: Activity::Doubtful(failure),
+            tests: Vec::new(),
+            created: status.created.clone(),
+            deletion: status.deletion.clone(),
+        })
     }
 
     /// A look that couldn't be made, perhaps because of an edit: whether what was set up works isn't known.
@@ -115,7 +141,7 @@ mod tests {
     }
 
     fn failure() -> Failure {
-        Failure { reason: Reason::LoginRefused, message: "no".to_owned(), category: Category::Transient }
+        Failure::waiting(Reason::LoginRefused, "no")
     }
 
     fn shows(outcome: &Outcome) -> (Phase, Option<bool>) {
@@ -133,6 +159,19 @@ mod tests {
         assert_eq!(look(&failed, 1), (Phase::EditError, Some(false)));
         let lost = RedshiftIntegrationStatus { created: None, ..enabled() };
         assert_eq!(look(&lost, 2), (Phase::RecurringValidationError, Some(false)));
+    }
+
+    #[test]
+    fn one_look_that_fails_in_passing_is_no_verdict() {
+        let doubt = |status: &RedshiftIntegrationStatus, generation, doubts, failure| {
+            Outcome::of_a_doubt(status, generation, doubts, failure).is_some()
+        };
+        assert!(doubt(&enabled(), 1, 0, failure()) && doubt(&enabled(), 1, 1, failure()));
+        assert!(!doubt(&enabled(), 1, 2, failure()));
+        assert!(!doubt(&enabled(), 2, 0, failure()), "an edit may be the cause");
+        assert!(!doubt(&enabled(), 1, 0, Failure::stalled(Reason::LoginRefused, "no")));
+        let failed = RedshiftIntegrationStatus { phase: Some(Phase::RecurringValidationError), ..enabled() };
+        assert!(!doubt(&failed, 1, 0, failure()));
     }
 
     #[test]

@@ -5,34 +5,43 @@
 
 mod account;
 pub mod backoff;
+pub mod brief;
 pub mod by_hand;
 pub mod checks;
 pub mod contents;
 mod credentials;
 mod endpoint;
+mod failure;
+pub mod hints;
 pub mod hosts;
 mod look;
 pub mod obstacle;
 mod parameters;
 mod plan;
 pub mod proof;
+pub mod queries;
 mod report;
 pub mod secret_content;
+pub mod server_error;
 mod situation;
 pub mod sweep;
 mod transcript;
 mod wanted;
+pub mod word;
 pub mod words;
 
 pub use account::{Stored, SystemAccount, UserIds};
 pub use credentials::{Credentials, UserName};
 pub use endpoint::Endpoint;
+pub use failure::{Category, Failure};
 pub use parameters::parameters;
-pub use plan::{Connection, Observed, Operation, Plan, Recorded, Refusal, Stages, Subject, removal, set_up};
-pub use report::{Activity, Category, Failure, Outcome, next_status};
+pub use plan::{
+    Connection, Observed, Operation, Plan, Record, Recorded, Refusal, Stages, Subject, inheritance, removal, set_up,
+};
+pub use report::{Activity, Outcome, next_status};
 pub use situation::{
     Account, AccountId, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Schema, Seen,
-    Standing, WarehouseFacts,
+    Standing, Unseen, WarehouseFacts,
 };
 pub use transcript::Part;
-pub use wanted::{Invalid, Place, Setup, Wanted, validate};
+pub use wanted::{Invalid, Place, Setup, Wanted, folded, validate};

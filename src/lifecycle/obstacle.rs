@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{AccountPower, Member};
+use super::{AccountPower, Member, word};
+use crate::api::Remedy;
 use crate::scripts::{quote_identifier, show_identifier};
 
 /// Something of others' that a deletion would destroy or leave behind.
@@ -62,9 +63,9 @@ impl Grant {
         on.into_iter().chain([&self.grantor]).all(|name| quote_identifier(name).is_ok())
     }
 
-    /// The statement that a superuser would run, for a person to read.
+    /// The statement that its grantor or a superuser would run, for a person to read.
     #[must_use]
-    pub fn revocation(&self) -> String {
+    pub fn revocation(&self) -> Remedy {
         let on = match &self.on {
             Grantable::Database(name) => format!("DATABASE {}", show_identifier(name)),
             Grantable::Schema(name) => format!("SCHEMA {}", show_identifier(name)),
@@ -74,7 +75,9 @@ impl Grant {
             Member::User(name, _) => show_identifier(name),
             Member::Role(name) => format!("ROLE {}", show_identifier(name)),
         };
-        format!("in {}, as {}: REVOKE ALL PRIVILEGES ON {on} FROM {from}", self.database, self.grantor)
+        let Self { database, grantor, .. } = self;
+        let whoever = format!("in the database {database}, as {grantor} or a superuser");
+        Remedy::command(whoever, format!("REVOKE ALL PRIVILEGES ON {on} FROM {from}"))
     }
 }
 
@@ -85,7 +88,7 @@ pub fn revocations(
     obstacles: &[Obstacle],
     given_by_another_admin: Vec<Grant>,
     power: AccountPower,
-) -> Result<Vec<Grant>, Vec<String>> {
+) -> Result<Vec<Grant>, Vec<Remedy>> {
     let confirmed = obstacles.iter().filter_map(|obstacle| match &obstacle.fate {
         Fate::Revoked(grants) => Some(grants.clone()),
         _ => None,
@@ -128,6 +131,16 @@ pub fn confirmation(database: &str, obstacles: &[Obstacle]) -> String {
     format!("{database}/{}", short_digest(obstacles.iter().map(|obstacle| obstacle.text.as_str())))
 }
 
+/// Digests of the obstacles that a person has confirmed and that may still be there behind the point of no return. What
+/// is lost with the managed database isn't.
+#[must_use]
+pub fn to_remember(obstacles: &[Obstacle]) -> Vec<String> {
+    obstacles.iter().filter(|obstacle| obstacle.fate != Fate::Dropped).map(Obstacle::digest).collect()
+}
+
+/// Most obstacles outside of the managed database that one word confirms: each is remembered in the status.
+pub const MOST_REMEMBERED: usize = 5_000;
+
 /// The obstacles that a person's word doesn't move: all of them without it.
 ///
 /// `given` is the annotation; `confirmed`, once the point of no return is behind us, the digests of
@@ -139,7 +152,7 @@ pub fn in_the_way<'a>(
     given: Option<&str>,
     confirmed: &[String],
 ) -> Vec<&'a Obstacle> {
-    let fits = given == Some(confirmation(database, obstacles).as_str());
+    let fits = given.is_some_and(|given| word::fits(given, &confirmation(database, obstacles)));
     obstacles
         .iter()
         .filter(|obstacle| obstacle.fate == Fate::Stays || !(fits || confirmed.contains(&obstacle.digest())))
@@ -183,7 +196,7 @@ mod tests {
         };
         assert!(!grant.can_be_revoked());
         let statement = "REVOKE ALL PRIVILEGES ON \"public\".\"a\"\" FROM x; DROP DATABASE b; --\" FROM \"account\"";
-        assert!(grant.revocation().ends_with(statement), "{}", grant.revocation());
+        assert_eq!(grant.revocation().command.as_deref(), Some(statement));
     }
 
     #[test]

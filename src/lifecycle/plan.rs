@@ -2,10 +2,12 @@
 //! left; when something fails, the list is given up, and the next look makes a new one.
 
 mod change;
+pub mod inheritance;
 mod removal;
 
 use super::contents::{Contents, IMPERSONATION_KEY, PROCEDURES_SCHEMA};
 use super::obstacle::Grant;
+use super::proof::Heritage;
 use super::{AccountPower, ManagedDatabase, Member, Ownership, RegistryState, Seen, Setup, Standing};
 use crate::api::DatabaseMode;
 use crate::scripts::Section;
@@ -48,25 +50,38 @@ pub enum Subject {
 /// One step that changes something, in Kubernetes or in the warehouse.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Operation {
-    /// Puts the finalizer on the resource: from now on a deletion looks into the warehouse.
-    AddFinalizer,
-    /// Makes the Secret of the system account, with the passwords that will prove what is ours.
-    CreateSystemAccountSecret,
-    /// Writes into the Secret the names that are about to come, with a new password for a new name.
-    RecordNext,
-    /// Writes into status what is about to be created.
-    RecordPlan,
-    /// Executes a section of the scripts.
+    /// Writes something down in Kubernetes.
+    Record(Record),
+    /// Executes a section of the scripts in the warehouse.
     Run(Connection, Section, Subject),
-    /// Revokes a privilege that others gave, in whatever database.
+    /// Revokes a privilege that others gave, in whatever database of the warehouse.
     Revoke(Grant),
-    /// Writes into the Secret what there is now: names, password, ids, address.
+    /// Sees, in the warehouse, that the users who go with a registry are there under their names.
+    Meet(Box<Heritage>),
+}
+
+/// Something that is written down in Kubernetes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Record {
+    /// The finalizer is put on the resource: from now on a deletion looks into the warehouse.
+    AddFinalizer,
+    /// The Secret of the system account is made, with the passwords that will prove what is ours.
+    CreateSecret,
+    /// The same; in a namespace that is being deleted none can be made, and the passwords are for this pass alone.
+    CreateSecretIfPossible,
+    /// Into the Secret come the names that its former owner, or an interrupted edit, may have given.
+    FormerNames,
+    /// Into the Secret come the names that are to come, with a new password for a new name.
+    NextNames,
+    /// Into status comes what is about to be created.
+    Plan,
+    /// Into the Secret comes what there is now: names, password, ids, address.
     SettleSecret,
-    /// Writes into status that from here on the deletion only goes forward.
-    RecordPointOfNoReturn,
-    /// Deletes the Secret of the system account.
-    DeleteSystemAccountSecret,
-    /// Takes the finalizer off: the resource is gone.
+    /// Into status comes that from here on the deletion only goes forward.
+    PointOfNoReturn,
+    /// The Secret of the system account is deleted.
+    DeleteSecret,
+    /// The finalizer is taken off: the resource is gone.
     RemoveFinalizer,
 }
 
@@ -126,15 +141,30 @@ pub struct Stages<'a> {
 pub enum Refusal {
     /// It can't be told what is ours.
     Unproven(String),
-    /// There are things in the way that others made, each described.
-    Foreign(Vec<String>),
-    /// The state of things doesn't fit.
-    State(String),
+    /// Ours, by its id, and our password is refused.
+    LockedOut(String),
+    /// There is something in the way that others made.
+    Foreign(String),
+    /// The state of things doesn't fit, and what to do about it.
+    State(String, &'static str),
+}
+
+impl Refusal {
+    /// Where it can't be told what is ours.
+    #[must_use]
+    pub fn of_unproven(ownership: &Ownership) -> Option<Self> {
+        let why = ownership.unproven()?;
+        Some(if ownership.is_locked_out() { Self::LockedOut(why) } else { Self::Unproven(why) })
+    }
 }
 
 impl Plan {
     fn add(&mut self, operation: Operation) {
         self.operations.push(operation);
+    }
+
+    fn record(&mut self, what: Record) {
+        self.add(Operation::Record(what));
     }
 
     fn run(&mut self, on: Connection, section: Section) {
@@ -185,7 +215,7 @@ impl Plan {
     /// The stages of a removal.
     #[must_use]
     pub fn stages(&self) -> Stages<'_> {
-        let is_record = |operation: &Operation| *operation == Operation::RecordPointOfNoReturn;
+        let is_record = |operation: &Operation| *operation == Operation::Record(Record::PointOfNoReturn);
         let start = self.operations.iter().position(is_record).unwrap_or_default();
         // The drop of the database, or the end of the transaction that drops our objects in it.
         let is_drop = |operation: &Operation| {
@@ -209,53 +239,55 @@ impl Plan {
 /// before everything that it protects.
 pub fn set_up(observed: &Observed<'_>, wanted: &Setup) -> Result<Plan, Refusal> {
     let (recorded, ownership) = (observed.recorded, observed.ownership);
-    if let Some(why) = ownership.unproven() {
-        return Err(Refusal::Unproven(why.to_owned()));
+    if let Some(refusal) = Refusal::of_unproven(ownership) {
+        return Err(refusal);
     }
     for standing in [&ownership.claim, &ownership.system_account, &ownership.wanted_account] {
         if let Standing::Foreign(why) = standing {
-            return Err(Refusal::Foreign(vec![why.clone()]));
+            return Err(Refusal::Foreign(why.clone()));
         }
     }
     if let Some(Standing::Foreign(why)) = wanted.impersonation_role.as_ref().map(|role| ownership.role(role)) {
-        return Err(Refusal::Foreign(vec![why.clone()]));
+        return Err(Refusal::Foreign(why.clone()));
     }
     let mut work = Plan::default();
     match &ownership.database {
         ManagedDatabase::Foreign(why) | ManagedDatabase::Unproven(why) => {
-            return Err(Refusal::Foreign(vec![why.clone()]));
+            return Err(Refusal::Foreign(why.clone()));
         }
         ManagedDatabase::Registered(registry) => match registry.state {
             RegistryState::Complete => change::change(&mut work, observed, registry, wanted)?,
             RegistryState::Applying => creation(&mut work, observed, wanted),
             RegistryState::Deleting => {
                 return Err(Refusal::State(
-                    "the registry in the managed database says that the integration is being deleted; delete this \
-                     resource too, which takes away what is left, and create it anew"
-                        .to_owned(),
+                    "the registry in the managed database says that the integration is being deleted".to_owned(),
+                    "delete this resource too, which removes what is left, and create it anew",
                 ));
             }
         },
         ManagedDatabase::Absent if wanted.database_mode == DatabaseMode::Existing => {
-            return Err(Refusal::State(format!("there is no database {}", wanted.database)));
+            return Err(Refusal::State(
+                format!("there is no database {}", wanted.database),
+                "name one that exists in spec.config.database, or set spec.config.databaseMode to Create",
+            ));
         }
         ManagedDatabase::Absent | ManagedDatabase::Empty => creation(&mut work, observed, wanted),
     }
     let mut plan = Plan::default();
     if !recorded.finalizer {
-        plan.add(Operation::AddFinalizer);
+        plan.record(Record::AddFinalizer);
     }
     if !recorded.secret {
-        plan.add(Operation::CreateSystemAccountSecret);
+        plan.record(Record::CreateSecret);
     } else if !recorded.names {
-        plan.add(Operation::RecordNext);
+        plan.record(Record::NextNames);
     }
     if !recorded.plan && (work.touches_the_warehouse() || !recorded.secret) {
-        plan.add(Operation::RecordPlan);
+        plan.record(Record::Plan);
     }
     plan.operations.extend(work.operations);
     if !recorded.settled {
-        plan.add(Operation::SettleSecret);
+        plan.record(Record::SettleSecret);
     }
     Ok(plan)
 }
@@ -479,9 +511,9 @@ mod tests {
         assert_eq!(
             plan.operations[..4],
             [
-                Operation::AddFinalizer,
-                Operation::CreateSystemAccountSecret,
-                Operation::RecordPlan,
+                Operation::Record(Record::AddFinalizer),
+                Operation::Record(Record::CreateSecret),
+                Operation::Record(Record::Plan),
                 Operation::Run(Connection::InitialDatabase, Section::Claim, Subject::Pass),
             ]
         );
@@ -496,7 +528,7 @@ mod tests {
                 matches!(operation, Operation::Run(_, section, _) if sections.contains(section))
             };
             assert!(!before.iter().any(destroys), "{before:?}");
-            assert_eq!(drop.first(), Some(&Operation::RecordPointOfNoReturn));
+            assert_eq!(drop.first(), Some(&Operation::Record(Record::PointOfNoReturn)));
             assert!(drop.iter().any(destroys));
             // What drops more than one thing is a transaction to its end.
             let ends = |operation: &&Operation| {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::Contents;
-use super::{AccountId, ManagedDatabase, Registry, Seen, Setup, Standing, WarehouseFacts};
+use super::{AccountId, ManagedDatabase, Registry, Seen, Setup, Standing, WarehouseFacts, word};
 use crate::api::DatabaseMode;
 use crate::scripts::CLAIM_USER;
 
@@ -16,8 +16,6 @@ pub struct FoundAccount {
     pub standing: Standing,
     /// Its roles, and which of them it may grant.
     pub own_roles: BTreeMap<String, bool>,
-    /// It is the very one that was made, and its password isn't ours any more.
-    pub locked_out: bool,
 }
 
 /// Who looks into the managed database.
@@ -43,7 +41,7 @@ pub struct Inside<'a> {
 }
 
 /// A registry that isn't ours by its users: another integration's, or ours, if the passwords were lost.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Heritage {
     /// What it says.
     pub registry: Registry,
@@ -80,12 +78,12 @@ impl Heritage {
     /// # Errors
     ///
     /// If that can't be told, why: whoever may be the system account could not log in.
-    pub fn goes_along(&self, uid: &str, account: &Standing, locked_out: bool) -> Result<bool, String> {
+    pub fn goes_along(&self, uid: &str, account: &Standing) -> Result<bool, String> {
         match account {
-            _ if self.registry.integration_uid == uid || locked_out => Ok(true),
-            Standing::Ours => Ok(true),
+            _ if self.registry.integration_uid == uid => Ok(true),
+            Standing::Ours | Standing::LockedOut(_) => Ok(true),
             Standing::Unproven(why) => Err(why.clone()),
-            _ => Ok(false),
+            Standing::Absent | Standing::Foreign(_) => Ok(false),
         }
     }
 }
@@ -112,9 +110,11 @@ impl Proof<'_> {
             Standing::Ours => Entry::Account,
             // A superuser sees what the registry says, whatever became of the account.
             _ if self.facts.account.superuser => Entry::Admin,
-            Standing::Unproven(why) => Entry::Nobody(ManagedDatabase::Unproven(why.clone())),
-            _ if self.wanted.database_mode == DatabaseMode::Existing => Entry::Admin,
-            _ => Entry::Nobody(self.belongs_to_another()),
+            standing => match standing.unproven(&account.name) {
+                Some(why) => Entry::Nobody(ManagedDatabase::Unproven(why)),
+                None if self.wanted.database_mode == DatabaseMode::Existing => Entry::Admin,
+                None => Entry::Nobody(self.belongs_to_another()),
+            },
         }
     }
 
@@ -144,9 +144,9 @@ impl Proof<'_> {
                 Some(schema) => ManagedDatabase::Foreign(format!("it has a schema {schema} already")),
                 None => ManagedDatabase::Empty,
             },
-            None if !as_account => match &account.standing {
-                Standing::Unproven(why) => ManagedDatabase::Unproven(why.clone()),
-                _ => self.belongs_to_another(),
+            None if !as_account => match account.standing.unproven(&account.name) {
+                Some(why) => ManagedDatabase::Unproven(why),
+                None => self.belongs_to_another(),
             },
             None => {
                 let name = &self.wanted.database;
@@ -222,6 +222,7 @@ pub fn heritage<'a>(
     let found = found?;
     let registry = &found.registry;
     let ours = registry.integration_uid == uid;
-    let wanted = annotation == Some(take_over(&registry.setup.database, &registry.integration_uid).as_str());
+    let asked_for = take_over(&registry.setup.database, &registry.integration_uid);
+    let wanted = annotation.is_some_and(|given| word::fits(given, &asked_for));
     ((ours || wanted) && (facts.account.superuser || *account == Standing::Ours)).then_some(found)
 }

@@ -3,31 +3,10 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::checks;
+use super::checks::{self, Test};
+use super::{Category, Failure, brief};
 use crate::api::conditions::types;
-use crate::api::{
-    Created, DeletionProgress, Phase, Reason, RedshiftIntegrationStatus, ValidationResults, ValidationTest,
-};
-
-/// Whether waiting helps.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Category {
-    /// It may be gone at the next try.
-    Transient,
-    /// Somebody has to change something first.
-    Permanent,
-}
-
-/// Something that stopped a pass.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Failure {
-    /// Why, for machines.
-    pub reason: Reason,
-    /// What happened and what to do. Nothing in it may change from one try to the next.
-    pub message: String,
-    /// Whether waiting helps.
-    pub category: Category,
-}
+use crate::api::{Created, DeletionProgress, Phase, Reason, RedshiftIntegrationStatus, Remedy, ValidationResults};
 
 /// What the operator does next by itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,6 +17,8 @@ pub enum Activity {
     Working(Reason, String),
     /// Nothing, because the user wants it so.
     Suspended,
+    /// It could not be looked, which may be so for a moment only: what is said of it stays as it is.
+    Doubtful(Failure),
     /// It was stopped.
     Stopped(Failure),
 }
@@ -52,11 +33,21 @@ pub struct Outcome {
     /// What the operator does next.
     pub activity: Activity,
     /// The tests that ran in this pass.
-    pub tests: Vec<ValidationTest>,
+    pub tests: Vec<Test>,
     /// What was created, or is about to be.
     pub created: Option<Created>,
     /// How far the deletion is.
     pub deletion: Option<DeletionProgress>,
+}
+
+impl Outcome {
+    /// What can be done about what stopped it.
+    fn remedies(&self) -> Vec<Remedy> {
+        match &self.activity {
+            Activity::Stopped(failure) => brief::remedies(&failure.remedies),
+            Activity::Settled | Activity::Working(..) | Activity::Suspended | Activity::Doubtful(_) => Vec::new(),
+        }
+    }
 }
 
 const IS_SET_UP: &str = "the integration is set up and validated";
@@ -70,6 +61,10 @@ pub fn next_status(
     handled_request: Option<String>,
     now: Timestamp,
 ) -> RedshiftIntegrationStatus {
+    if let Activity::Doubtful(_) = &outcome.activity {
+        let handled = handled_request.or_else(|| before.last_handled_reconcile_at.clone());
+        return RedshiftIntegrationStatus { last_handled_reconcile_at: handled, ..before.clone() };
+    }
     let set = |type_: &str, status: &str, reason: Reason, message: &str| {
         condition(&before.conditions, type_, status, reason.as_str(), message, generation, now)
     };
@@ -82,7 +77,7 @@ pub fn next_status(
             (Reason::Suspended, "spec.suspend is true: nothing is done until it is set to false".to_owned())
         }
         Activity::Working(reason, message) => (*reason, message.clone()),
-        Activity::Stopped(failure) => (failure.reason, failure.message.clone()),
+        Activity::Stopped(failure) | Activity::Doubtful(failure) => (failure.reason, failure.said()),
     };
     let before_ready = before.conditions.iter().find(|condition| condition.type_ == types::READY);
     let ready = match (outcome.ready, before_ready, &outcome.activity) {
@@ -104,6 +99,7 @@ pub fn next_status(
         observed_generation: generation,
         phase: Some(outcome.phase),
         conditions: vec![ready, other(types::RECONCILING, working), other(types::STALLED, stalled)],
+        remedies: outcome.remedies(),
         validation_results: validation_results(before.validation_results.as_ref(), &outcome.tests, now),
         created: outcome.created.clone(),
         deletion: outcome.deletion.clone(),
@@ -116,9 +112,9 @@ pub fn next_status(
 fn works(activity: &Activity) -> String {
     match activity {
         Activity::Stopped(failure) => {
-            format!("what was set up works on; the edit has stopped: {}", failure.message)
+            format!("what was set up works on; the edit has stopped: {}", failure.said())
         }
-        Activity::Settled | Activity::Working(..) | Activity::Suspended => IS_SET_UP.to_owned(),
+        Activity::Settled | Activity::Working(..) | Activity::Suspended | Activity::Doubtful(_) => IS_SET_UP.to_owned(),
     }
 }
 
@@ -143,11 +139,7 @@ fn condition(
     }
 }
 
-fn validation_results(
-    before: Option<&ValidationResults>,
-    ran: &[ValidationTest],
-    now: Timestamp,
-) -> Option<ValidationResults> {
+fn validation_results(before: Option<&ValidationResults>, ran: &[Test], now: Timestamp) -> Option<ValidationResults> {
     if ran.is_empty() {
         return before.cloned();
     }
@@ -192,7 +184,7 @@ mod tests {
         Outcome {
             phase: Phase::CreateError,
             ready,
-            activity: Activity::Stopped(Failure { reason: Reason::LoginRefused, message: "no".to_owned(), category }),
+            activity: Activity::Stopped(Failure { category, ..Failure::stalled(Reason::LoginRefused, "no") }),
             ..enabled()
         }
     }
@@ -249,6 +241,24 @@ mod tests {
         assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "Enabled"));
         assert_eq!(ready.message, "what was set up works on; the edit has stopped: no");
         assert_eq!(status_of(&after, "Stalled"), "True");
+    }
+
+    #[test]
+    fn remedies_are_listed_while_something_is_in_the_way_and_the_message_says_so() {
+        let failure = Failure::stalled(Reason::ForeignObjects, "no").remedy(Remedy::command("do it", "kubectl do it"));
+        let outcome = Outcome { activity: Activity::Stopped(failure), ready: Some(false), ..enabled() };
+        let stopped = next_status(&RedshiftIntegrationStatus::default(), 1, &outcome, None, at(1));
+        assert_eq!(stopped.remedies, [Remedy::command("do it", "kubectl do it")]);
+        assert_eq!(condition_of(&stopped, "Stalled").message, "no; see status.remedies");
+        let mended = next_status(&stopped, 1, &enabled(), None, at(2));
+        assert!(mended.remedies.is_empty());
+    }
+
+    #[test]
+    fn no_message_is_longer_than_an_event_takes() {
+        let failure = Failure::stalled(Reason::ForeignObjects, "テーブル".repeat(10_000)).remedy(Remedy::new("x"));
+        assert!(failure.said().len() < 900, "{}", failure.said().len());
+        assert!(failure.said().ends_with("; see status.remedies"));
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub enum Flaw {
     /// It isn't UTF-8.
     #[error("is something other than text")]
     NotText,
+    /// It has a character in it that no name and no password can have.
+    #[error("has a NUL character in it")]
+    Nul,
     /// It goes over lines.
     #[error("has a line break in it, often from `echo` without `-n`")]
     LineBreak,
@@ -64,7 +67,8 @@ pub fn line(secret: &Secret, key: &'static str) -> Result<SecretString, Malforme
     let text = text(secret, key)?;
     match text.expose_secret() {
         "" => Err(Flaw::Empty.of(key)),
-        line if line.contains(['\0', '\n', '\r']) => Err(Flaw::LineBreak.of(key)),
+        line if line.contains('\0') => Err(Flaw::Nul.of(key)),
+        line if line.contains(['\n', '\r']) => Err(Flaw::LineBreak.of(key)),
         _ => Ok(text),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::contents::Contents;
-use super::{Category, Failure, Setup};
-use crate::api::Reason;
-use crate::scripts::SCHEMA_VERSION;
+use super::{Failure, Setup, brief};
+use crate::api::{Reason, Remedy};
+use crate::scripts::{CLAIM_USER, SCHEMA_VERSION};
 
 /// Id of a user in the warehouse (`usesysid`), as text: an integer on Redshift.
 pub type AccountId = String;
@@ -18,7 +19,43 @@ pub enum Seen<T> {
     /// What is there; nothing else is.
     Yes(T),
     /// It can't be told, and why.
-    No(String),
+    No(Unseen),
+}
+
+/// Why something can't be told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Unseen {
+    /// Nothing depends on it.
+    NotAsked,
+    /// The server refuses the look-up.
+    Refused {
+        /// Which.
+        look_up: &'static str,
+        /// The server's code: the same at each try.
+        sqlstate: String,
+    },
+    /// This account doesn't see what belongs to others.
+    Hidden {
+        /// Its name.
+        from: String,
+    },
+    /// The answer isn't one that is known.
+    Unknown(String),
+}
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAsked => formatter.write_str("nobody asked"),
+            Self::Refused { look_up, sqlstate } => {
+                write!(formatter, "the look-up {look_up} is refused, SQLSTATE {sqlstate}")
+            }
+            Self::Hidden { from } => {
+                write!(formatter, "{from} is no superuser and has no role with ACCESS SYSTEM TABLE")
+            }
+            Self::Unknown(answer) => formatter.write_str(answer),
+        }
+    }
 }
 
 /// The account that sets things up.
@@ -82,9 +119,7 @@ impl WarehouseFacts {
         let sees_all =
             self.account.superuser || matches!(&self.held, Seen::Yes(held) if held.contains("ACCESS SYSTEM TABLE"));
         match grants {
-            Seen::Yes(_) if !sees_all => {
-                Seen::No(format!("{} is no superuser and has no role with ACCESS SYSTEM TABLE", self.account.name))
-            }
+            Seen::Yes(_) if !sees_all => Seen::No(Unseen::Hidden { from: self.account.name.clone() }),
             other => other,
         }
     }
@@ -118,6 +153,8 @@ pub enum Standing {
     Ours,
     /// Somebody else's, and why we know.
     Foreign(String),
+    /// The very user that was made for this integration, as its id says; the password in our Secret is refused.
+    LockedOut(AccountId),
     /// Whose it is can't be told right now.
     Unproven(String),
 }
@@ -129,14 +166,23 @@ impl Standing {
     /// The very user that was made and has another password now is not taken for somebody else's: a deletion
     /// would leave it behind, and all that it owns.
     #[must_use]
-    pub fn of_refused_login(user: &str, found: Option<&AccountId>, made: Option<&AccountId>) -> Self {
+    pub fn of_refused_login(found: Option<&AccountId>, made: Option<&AccountId>) -> Self {
         match made {
-            Some(made) if found == Some(made) => Self::Unproven(format!(
-                "the user {user} is the one that was made for this integration (usesysid {made}), but the password in \
-                 the resource's Secret is refused; with a superuser's credentials in the Secret that \
-                 spec.config.credentialsSecretRef names it is set again"
-            )),
+            Some(made) if found == Some(made) => Self::LockedOut(made.clone()),
             _ => Self::Foreign("the password in the resource's Secret is refused".to_owned()),
+        }
+    }
+
+    /// Why nothing may be done about it, if it is `what` and can't be told to be ours or others'.
+    #[must_use]
+    pub fn unproven(&self, what: &str) -> Option<String> {
+        match self {
+            Self::LockedOut(id) => Some(format!(
+                "the user {what} is the one that was made for this integration (usesysid {id}), but the password in the \
+                 resource's Secret is refused"
+            )),
+            Self::Unproven(why) => Some(why.clone()),
+            Self::Absent | Self::Ours | Self::Foreign(_) => None,
         }
     }
 }
@@ -176,8 +222,8 @@ impl ManagedDatabase {
         // What can't be told is never taken for others': a deletion would leave it behind.
         if !contents.is_empty() {
             return Self::Unproven(format!(
-                "the database {database} belongs to {owner}, has no registry, and holds {}; move or drop that",
-                contents.foreign().join(", ")
+                "the database {database} belongs to {owner}, has no registry, and holds others' work (move or drop it): {}",
+                brief::list(contents.foreign())
             ));
         }
         // A lesser admin can't give the database away: then the claim and the Secret, which names the
@@ -187,8 +233,8 @@ impl ManagedDatabase {
             return Self::Empty;
         }
         Self::Unproven(format!(
-            "the database {database} is empty and belongs to {owner}; if this integration made it, put {owner} into the \
-             Secret again, else drop it or choose another name"
+            "the database {database} is empty and belongs to {owner} (if this integration made it, put {owner} into the \
+             Secret again, else drop it or choose another name)"
         ))
     }
 }
@@ -240,19 +286,19 @@ impl Registry {
             Schema::Newer => (
                 Reason::SchemaNewer,
                 format!(
-                    "a newer version of the operator has set this up (schema version {there}; this one knows {ours}): nothing \
-                     is touched; install that version again"
+                    "a newer version of the operator has set this up (schema version {there}; this one knows {ours}); nothing \
+                     is touched"
                 ),
             ),
             Schema::Older | Schema::Current => (
                 Reason::SchemaOlder,
                 format!(
-                    "an older version of the operator has set this up (schema version {there}; this one sets up {ours}) and \
-                     this one can't migrate it: nothing is touched; install that version again"
+                    "an older version of the operator has set this up (schema version {there}; this one sets up {ours}), and \
+                     this one can't migrate it; nothing is touched"
                 ),
             ),
         };
-        Failure { reason, message, category: Category::Permanent }
+        Failure::stalled(reason, message).remedy(Remedy::new("install that version of the operator again"))
     }
 }
 
@@ -332,15 +378,20 @@ impl Ownership {
 
     /// Why it can't be told what is ours, where it can't.
     #[must_use]
-    pub fn unproven(&self) -> Option<&str> {
-        let standings = [&self.claim, &self.system_account, &self.wanted_account];
-        let of_standing = standings.into_iter().chain(self.roles.values()).find_map(|standing| match standing {
-            Standing::Unproven(why) => Some(why.as_str()),
-            _ => None,
-        });
+    pub fn unproven(&self) -> Option<String> {
+        let account = self.system_account_name.as_str();
+        let users = [(CLAIM_USER, &self.claim), (account, &self.system_account), (account, &self.wanted_account)];
+        let roles = self.roles.iter().map(|(role, standing)| (role.as_str(), standing));
+        let of_standing = users.into_iter().chain(roles).find_map(|(what, standing)| standing.unproven(what));
         of_standing.or(match &self.database {
-            ManagedDatabase::Unproven(why) => Some(why),
+            ManagedDatabase::Unproven(why) => Some(why.clone()),
             _ => None,
         })
+    }
+
+    /// Whether one of our users is there, and our password for it is refused.
+    #[must_use]
+    pub fn is_locked_out(&self) -> bool {
+        [&self.claim, &self.system_account].into_iter().any(|standing| matches!(standing, Standing::LockedOut(_)))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::contents::{Acl, Contents, SCHEMAS, Tie};
 use super::obstacle::{Fate, Grant, Grantable, Obstacle};
 use super::{AccountId, ManagedDatabase, Member, Ownership, Seen, Setup, Standing, WarehouseFacts};
-use crate::api::DatabaseMode;
+use crate::api::{DatabaseMode, Reason};
 use crate::scripts::CLAIM_USER;
 
 /// What a role may do with something of others', in words, and with what, where that can be revoked.
@@ -35,9 +35,9 @@ pub struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// A database that can't be looked into.
+    /// A database that can't be looked into, until somebody changes something.
     #[must_use]
-    pub fn not_entered(database: &str, why: &str) -> Obstacle {
+    pub fn not_entered(database: &str, why: Reason) -> Obstacle {
         Obstacle::new(format!("{database}: it can't be entered ({why})"), Fate::Ignored)
     }
 
@@ -83,6 +83,14 @@ impl Sweep<'_> {
         }
         found.extend(self.dependents(database, views).into_iter().map(|what| at(what, Fate::Stays)));
         found
+    }
+
+    /// What our users hold on columns and languages.
+    #[must_use]
+    pub fn of_hidden_ties(&self, database: &str, ties: &[(String, String)]) -> Vec<Obstacle> {
+        let is_ours = |user: &str| self.users().iter().any(|(name, _)| *name == user);
+        let ties = ties.iter().filter(|(user, _)| is_ours(user));
+        ties.map(|(user, what)| Obstacle::new(format!("{database}: {user} has {what}"), Fate::Stays)).collect()
     }
 
     /// What others granted to one of our roles in one database.

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::Endpoint;
 use crate::api::{AuthenticationType, Created, DatabaseMode, RedshiftIntegrationSpec, TlsMode};
-use crate::scripts::{CLAIM_USER, NameError, ObjectName, SCHEMA_VERSION};
+use crate::scripts::{CLAIM_USER, ExistingName, NameError, ObjectName, SCHEMA_VERSION};
 
 /// Shortest time between two validations that the API takes.
 const SHORTEST_INTERVAL: Duration = Duration::from_mins(1);
@@ -161,7 +161,11 @@ pub fn validate(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
     let config = &spec.config;
     refuse_what_is_not_supported(spec)?;
     let name = |field, value: &str| ObjectName::new(value).map_err(|source| Invalid::Name { field, source });
-    let database = name("database", &config.database)?;
+    let existing = |field, value: &str| ExistingName::new(value).map_err(|source| Invalid::Name { field, source });
+    let database = match config.database_mode {
+        DatabaseMode::Create => name("database", &config.database)?.as_str().to_owned(),
+        DatabaseMode::Existing => existing("database", &config.database)?.as_str().to_owned(),
+    };
     let system_account = name("systemAccount.name", &config.system_account.name)?;
     let role = name("impersonation.role", &config.impersonation.role)?;
     for (field, taken) in [("systemAccount.name", &system_account), ("impersonation.role", &role)] {
@@ -172,12 +176,12 @@ pub fn validate(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
     if system_account == role {
         return Err(Invalid::SameName(role.as_str().to_owned()));
     }
-    let initial_database = config.initial_database.to_lowercase();
-    if initial_database == database.as_str() && config.database_mode == DatabaseMode::Create {
+    let initial_database = existing("initialDatabase", &folded(&config.initial_database))?.as_str().to_owned();
+    if initial_database == database && config.database_mode == DatabaseMode::Create {
         return Err(Invalid::InitialDatabase(initial_database));
     }
     let setup = Setup {
-        database: database.as_str().to_owned(),
+        database,
         database_mode: config.database_mode,
         system_account: system_account.as_str().to_owned(),
         impersonation_role: config.impersonation.enabled.then(|| role.as_str().to_owned()),
@@ -188,6 +192,12 @@ pub fn validate(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
         tls_mode: config.tls.mode,
         validation_interval: interval(&spec.validation_interval)?,
     })
+}
+
+/// The name of the initial database as the server knows it: Redshift folds the letters of ASCII, and no others.
+#[must_use]
+pub fn folded(initial_database: &str) -> String {
+    initial_database.to_ascii_lowercase()
 }
 
 fn refuse_what_is_not_supported(spec: &RedshiftIntegrationSpec) -> Result<(), Invalid> {

@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 
 /// Longest text that is passed on, in characters: it stands in a status beside others.
-const LONGEST: usize = 1_000;
+const LONGEST: usize = 300;
 
 /// So many characters in a row of something confidential are taken as a quotation: servers cut names off, and fold
 /// capitals.
@@ -53,13 +53,19 @@ impl Confidential {
     /// tell its length and place.
     #[must_use]
     pub fn pass_on(&self, text: &str) -> Words {
+        self.pass_on_in_short(text, text)
+    }
+
+    /// `short`, which is made of the text, unless the text quotes any of it.
+    #[must_use]
+    pub fn pass_on_in_short(&self, text: &str, short: &str) -> Words {
         let folded = fold(text);
         if self.0.iter().any(|secret| quotes(&folded, &fold(secret.expose_secret()))) {
             return Words(None);
         }
         let line = |character: char| if character.is_control() { ' ' } else { character };
-        let mut passed: String = text.chars().take(LONGEST).map(line).collect();
-        if text.chars().nth(LONGEST).is_some() {
+        let mut passed: String = short.chars().take(LONGEST).map(line).collect();
+        if short.chars().nth(LONGEST).is_some() {
             passed.push('…');
         }
         Words(Some(passed))
@@ -106,6 +112,9 @@ mod tests {
         let passed = confidential("Correct-Horse").pass_on("database \"x\" does not exist\n\tat\0 all");
         assert_eq!(passed.to_string(), "database \"x\" does not exist  at  all");
         assert_eq!(confidential("").pass_on("all is well").to_string(), "all is well");
+        let in_short =
+            confidential("abcdef-123456-ghijkl").pass_on_in_short("x abcdef-123456-ghijkl", "x abcdef-…-ghijkl");
+        assert_eq!(in_short.to_string(), WITHHELD);
         let long = Confidential::default().pass_on(&"é".repeat(100_000));
         assert_eq!(long.to_string().chars().count(), LONGEST + 1);
     }

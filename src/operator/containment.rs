@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use futures::FutureExt;
 
 use crate::api::Reason;
-use crate::lifecycle::{Category, Failure};
+use crate::lifecycle::Failure;
 
 /// What is told of a panic. Its own words may quote anything, so they go nowhere; where it was is in the log.
 const MISTAKE: &str = "the operator gave this up because of a mistake of its own, and tries again by itself; if it stays so, \
@@ -19,7 +19,7 @@ pub struct Panicked;
 impl From<Panicked> for Failure {
     /// How it shows in status: never with its own words.
     fn from(Panicked: Panicked) -> Self {
-        Self { reason: Reason::InternalError, message: MISTAKE.to_owned(), category: Category::Transient }
+        Self::waiting(Reason::InternalError, MISTAKE)
     }
 }
 
@@ -40,6 +40,7 @@ mod tests {
     use futures::future::join_all;
 
     use super::*;
+    use crate::lifecycle::Category;
 
     #[tokio::test]
     async fn a_panic_of_one_pass_leaves_the_others_at_work() {

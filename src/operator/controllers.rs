@@ -22,6 +22,7 @@ use super::places::Places;
 use super::signals::Signals;
 use crate::adapters::Real;
 use crate::api::RedshiftIntegration;
+use crate::lifecycle::Failure;
 use crate::ports::Key;
 use crate::reconcile::integration::{self, Error};
 use crate::reconcile::{Context, Next};
@@ -165,7 +166,7 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context<Real>>) -> Result
         Err(panicked) => {
             context.metrics.reconcile_panicked();
             let shown = integration::give_up(&*context, &key, panicked.into()).instrument(span);
-            contained(shown).await.unwrap_or_else(|panicked| Err(Error::Stopped(panicked.into())))
+            contained(shown).await.unwrap_or_else(|panicked| Err(Failure::from(panicked).into()))
         }
     };
     let word = match &result {

@@ -4,8 +4,10 @@ use thiserror::Error;
 
 use super::BundleFlaw;
 use crate::api::Reason;
-use crate::lifecycle::Category;
-use crate::lifecycle::words::Words;
+use crate::lifecycle::hints::Hint;
+use crate::lifecycle::server_error::ServerError;
+use crate::lifecycle::words::{Confidential, Words};
+use crate::lifecycle::{Category, Unseen};
 
 /// More than the operator takes from a server, whose memory all resources share.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
@@ -52,12 +54,10 @@ pub enum ConnectError {
         reason: String,
     },
     /// No answer in time.
-    #[error("{endpoint} didn't answer within {seconds} s; check security groups and routes, or whether it is paused")]
+    #[error("{endpoint} didn't answer in time; check security groups and routes, or whether it is paused")]
     Deadline {
         /// Host and port.
         endpoint: String,
-        /// The bound.
-        seconds: u64,
     },
     /// The server has no TLS.
     #[error(
@@ -87,12 +87,13 @@ pub enum ConnectError {
     #[error("the server insists on TLS; set spec.config.tls.mode to VerifyFull ({0})")]
     PlaintextRefused(Words),
     /// Wrong user name or password.
-    #[error(
-        "the server refused the login{}; check `username` and `password` in the Secret: each must be under its own key, and \
-         nothing else with it",
-        .0.behind_a_colon()
-    )]
-    PasswordRefused(Words),
+    #[error("the server refused the login{}; {}", .said.behind_a_colon(), what_to_check(.hints))]
+    PasswordRefused {
+        /// What the server said.
+        said: Words,
+        /// What is likely wrong with what was sent.
+        hints: Vec<Hint>,
+    },
     /// There is no such database.
     #[error("the database {database} doesn't exist on the server ({reason})")]
     DatabaseMissing {
@@ -116,6 +117,12 @@ pub enum ConnectError {
     /// The server asked for something else.
     #[error("{0}")]
     UnknownAuthentication(String),
+    /// The database isn't of this warehouse: a shared one, or a catalogue of AWS Glue.
+    #[error("the database {database} isn't one of this warehouse's own, and takes no logins")]
+    NotLocal {
+        /// Its name.
+        database: String,
+    },
     /// The server refused for another reason.
     #[error("the server refused the connection: {message} (SQLSTATE {sqlstate})")]
     Server {
@@ -123,6 +130,8 @@ pub enum ConnectError {
         sqlstate: Words,
         /// Its words.
         message: Words,
+        /// Whether waiting helps.
+        category: Category,
     },
     /// The server sent more than a login takes.
     #[error("the server sent {0}, which a warehouse doesn't do at a login; check spec.config.host and port")]
@@ -130,6 +139,15 @@ pub enum ConnectError {
     /// The conversation broke.
     #[error("the connection broke: {0}")]
     Protocol(Words),
+}
+
+fn what_to_check(hints: &[Hint]) -> String {
+    if hints.is_empty() {
+        return "check `username` and `password` in the Secret: each must be under its own key, and nothing else with it"
+            .to_owned();
+    }
+    let hints: Vec<_> = hints.iter().map(ToString::to_string).collect();
+    format!("in the Secret, {}", hints.join(", and "))
 }
 
 impl ConnectError {
@@ -142,8 +160,8 @@ impl ConnectError {
             | Self::Unreachable { .. }
             | Self::Deadline { .. }
             | Self::TooManyConnections(_)
-            | Self::Protocol(_)
-            | Self::Server { .. } => Category::Transient,
+            | Self::Protocol(_) => Category::Transient,
+            Self::Server { category, .. } => *category,
             Self::HostForbidden { .. }
             | Self::TlsRefused
             | Self::CertificateRejected(_)
@@ -151,8 +169,9 @@ impl ConnectError {
             | Self::TrustStore(_)
             | Self::ServerName(_)
             | Self::PlaintextRefused(_)
-            | Self::PasswordRefused(_)
+            | Self::PasswordRefused { .. }
             | Self::DatabaseMissing { .. }
+            | Self::NotLocal { .. }
             | Self::ClearPasswordRefused
             | Self::UnsupportedPasswordHash
             | Self::UnknownAuthentication(_)
@@ -169,7 +188,7 @@ impl ConnectError {
     /// Whether the server knows neither this password for the user nor, perhaps, the user.
     #[must_use]
     pub fn is_refused_login(&self) -> bool {
-        matches!(self, Self::PasswordRefused(_) | Self::UnsupportedPasswordHash)
+        matches!(self, Self::PasswordRefused { .. } | Self::UnsupportedPasswordHash)
     }
 
     /// A short CamelCase word for conditions, events and metrics.
@@ -183,11 +202,12 @@ impl ConnectError {
             Self::CertificateRejected(_) | Self::CaBundle(_) | Self::TrustStore(_) | Self::ServerName(_) => {
                 Reason::CertificateRejected
             }
-            Self::PasswordRefused(_)
+            Self::PasswordRefused { .. }
             | Self::ClearPasswordRefused
             | Self::UnsupportedPasswordHash
             | Self::UnknownAuthentication(_) => Reason::LoginRefused,
             Self::DatabaseMissing { .. } => Reason::DatabaseMissing,
+            Self::NotLocal { .. } => Reason::DatabaseUnusable,
             Self::TooManyConnections(_) => Reason::TooManyConnections,
             Self::Server { .. } | Self::TooLarge(_) | Self::Protocol(_) => Reason::ConnectionFailed,
         }
@@ -212,8 +232,10 @@ pub enum StatementFailure {
     Refused {
         /// The server's code.
         sqlstate: String,
-        /// The server's words, without secrets.
+        /// The server's words, without secrets and without what is another at the next try.
         message: String,
+        /// Whether waiting helps.
+        category: Category,
     },
     /// The answer never came: whether it was done isn't known.
     #[error("got no answer, the connection was lost: {0}")]
@@ -251,16 +273,34 @@ impl StatementError {
     /// Whether others' connections to a database stand in the way (`DROP DATABASE`).
     #[must_use]
     pub fn is_in_use(&self) -> bool {
-        matches!(&self.failure, StatementFailure::Refused { sqlstate, .. } if sqlstate == "55006")
+        self.is_code("55006") && self.category() == Category::Transient
     }
 
-    /// Whether another transaction stood in the way; the text is Redshift's, whose codes for it are not
-    /// documented.
+    /// Whether something ties a user that is dropped to others' objects (`DROP USER`).
     #[must_use]
-    pub fn is_conflict(&self) -> bool {
-        let StatementFailure::Refused { sqlstate, message } = &self.failure else { return false };
-        let texts = ["conflict with concurrent transaction", "Serializable isolation violation", "deadlock detected"];
-        matches!(sqlstate.as_str(), "40001" | "40P01") || texts.iter().any(|text| message.contains(text))
+    pub fn is_tied(&self) -> bool {
+        self.is_code("55006") && self.category() == Category::Permanent
+    }
+
+    fn is_code(&self, code: &str) -> bool {
+        matches!(&self.failure, StatementFailure::Refused { sqlstate, .. } if sqlstate == code)
+    }
+
+    /// That the server won't show what was asked for, if that is what it is: a refusal that isn't passing.
+    #[must_use]
+    pub fn unseen(&self) -> Option<Unseen> {
+        match &self.failure {
+            StatementFailure::Refused { sqlstate, category: Category::Permanent, .. } => {
+                Some(Unseen::Refused { look_up: self.statement, sqlstate: sqlstate.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the same statement may well be answered if it is sent again at once.
+    #[must_use]
+    pub fn is_passing_refusal(&self) -> bool {
+        matches!(&self.failure, StatementFailure::Refused { category: Category::Transient, .. })
     }
 
     /// Whether waiting helps.
@@ -272,19 +312,21 @@ impl StatementError {
             }
             // It is the same at the next try, until there is less, or somebody renames something.
             StatementFailure::NotText { .. } | StatementFailure::TooLarge(_) => Category::Permanent,
-            StatementFailure::Refused { sqlstate, message } => {
-                // Class 53: no resources. 57: shut down or cancelled. 58: the system failed. 55006: in use.
-                let transient_class = ["53", "57", "58"].iter().any(|class| sqlstate.starts_with(class));
-                if transient_class
-                    || sqlstate == "55006"
-                    || self.is_conflict()
-                    || message.contains("canceled on user's request")
-                {
-                    Category::Transient
-                } else {
-                    Category::Permanent
-                }
-            }
+            StatementFailure::Refused { category, .. } => *category,
+        }
+    }
+}
+
+impl StatementFailure {
+    /// A refusal. Of what the server said, all that is shown is `confidential`'s to pass on.
+    #[must_use]
+    pub fn refused(error: ServerError<'_>, confidential: &Confidential) -> Self {
+        let whole = error.whole();
+        let pass_on = |short: &str| confidential.pass_on_in_short(&whole, short).to_string();
+        Self::Refused {
+            sqlstate: pass_on(error.sqlstate),
+            message: pass_on(&error.stable()),
+            category: error.known().unwrap_or(Category::Permanent),
         }
     }
 }
@@ -294,18 +336,20 @@ mod tests {
     use super::*;
 
     fn refused(sqlstate: &str, message: &str) -> StatementError {
+        let error = ServerError { sqlstate, message, detail: "" };
         StatementError {
             statement: "create-claim",
-            failure: StatementFailure::Refused { sqlstate: sqlstate.to_owned(), message: message.to_owned() },
+            failure: StatementFailure::refused(error, &Confidential::default()),
         }
     }
 
     #[test]
-    fn a_conflict_is_known_by_its_text_where_the_code_says_nothing() {
+    fn a_refusal_is_passing_only_if_it_is_known_to_be() {
         let error = refused("XX000", "could not complete because of conflict with concurrent transaction");
-        assert!(error.is_conflict());
-        assert_eq!(error.category(), Category::Transient);
-        assert!(!refused("XX000", "assert").is_conflict());
+        assert_eq!((error.category(), error.unseen()), (Category::Transient, None));
+        let error = refused("XX000", "assert");
+        assert_eq!(error.category(), Category::Permanent);
+        assert!(error.unseen().is_some());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::api::{Reason, RedshiftIntegration};
+use crate::lifecycle::Category;
 
 /// What the API server gives as the cause when it refuses to create something in a namespace that is going.
 const NAMESPACE_TERMINATING: &str = "NamespaceTerminating";
@@ -107,6 +108,15 @@ impl ApiError {
     #[must_use]
     pub fn is_namespace_terminating(&self) -> bool {
         matches!(self, Self::Refused { causes, .. } if causes.iter().any(|cause| cause == NAMESPACE_TERMINATING))
+    }
+
+    /// Whether waiting helps. What a quota or a policy of the cluster denies, or is too large, is a person's matter.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        match self {
+            Self::Refused { code: 403 | 413 | 422, .. } if !self.is_namespace_terminating() => Category::Permanent,
+            Self::Refused { .. } | Self::Unanswered(_) | Self::Deadline(_) => Category::Transient,
+        }
     }
 
     /// That a namespace is going.

@@ -23,6 +23,8 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// How the connection is protected.
     pub tls: TlsSettings,
+    /// How many times as long as usual it may take: a warehouse that was asleep takes its time.
+    pub patience: u32,
 }
 
 /// Makes connections.

@@ -34,13 +34,43 @@ pub struct Memory<B> {
     pub basis: Option<B>,
     /// Failures in a row.
     pub failures: u32,
+    /// Looks in a row that failed in passing and changed nothing in what is said of it.
+    pub doubts: u32,
     /// Not to be worked on before, unless something changed.
     pub not_before: Option<Duration>,
+    /// What was told since all was well.
+    told: BTreeSet<String>,
+}
+
+/// Longest patience with a login: a Serverless workgroup that was asleep takes about 20 s, and others wait for a place.
+const MOST_PATIENCE: u32 = 4;
+
+/// Most that is remembered of what was told.
+const MOST_TOLD: usize = 32;
+
+impl<B> Memory<B> {
+    /// How many times as long as usual a login may take: the longer, the more often it was tried.
+    #[must_use]
+    pub fn patience(&self) -> u32 {
+        self.failures.saturating_add(self.doubts).saturating_add(1).min(MOST_PATIENCE)
+    }
+
+    /// The same of what goes on, once a pass has ended.
+    #[must_use]
+    pub fn after_a_pass(self) -> Self {
+        Self { basis: None, not_before: None, ..self }
+    }
+
+    /// Nothing is going on any more.
+    pub fn rest(&mut self) {
+        (self.failures, self.doubts) = (0, 0);
+        self.told.clear();
+    }
 }
 
 impl<B> Default for Memory<B> {
     fn default() -> Self {
-        Self { basis: None, failures: 0, not_before: None }
+        Self { basis: None, failures: 0, doubts: 0, not_before: None, told: BTreeSet::new() }
     }
 }
 
@@ -64,6 +94,16 @@ impl<B: Clone> Memories<B> {
     /// Remembers something of a resource.
     pub fn remember(&self, uid: &str, memory: Memory<B>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), memory);
+    }
+
+    /// Remembers that something is told; whether it wasn't before.
+    pub fn tells(&self, uid: &str, what: String) -> bool {
+        let mut memories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = &mut memories.entry(uid.to_owned()).or_default().told;
+        if told.len() >= MOST_TOLD {
+            told.clear();
+        }
+        told.insert(what)
     }
 
     /// Forgets a resource that is gone.

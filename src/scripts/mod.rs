@@ -12,12 +12,12 @@ mod script;
 mod section;
 mod statement;
 
-pub use names::{NameError, ObjectName};
+pub use names::{ExistingName, NameError, ObjectName, SYSTEM_DATABASES};
 pub use password::{Password, PasswordError, generate_key};
 pub use quote::{QuoteError, quote_identifier, quote_literal, show_identifier};
 pub use reserved_words::RESERVED_WORDS;
 pub use script::{Fact, Parameters, RenderError};
-pub use section::{Section, statements};
+pub use section::{LookUp, Section, look_up, statements};
 pub use statement::Statement;
 
 /// Name of the user that is the claim of an integration on its warehouse.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::quote::{QuoteError, quote_identifier};
 use super::reserved_words::RESERVED_WORDS;
 
 /// Name of a database, user or role that the operator creates: lower case, simple, no reserved word.
@@ -43,6 +44,35 @@ impl ObjectName {
             return refuse("it is a reserved word of Redshift's");
         }
         Ok(Self(name.to_owned()))
+    }
+
+    /// The name itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Databases that belong to the system: nobody enters them, and nothing of a user is in them.
+pub const SYSTEM_DATABASES: [&str; 4] = ["padb_harvest", "template0", "template1", "sys:internal"];
+
+/// Name of a database that is there already: whatever a quoted identifier can hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExistingName(String);
+
+impl ExistingName {
+    /// Takes a name, or says why it can't be one.
+    pub fn new(name: &str) -> Result<Self, NameError> {
+        let refuse = |reason| Err(NameError { name: name.to_owned(), reason });
+        if SYSTEM_DATABASES.contains(&name) {
+            return refuse("this database belongs to Redshift itself");
+        }
+        match quote_identifier(name) {
+            Ok(_) => Ok(Self(name.to_owned())),
+            Err(QuoteError::EmptyName) => refuse("it is empty"),
+            Err(QuoteError::LongName(_)) => refuse("Redshift's names have 127 bytes at most"),
+            Err(_) => refuse("quotes and control characters can't be part of it"),
+        }
     }
 
     /// The name itself.

@@ -190,6 +190,15 @@ impl Script {
             .collect()
     }
 
+    /// One statement, with all values in it.
+    ///
+    /// # Panics
+    /// If the file doesn't hold it: the names are checked when the program is compiled.
+    pub(super) fn render_one(&self, name: &str, parameters: &Parameters) -> Result<Statement, RenderError> {
+        let template = self.templates.iter().find(|template| template.name == name);
+        template.expect("the file holds the statement").render(parameters)
+    }
+
     #[cfg(test)]
     pub(super) fn sections(&self) -> Vec<&'static str> {
         let mut sections: Vec<_> = self.templates.iter().map(|template| template.section).collect();

@@ -1,255 +1,303 @@
-//! The sections of the `.sql` files: what the planner names and the apply step executes.
+//! The sections of the `.sql` files, and the look-ups among their statements: one table, from which the program takes
+//! their names. A section or look-up that no file holds doesn't compile.
 
 use std::sync::LazyLock;
 
 use super::Statement;
 use super::script::{Parameters, RenderError, Script};
 
-static INITIAL_CREATE: LazyLock<Script> = LazyLock::new(|| Script::parse(include_str!("sql/initial-create.sql")));
-static CREATE: LazyLock<Script> = LazyLock::new(|| Script::parse(include_str!("sql/create.sql")));
-static REGISTRY: LazyLock<Script> = LazyLock::new(|| Script::parse(include_str!("sql/registry.sql")));
-static IMPERSONATION: LazyLock<Script> = LazyLock::new(|| Script::parse(include_str!("sql/impersonation.sql")));
-static EDIT: LazyLock<Script> = LazyLock::new(|| Script::parse(include_str!("sql/edit.sql")));
-static DELETE: LazyLock<Script> = LazyLock::new(|| Script::parse(include_str!("sql/delete.sql")));
-static LOOK: LazyLock<Script> = LazyLock::new(|| Script::parse(include_str!("sql/look.sql")));
-
-/// Statements that are executed together, in their order, on one connection.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Section {
-    /// Claims the warehouse.
-    Claim,
-    /// Creates the system account.
-    SystemAccount,
-    /// Creates the impersonation role and ties it to the system account.
-    CreateRole,
-    /// Creates the managed database.
-    Database,
-    /// Who may do what with the managed database as a whole.
-    DatabaseGrants,
-    /// Begins a transaction.
-    Begin,
-    /// Ends a transaction.
-    Commit,
-    /// Schema, lock and registry row: from here on the database says whose it is.
-    Registry,
-    /// Begins a transaction behind the lock, if the registry is as it was observed.
-    BeginChange,
-    /// The registry says that everything is there.
-    Complete,
-    /// The registry names another integration.
-    TakeOver,
-    /// The registry says that the integration is being deleted.
-    MarkDeleting,
-    /// The registry says that it isn't, after all.
-    TakeBackDeleting,
-    /// Ends the transaction behind the lock.
-    CommitChange,
-    /// Schemas, tables, the view and their grants.
-    Objects,
-    /// Writes a new key of impersonations.
-    ImpersonationKey,
-    /// Creates the procedure that begins and ends an impersonation.
-    ImpersonateProcedure,
-    /// Creates the procedures that grant and revoke the role, or gives them the role's new name.
-    RoleProcedures,
-    /// Lets the role's members begin an impersonation.
-    GrantImpersonation,
-    /// Takes that from a role which is about to go.
-    RevokeImpersonation,
-    /// Drops one of the procedures.
-    DropProcedure,
-    /// Forgets the key: running impersonations end.
-    ForgetKey,
-    /// From here on a superuser acts as the system account.
-    BecomeSystemAccount,
-    /// From here on it acts as itself again.
-    BecomeAdmin,
-    /// Renames the system account and sets its password anew.
-    RenameAccount,
-    /// Renames the impersonation role.
-    RenameRole,
-    /// Makes somebody a member of the role.
-    GrantRoleToMember,
-    /// Drops the role, members or not.
-    DropRole,
-    /// Lets what follows on the connection wait for a short time only.
-    WaitShortly,
-    /// Sets new passwords for the claim and the system account.
-    SetPasswords,
-    /// Takes back the default privileges.
-    RevokeFutureFunctions,
-    /// Drops the view.
-    DropView,
-    /// Drops one of the tables.
-    DropTable,
-    /// Drops one of the schemas.
-    DropSchema,
-    /// Takes the privileges on a database from the system account.
-    RevokeDatabase,
-    /// From here on a superuser acts as somebody who granted something.
-    BecomeGrantor,
-    /// Revokes others' grants on a database.
-    RevokeOnDatabase,
-    /// Revokes others' grants on a schema.
-    RevokeOnSchema,
-    /// Revokes others' grants on a table or view.
-    RevokeOnRelation,
-    /// Drops the managed database: the point of no return.
-    DropDatabase,
-    /// Drops the system account.
-    DropSystemAccount,
-    /// Frees the warehouse.
-    DropClaim,
-    /// Reads what the warehouse is and what is in it.
-    LookAtWarehouse,
-    /// Reads what the account may do through roles.
-    LookAtPrivileges,
-    /// Reads which privileges on databases can be passed on.
-    LookAtDatabasePrivileges,
-    /// Reads who may use the language of the procedures.
-    LookAtLanguage,
-    /// Reads the roles.
-    LookAtRoles,
-    /// Reads the roles of the user who asks.
-    LookAtOwnRoles,
-    /// Reads the members of a role.
-    LookAtMembers,
-    /// Reads what a role may do with the objects of one database.
-    LookAtRoleGrants,
-    /// Reads the registry.
-    LookAtRegistry,
-    /// Reads what is in one database, and whose.
-    LookAtContents,
-    /// Reads the views that speak of our schemas.
-    LookAtDependents,
-    /// Reads who may do what with each database.
-    LookAtDatabaseAcls,
-    /// Proves that a login works.
-    ProveLogin,
-    /// Reads the settings of the managed database.
-    LookAtSettings,
+/// Whether a file has a line: read while the program is compiled.
+const fn has_line(file: &str, mark: &str, name: &str) -> bool {
+    let (file, mark, name) = (file.as_bytes(), mark.as_bytes(), name.as_bytes());
+    let mut start = 0;
+    while start < file.len() {
+        let mut end = start;
+        while end < file.len() && file[end] != b'\n' {
+            end += 1;
+        }
+        if end - start == mark.len() + name.len() && is_at(file, start, mark) && is_at(file, start + mark.len(), name) {
+            return true;
+        }
+        start = end + 1;
+    }
+    false
 }
 
-impl Section {
-    /// All of them.
-    pub const ALL: [Self; 56] = [
-        Self::Claim,
-        Self::SystemAccount,
-        Self::CreateRole,
-        Self::Database,
-        Self::DatabaseGrants,
-        Self::Begin,
-        Self::Commit,
-        Self::Registry,
-        Self::BeginChange,
-        Self::Complete,
-        Self::TakeOver,
-        Self::MarkDeleting,
-        Self::TakeBackDeleting,
-        Self::CommitChange,
-        Self::Objects,
-        Self::ImpersonationKey,
-        Self::ImpersonateProcedure,
-        Self::RoleProcedures,
-        Self::GrantImpersonation,
-        Self::RevokeImpersonation,
-        Self::DropProcedure,
-        Self::ForgetKey,
-        Self::BecomeSystemAccount,
-        Self::BecomeAdmin,
-        Self::RenameAccount,
-        Self::RenameRole,
-        Self::GrantRoleToMember,
-        Self::DropRole,
-        Self::SetPasswords,
-        Self::WaitShortly,
-        Self::RevokeFutureFunctions,
-        Self::DropView,
-        Self::DropTable,
-        Self::DropSchema,
-        Self::RevokeDatabase,
-        Self::BecomeGrantor,
-        Self::RevokeOnDatabase,
-        Self::RevokeOnSchema,
-        Self::RevokeOnRelation,
-        Self::DropDatabase,
-        Self::DropSystemAccount,
-        Self::DropClaim,
-        Self::LookAtWarehouse,
-        Self::LookAtPrivileges,
-        Self::LookAtDatabasePrivileges,
-        Self::LookAtLanguage,
-        Self::LookAtRoles,
-        Self::LookAtOwnRoles,
-        Self::LookAtMembers,
-        Self::LookAtRoleGrants,
-        Self::LookAtRegistry,
-        Self::LookAtContents,
-        Self::LookAtDependents,
-        Self::LookAtDatabaseAcls,
-        Self::ProveLogin,
-        Self::LookAtSettings,
-    ];
-
-    fn place(self) -> (&'static Script, &'static str) {
-        match self {
-            Self::Claim => (&INITIAL_CREATE, "claim"),
-            Self::SystemAccount => (&INITIAL_CREATE, "system-account"),
-            Self::CreateRole => (&INITIAL_CREATE, "role"),
-            Self::Database => (&INITIAL_CREATE, "database"),
-            Self::DatabaseGrants => (&INITIAL_CREATE, "database-grants"),
-            Self::Begin => (&REGISTRY, "begin"),
-            Self::Commit => (&REGISTRY, "commit"),
-            Self::Registry => (&REGISTRY, "registry"),
-            Self::BeginChange => (&REGISTRY, "begin-change"),
-            Self::Complete => (&REGISTRY, "complete"),
-            Self::TakeOver => (&REGISTRY, "take-over"),
-            Self::MarkDeleting => (&REGISTRY, "mark-deleting"),
-            Self::TakeBackDeleting => (&REGISTRY, "take-back-deleting"),
-            Self::CommitChange => (&REGISTRY, "commit-change"),
-            Self::Objects => (&CREATE, "objects"),
-            Self::ImpersonationKey => (&IMPERSONATION, "impersonation-key"),
-            Self::ImpersonateProcedure => (&IMPERSONATION, "impersonate-procedure"),
-            Self::RoleProcedures => (&IMPERSONATION, "role-procedures"),
-            Self::GrantImpersonation => (&IMPERSONATION, "grant-impersonation"),
-            Self::RevokeImpersonation => (&IMPERSONATION, "revoke-impersonation"),
-            Self::DropProcedure => (&IMPERSONATION, "drop-procedure"),
-            Self::ForgetKey => (&IMPERSONATION, "forget-key"),
-            Self::BecomeSystemAccount => (&EDIT, "become-system-account"),
-            Self::BecomeAdmin => (&EDIT, "become-admin"),
-            Self::RenameAccount => (&EDIT, "rename-account"),
-            Self::RenameRole => (&EDIT, "rename-role"),
-            Self::GrantRoleToMember => (&EDIT, "grant-role-to-member"),
-            Self::DropRole => (&EDIT, "drop-role"),
-            Self::SetPasswords => (&EDIT, "set-passwords"),
-            Self::WaitShortly => (&DELETE, "wait-shortly"),
-            Self::RevokeFutureFunctions => (&DELETE, "revoke-future-functions"),
-            Self::DropView => (&DELETE, "drop-view"),
-            Self::DropTable => (&DELETE, "drop-table"),
-            Self::DropSchema => (&DELETE, "drop-schema"),
-            Self::RevokeDatabase => (&DELETE, "revoke-database"),
-            Self::BecomeGrantor => (&DELETE, "become-grantor"),
-            Self::RevokeOnDatabase => (&DELETE, "revoke-on-database"),
-            Self::RevokeOnSchema => (&DELETE, "revoke-on-schema"),
-            Self::RevokeOnRelation => (&DELETE, "revoke-on-relation"),
-            Self::DropDatabase => (&DELETE, "drop-database"),
-            Self::DropSystemAccount => (&DELETE, "drop-system-account"),
-            Self::DropClaim => (&DELETE, "drop-claim"),
-            Self::LookAtWarehouse => (&LOOK, "warehouse"),
-            Self::LookAtPrivileges => (&LOOK, "privileges"),
-            Self::LookAtDatabasePrivileges => (&LOOK, "database-privileges"),
-            Self::LookAtLanguage => (&LOOK, "language"),
-            Self::LookAtRoles => (&LOOK, "roles"),
-            Self::LookAtOwnRoles => (&LOOK, "own-roles"),
-            Self::LookAtMembers => (&LOOK, "members"),
-            Self::LookAtRoleGrants => (&LOOK, "role-grants"),
-            Self::LookAtRegistry => (&LOOK, "registry-row"),
-            Self::LookAtContents => (&LOOK, "contents"),
-            Self::LookAtDependents => (&LOOK, "dependents"),
-            Self::LookAtDatabaseAcls => (&LOOK, "database-acls"),
-            Self::ProveLogin => (&LOOK, "proof"),
-            Self::LookAtSettings => (&LOOK, "settings"),
+const fn is_at(file: &[u8], start: usize, text: &[u8]) -> bool {
+    let mut at = 0;
+    while at < text.len() {
+        if file[start + at] != text[at] {
+            return false;
         }
+        at += 1;
+    }
+    true
+}
+
+/// Makes the table: of each file, its sections.
+macro_rules! sections {
+    ($($file:ident = $path:literal { $($(#[doc = $doc:literal])+ $section:ident = $name:literal,)+ })+) => {
+        $(static $file: LazyLock<Script> = LazyLock::new(|| Script::parse(include_str!($path)));)+
+
+        /// Statements that are executed together, in their order, on one connection.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum Section {
+            $($($(#[doc = $doc])+ $section,)+)+
+        }
+
+        impl Section {
+            /// All of them.
+            pub const ALL: &[Self] = &[$($(Self::$section,)+)+];
+
+            fn place(self) -> (&'static Script, &'static str) {
+                match self {
+                    $($(Self::$section => (&$file, $name),)+)+
+                }
+            }
+        }
+
+        $($(const _: () = assert!(has_line(include_str!($path), "--= ", $name), "the file has no such section");)+)+
+
+        #[cfg(test)]
+        static FILES: &[&LazyLock<Script>] = &[$(&$file,)+];
+    };
+}
+
+/// Makes the table: of each section of look-ups, its statements.
+macro_rules! look_ups {
+    ($path:literal: $($section:ident { $($look_up:ident = $name:literal,)+ })+) => {
+        /// A statement that only reads, by itself.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum LookUp {
+            $($(#[doc = concat!("`", $name, "`")] $look_up,)+)+
+        }
+
+        impl LookUp {
+            /// All of them.
+            pub const ALL: &[Self] = &[$($(Self::$look_up,)+)+];
+
+            /// Its name in the file, in logs and in metrics.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $($(Self::$look_up => $name,)+)+
+                }
+            }
+
+            const fn section(self) -> Section {
+                match self {
+                    $($(Self::$look_up => Section::$section,)+)+
+                }
+            }
+        }
+
+        $($(const _: () = assert!(has_line(include_str!($path), "--! ", $name), "the file has no such look-up");)+)+
+    };
+}
+
+sections! {
+    INITIAL_CREATE = "sql/initial-create.sql" {
+        /// Claims the warehouse.
+        Claim = "claim",
+        /// Creates the system account.
+        SystemAccount = "system-account",
+        /// Creates the impersonation role and ties it to the system account.
+        CreateRole = "role",
+        /// Creates the managed database.
+        Database = "database",
+        /// Who may do what with the managed database as a whole.
+        DatabaseGrants = "database-grants",
+    }
+    REGISTRY = "sql/registry.sql" {
+        /// Begins a transaction.
+        Begin = "begin",
+        /// Ends a transaction.
+        Commit = "commit",
+        /// Schema, lock and registry row: from here on the database says whose it is.
+        Registry = "registry",
+        /// Begins a transaction behind the lock, if the registry is as it was observed.
+        BeginChange = "begin-change",
+        /// The registry says that everything is there.
+        Complete = "complete",
+        /// The registry names another integration.
+        TakeOver = "take-over",
+        /// The registry says that the integration is being deleted.
+        MarkDeleting = "mark-deleting",
+        /// The registry says that it isn't, after all.
+        TakeBackDeleting = "take-back-deleting",
+        /// Ends the transaction behind the lock.
+        CommitChange = "commit-change",
+    }
+    CREATE = "sql/create.sql" {
+        /// Schemas, tables, the view and their grants.
+        Objects = "objects",
+    }
+    IMPERSONATION = "sql/impersonation.sql" {
+        /// Writes a new key of impersonations.
+        ImpersonationKey = "impersonation-key",
+        /// Creates the procedure that begins and ends an impersonation.
+        ImpersonateProcedure = "impersonate-procedure",
+        /// Creates the procedures that grant and revoke the role, or gives them the role's new name.
+        RoleProcedures = "role-procedures",
+        /// Lets the role's members begin an impersonation.
+        GrantImpersonation = "grant-impersonation",
+        /// Takes that from a role which is about to go.
+        RevokeImpersonation = "revoke-impersonation",
+        /// Drops one of the procedures.
+        DropProcedure = "drop-procedure",
+        /// Forgets the key: running impersonations end.
+        ForgetKey = "forget-key",
+    }
+    EDIT = "sql/edit.sql" {
+        /// From here on a superuser acts as the system account.
+        BecomeSystemAccount = "become-system-account",
+        /// From here on it acts as itself again.
+        BecomeAdmin = "become-admin",
+        /// Renames the system account and sets its password anew.
+        RenameAccount = "rename-account",
+        /// Renames the impersonation role.
+        RenameRole = "rename-role",
+        /// Makes somebody a member of the role.
+        GrantRoleToMember = "grant-role-to-member",
+        /// Drops the role, members or not.
+        DropRole = "drop-role",
+        /// Sets new passwords for the claim and the system account.
+        SetPasswords = "set-passwords",
+    }
+    DELETE = "sql/delete.sql" {
+        /// Lets what follows on the connection wait for a short time only.
+        WaitShortly = "wait-shortly",
+        /// Takes back the default privileges.
+        RevokeFutureFunctions = "revoke-future-functions",
+        /// Drops the view.
+        DropView = "drop-view",
+        /// Drops one of the tables.
+        DropTable = "drop-table",
+        /// Drops one of the schemas.
+        DropSchema = "drop-schema",
+        /// Takes the privileges on a database from the system account.
+        RevokeDatabase = "revoke-database",
+        /// From here on a superuser acts as somebody who granted something.
+        BecomeGrantor = "become-grantor",
+        /// Revokes others' grants on a database.
+        RevokeOnDatabase = "revoke-on-database",
+        /// Revokes others' grants on a schema.
+        RevokeOnSchema = "revoke-on-schema",
+        /// Revokes others' grants on a table or view.
+        RevokeOnRelation = "revoke-on-relation",
+        /// Drops the managed database: the point of no return.
+        DropDatabase = "drop-database",
+        /// Drops the system account.
+        DropSystemAccount = "drop-system-account",
+        /// Frees the warehouse.
+        DropClaim = "drop-claim",
+    }
+    LOOK = "sql/look.sql" {
+        /// Reads what the warehouse is and what is in it.
+        LookAtWarehouse = "warehouse",
+        /// Reads what the account may do through roles.
+        LookAtPrivileges = "privileges",
+        /// Reads which privileges on databases can be passed on.
+        LookAtDatabasePrivileges = "database-privileges",
+        /// Reads who may use the language of the procedures.
+        LookAtLanguage = "language",
+        /// Reads the roles.
+        LookAtRoles = "roles",
+        /// Reads the roles of the user who asks.
+        LookAtOwnRoles = "own-roles",
+        /// Reads the members of a role.
+        LookAtMembers = "members",
+        /// Reads what a role may do with the objects of one database.
+        LookAtRoleGrants = "role-grants",
+        /// Reads the registry.
+        LookAtRegistry = "registry-row",
+        /// Reads what is in one database, and whose.
+        LookAtContents = "contents",
+        /// Reads the views that speak of our schemas.
+        LookAtDependents = "dependents",
+        /// Reads who may do what with each database.
+        LookAtDatabaseAcls = "database-acls",
+        /// Reads what ties our users to columns and languages.
+        LookAtHiddenTies = "hidden-ties",
+        /// Proves that a login works.
+        ProveLogin = "proof",
+        /// Reads the settings of the managed database.
+        LookAtSettings = "settings",
+    }
+    QUERIES = "sql/queries.sql" {
+        /// For a person: who is connected to a database.
+        ListSessions = "sessions",
+        /// For a person: what is in a database.
+        ListObjects = "objects",
+        /// For a person: what ties a user to others' objects, in one database.
+        ListTies = "ties",
+    }
+}
+
+look_ups! {
+    "sql/look.sql":
+    LookAtWarehouse {
+        Version = "read-version",
+        OwnAccount = "read-own-account",
+        Users = "read-users",
+        Databases = "read-databases",
+        KindsOfDatabases = "read-kinds-of-databases",
+        CaseSensitivity = "read-case-sensitivity",
+    }
+    LookAtPrivileges {
+        OwnRoles = "read-own-roles",
+        NestedRoles = "read-nested-roles",
+        SystemPrivileges = "read-system-privileges",
+    }
+    LookAtDatabasePrivileges {
+        GrantablePrivileges = "read-grantable-privileges",
+    }
+    LookAtLanguage {
+        LanguagePrivileges = "read-language-privileges",
+    }
+    LookAtRoles {
+        Roles = "read-roles",
+    }
+    LookAtOwnRoles {
+        RolesOfSystemAccount = "read-roles-of-system-account",
+    }
+    LookAtMembers {
+        MemberUsers = "read-member-users",
+        MemberRoles = "read-member-roles",
+    }
+    LookAtRoleGrants {
+        SchemaGrantsOfRole = "read-schema-grants-of-role",
+        RelationGrantsOfRole = "read-relation-grants-of-role",
+        RoutineGrantsOfRole = "read-routine-grants-of-role",
+        DefaultPrivilegesOfRole = "read-default-privileges-of-role",
+        DatabaseGrantsOfRole = "read-database-grants-of-role",
+    }
+    LookAtRegistry {
+        Registry = "read-registry",
+    }
+    LookAtContents {
+        Schemas = "read-schemas",
+        Relations = "read-relations",
+        Routines = "read-routines",
+        DefaultPrivileges = "read-default-privileges",
+    }
+    LookAtDependents {
+        ViewsThatSpeakOfUs = "read-views-that-speak-of-us",
+    }
+    LookAtDatabaseAcls {
+        DatabaseAcls = "read-database-acls",
+    }
+    LookAtHiddenTies {
+        ColumnPrivileges = "read-column-privileges",
+        LanguagesOfUsers = "read-languages-of-users",
+    }
+    ProveLogin {
+        ProveLogin = "prove-login",
+    }
+    LookAtSettings {
+        Collation = "read-collation",
+        Isolation = "read-isolation",
+        CountKeys = "count-keys",
     }
 }
 
@@ -257,6 +305,12 @@ impl Section {
 pub fn statements(section: Section, parameters: &Parameters) -> Result<Vec<Statement>, RenderError> {
     let (script, name) = section.place();
     script.render(name, parameters)
+}
+
+/// A look-up, with all values in it.
+pub fn look_up(look_up: LookUp, parameters: &Parameters) -> Result<Statement, RenderError> {
+    let (script, _) = look_up.section().place();
+    script.render_one(look_up.name(), parameters)
 }
 
 #[cfg(test)]
@@ -268,7 +322,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::scripts::{Fact, ObjectName};
+    use crate::scripts::{CLAIM_USER, Fact, ObjectName};
 
     fn parameters() -> Parameters {
         Parameters::new()
@@ -300,6 +354,9 @@ mod tests {
             .text("applied", "[]")
             .integer("schema_version", 1)
             .integer("fencing_counter", 1)
+            .text("claim_name", CLAIM_USER)
+            .text("database_text", "immuta")
+            .text("user_text", "immuta_system_account")
     }
 
     fn transcript(fact: Fact) -> String {
@@ -325,10 +382,7 @@ mod tests {
 
     #[test]
     fn every_section_of_the_files_has_a_name_in_the_program_and_the_other_way_round() {
-        let in_files: Vec<_> = [&INITIAL_CREATE, &REGISTRY, &CREATE, &IMPERSONATION, &EDIT, &DELETE, &LOOK]
-            .iter()
-            .flat_map(|s| s.sections())
-            .collect();
+        let in_files: Vec<_> = FILES.iter().flat_map(|s| s.sections()).collect();
         let in_program: Vec<_> = Section::ALL.iter().map(|section| section.place().1).collect();
         assert_eq!(in_files.iter().collect::<BTreeSet<_>>(), in_program.iter().collect());
         assert_eq!(in_files.len(), in_program.len());
@@ -336,10 +390,7 @@ mod tests {
 
     #[test]
     fn no_two_statements_share_a_name() {
-        let names: Vec<_> = [&INITIAL_CREATE, &REGISTRY, &CREATE, &IMPERSONATION, &EDIT, &DELETE, &LOOK]
-            .iter()
-            .flat_map(|s| s.names())
-            .collect();
+        let names: Vec<_> = FILES.iter().flat_map(|s| s.names()).collect();
         assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len());
     }
 

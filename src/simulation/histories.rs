@@ -17,7 +17,7 @@ use super::warehouse::{EXISTING, INITIAL, PASSWORD_OF_ADMINS, Power};
 use super::world::{Fault, Shared, Step, World};
 use crate::api::{
     CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, INTEGRATION_UID_LABEL, RedshiftIntegrationSpec,
-    TAKE_OVER_ANNOTATION,
+    RedshiftIntegrationStatus, TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::proof::take_over;
 
@@ -280,11 +280,7 @@ impl Run {
     }
 }
 
-fn edit(
-    spec: &mut RedshiftIntegrationSpec,
-    action: Action,
-    status: &mut Option<crate::api::RedshiftIntegrationStatus>,
-) {
+fn edit(spec: &mut RedshiftIntegrationSpec, action: Action, status: &mut Option<RedshiftIntegrationStatus>) {
     match action {
         Action::Impersonate(role) => {
             spec.config.impersonation.enabled = role.is_some();
@@ -326,15 +322,17 @@ fn take_over_what_is_there(world: &mut World, cluster: usize, name: &str) {
     annotate(&mut world.clusters[cluster], name, TAKE_OVER_ANNOTATION, asked_for);
 }
 
-/// In front of the value that confirms, in a message.
-pub const CONFIRM: &str = "confirm-delete=";
+/// The word that a status asks for, which lets a deletion go on.
+pub fn word_that_confirms(status: &RedshiftIntegrationStatus) -> Option<&str> {
+    let mut commands = status.remedies.iter().filter_map(|remedy| remedy.command.as_deref());
+    commands.find_map(|command| Some(command.split_once(CONFIRM_DELETE_ANNOTATION)?.1.trim_start_matches('=')))
+}
 
 fn confirm(world: &mut World, cluster: usize, name: &str) {
     let Some(resource) = world.clusters[cluster].integration(name) else { return };
     let uid = resource.uid().unwrap_or_default();
     let status = resource.status.clone().unwrap_or_default();
-    let said = status.conditions.iter().find_map(|condition| condition.message.split_once(CONFIRM));
-    let given = said.and_then(|(_, value)| value.split([' ', '.', ';']).next()).map(str::to_owned);
+    let given = word_that_confirms(&status).map(str::to_owned);
     annotate(&mut world.clusters[cluster], name, CONFIRM_DELETE_ANNOTATION, given);
     if let Some(shown) = world.shown.get(&uid) {
         world.confirmed.insert(uid, shown.clone());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kube::ResourceExt;
 use secrecy::ExposeSecret;
 
-use super::histories::CONFIRM;
+use super::histories::word_that_confirms;
 use super::kubernetes::{Cluster, has_finalizer};
 use super::statements::identifier;
 use super::warehouse::{Maker, Warehouse};
@@ -27,8 +27,7 @@ fn take_over_of(resource: &RedshiftIntegration) -> Option<&str> {
 
 /// Whether a deletion says which word of a person would let it go on.
 pub fn asks_for_a_word(resource: &RedshiftIntegration) -> bool {
-    let mut conditions = resource.status.iter().flat_map(|status| &status.conditions);
-    conditions.any(|condition| condition.message.contains(CONFIRM))
+    resource.status.as_ref().and_then(word_that_confirms).is_some()
 }
 
 /// A statement that was executed.

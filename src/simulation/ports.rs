@@ -17,6 +17,7 @@ use super::warehouse::{self, LoginError};
 use super::world::{Fault, Shared, StepKind, World, step};
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Credentials;
+use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::{Confidential, Words};
 use crate::ports::{
     ApiError, ConnectError, Creation, Host, Key, Kubernetes, News, Object, Row, Session, StatementError,
@@ -204,7 +205,7 @@ impl Warehouses for Gate {
             Some(Fault::Refused) => return Err(ConnectError::TooManyConnections(words("too many"))),
             Some(Fault::Lost | Fault::AnswerLost) => return Err(ConnectError::Protocol(words("lost"))),
             Some(Fault::Late) => {
-                return Err(ConnectError::Deadline { endpoint: target.endpoint.to_string(), seconds: 15 });
+                return Err(ConnectError::Deadline { endpoint: target.endpoint.to_string() });
             }
         }
         let mut world = self.world.borrow_mut();
@@ -219,7 +220,9 @@ impl Warehouses for Gate {
             outcome: session.as_ref().map(|_| ()).map_err(|error| *error),
         });
         let session = session.map_err(|error| match error {
-            LoginError::Refused => ConnectError::PasswordRefused(words("authentication failed")),
+            LoginError::Refused => {
+                ConnectError::PasswordRefused { said: words("authentication failed"), hints: Vec::new() }
+            }
             LoginError::DatabaseMissing => {
                 ConnectError::DatabaseMissing { database: database.to_owned(), reason: words("does not exist") }
             }
@@ -273,9 +276,9 @@ impl Session for Connection {
         let fault = step(&self.world, kind, name).await;
         let failed = |failure| Err(StatementError { statement: name, failure });
         let lost = || StatementFailure::ConnectionLost("lost".to_owned());
-        let refused = |message: String| StatementFailure::Refused {
-            sqlstate: if message == warehouse::IN_USE { "55006" } else { "XX000" }.to_owned(),
-            message,
+        let refused = |message: String| {
+            let sqlstate = if message == warehouse::IN_USE { "55006" } else { "XX000" };
+            StatementFailure::refused(ServerError { sqlstate, message: &message, detail: "" }, &Confidential::default())
         };
         let is_gone = !self.world.borrow().warehouse.databases.contains_key(&self.session.borrow().database);
         if self.is_lost.get() || is_gone {

@@ -146,7 +146,7 @@ impl Run {
     /// Of which nobody knows any more whose they are: a deletion asks a person. Whether there was any.
     fn drop_the_roles_that_messages_name(&mut self) -> bool {
         let said: Vec<_> = self.resources().iter().map(brief).collect();
-        let is_named = |role: &str| said.iter().any(|said| said.contains(&format!("owns the role {role};")));
+        let is_named = |role: &str| said.iter().any(|said| said.contains(&format!("owns the role {role}")));
         let named: Vec<_> = (0..ROLES.len()).filter(|n| is_named(ROLES[*n])).collect();
         for n in &named {
             self.play(&[Event::Others(Deed::DropRole(*n))]);

@@ -43,10 +43,15 @@ pub fn answer(warehouse: &Warehouse, id: u32, database: &str, statement: &Statem
         "read-users" => warehouse.users.iter().map(|(name, user)| row([name, &user.id.to_string()])).collect(),
         "read-databases" => warehouse.databases.iter().map(|(name, it)| row([name, &it.owner.to_string()])).collect(),
         "read-isolation" => warehouse.databases.keys().map(|name| row([name, "concurrency_model=1"])).collect(),
+        "read-kinds-of-databases" => warehouse.databases.keys().map(|name| row([name, "local"])).collect(),
         "read-roles" => reader.roles(),
         "read-own-roles" => held_by(&about),
-        // There are no roles that are members of roles here, nor defaults for them.
-        "read-nested-roles" | "read-member-roles" | "read-default-privileges-of-role" => Vec::new(),
+        // There are no roles that are members of roles here, nor defaults for them; no grants on columns or languages.
+        "read-nested-roles"
+        | "read-member-roles"
+        | "read-default-privileges-of-role"
+        | "read-column-privileges"
+        | "read-languages-of-users" => Vec::new(),
         "read-system-privileges" => vec![row(["ACCESS SYSTEM TABLE", SEES])],
         "read-grantable-privileges" => grantable(),
         "read-language-privileges" => vec![row(["public", "public"])],

@@ -1,6 +1,8 @@
 //! What users read when something is in the way, kept word for word: each case in a snapshot of its own, from
 //! which `docs/messages.md` is written.
 
+use std::fmt::Write;
+
 use kube::ResourceExt;
 use redshift_integration_operator::api::RedshiftIntegration;
 
@@ -15,16 +17,22 @@ const SAMPLE_DIGEST: &str = "5e1d0a7c93b24f68";
 
 /// Compares what a condition says with what is recorded of the case, `<group>__<name>`.
 pub fn documented(case: &str, object: &RedshiftIntegration, type_: &str) {
-    let condition = condition(object, type_);
-    let heading = format!("{}\n{type_}={} {}", phase_of(object), condition.status, condition.reason);
-    record(case, object, &heading, &condition.message);
+    documented_of(case, object, type_, ("", ""));
 }
 
 /// The same where which of two resources it is about differs from run to run.
 pub fn documented_of(case: &str, object: &RedshiftIntegration, type_: &str, (name, stands_for): (&str, &str)) {
     let condition = condition(object, type_);
     let heading = format!("{}\n{type_}={} {}", phase_of(object), condition.status, condition.reason);
-    record(case, object, &heading, &condition.message.replace(name, stands_for));
+    let mut text = condition.message.clone();
+    for remedy in &object.status.as_ref().expect("there is a status").remedies {
+        write!(text, "\n* {}", remedy.description).unwrap();
+        if let Some(command) = &remedy.command {
+            write!(text, "\n  $ {command}").unwrap();
+        }
+    }
+    let text = if name.is_empty() { text } else { text.replace(name, stands_for) };
+    record(case, object, &heading, &text);
 }
 
 /// The same for an event.

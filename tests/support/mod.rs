@@ -36,7 +36,7 @@ pub use operator::Operator;
 pub use records::ALL_SECRET;
 use records::Records;
 pub use relay::{Passage, Relay};
-pub use status::{condition, conditions, is_current, merge, phase_of, tests_with};
+pub use status::{asked_for, condition, conditions, is_current, merge, phase_of, said, statements, tests_with};
 pub use warehouse::{Dump, Observer, admin, assert_same, login, makes_a_lesser_admin, rows};
 
 /// Longest wait for anything. It only ends tests that would fail anyway, so it is long; whoever is

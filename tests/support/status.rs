@@ -54,3 +54,33 @@ pub fn tests_with(object: &RedshiftIntegration, result: ValidationStatus) -> BTr
         .map(|test| (test.name.clone(), test.message.clone().unwrap_or_default()))
         .collect()
 }
+
+/// What a condition says, and what can be done about it, in one text.
+pub fn said(object: &RedshiftIntegration, type_: &str) -> String {
+    let mut text = condition(object, type_).message.clone();
+    for remedy in &object.status.as_ref().expect("there is a status").remedies {
+        text.push_str("\n- ");
+        text.push_str(&remedy.description);
+        if let Some(command) = &remedy.command {
+            text.push_str(": ");
+            text.push_str(command);
+        }
+    }
+    text
+}
+
+/// The statements that the status gives, in their order, each with what it says of it.
+pub fn statements(object: &RedshiftIntegration) -> Vec<(String, String)> {
+    let remedies = &object.status.as_ref().expect("there is a status").remedies;
+    let statement = |command: &String| !command.starts_with("kubectl");
+    let remedies = remedies.iter().filter(|remedy| remedy.command.as_ref().is_some_and(statement));
+    remedies.map(|remedy| (remedy.description.clone(), remedy.command.clone().unwrap())).collect()
+}
+
+/// The value that the status asks for in an annotation.
+pub fn asked_for(object: &RedshiftIntegration, annotation: &str) -> String {
+    let remedies = &object.status.as_ref().expect("there is a status").remedies;
+    let mut commands = remedies.iter().filter_map(|remedy| remedy.command.as_ref());
+    let value = commands.find_map(|command| Some(command.split_once(&format!("{annotation}="))?.1));
+    value.unwrap_or_else(|| panic!("no {annotation} is asked for: {remedies:?}")).to_owned()
+}

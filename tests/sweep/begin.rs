@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::flows::{Admin, Begin, Circle, Flow, Mode};
 use super::scene::Scene;
-use crate::support::{World, admin, condition, login, makes_a_lesser_admin, merge, rows};
+use crate::support::{World, admin, asked_for, login, makes_a_lesser_admin, merge, rows};
 
 /// The Secret of the system account.
 pub const SECRET: &str = "analytics-system-account";
@@ -146,9 +146,7 @@ impl Scene {
     async fn ask_for_confirmation(&self) -> String {
         self.world.delete().await;
         let object = self.world.until_phase("deleteError").await;
-        let message = &condition(&object, "Stalled").message;
-        let (_, rest) = message.split_once(&format!("{CONFIRM_DELETE}=")).expect(message);
-        rest.split_whitespace().next().unwrap().trim_end_matches('.').to_owned()
+        asked_for(&object, CONFIRM_DELETE)
     }
 
     async fn take_over(&mut self, circle: &Circle) {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, WriteHalf};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
@@ -167,11 +167,13 @@ impl Beginning {
             metadata_security: false,
             serverless: self.shared.serverless,
         };
+        // Behind ReadyForQuery, the last that is read, there is nothing yet.
+        let mut server = BufReader::new(server);
         if !self.log_in(&mut stream, &mut server, &mut context).await? {
             return Ok(());
         }
         context.may_become_others = context.superuser;
-        self.run(stream, server, context).await
+        self.run(stream, server.into_inner(), context).await
     }
 
     /// Whether the server would look at the password at all.
@@ -238,9 +240,11 @@ impl Beginning {
     async fn log_in(
         &self,
         client: &mut Box<dyn Stream>,
-        server: &mut UnixStream,
+        server: &mut BufReader<UnixStream>,
         context: &mut SessionContext,
     ) -> anyhow::Result<bool> {
+        // Two dozen messages that nobody waits for: they go with the next that somebody does.
+        let mut unsent = Vec::new();
         loop {
             let Some(frame) = Frame::read(server).await? else { return Ok(false) };
             let answers: Vec<Frame> = match frame.kind {
@@ -254,7 +258,10 @@ impl Beginning {
                 b'K' => parameters::at_login(self.session).into_iter().chain([frame.clone()]).collect(),
                 _ => vec![frame.clone()],
             };
-            send(client, &answers.iter().flat_map(Frame::bytes).collect::<Vec<_>>()).await?;
+            unsent.extend(answers.iter().flat_map(Frame::bytes));
+            if matches!(frame.kind, b'E' | b'R' | b'Z') {
+                send(client, &std::mem::take(&mut unsent)).await?;
+            }
             match frame.kind {
                 b'E' => return Ok(false),
                 b'Z' => {
@@ -374,7 +381,8 @@ fn words_of(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
 }
 
-async fn read_client(mut from: impl AsyncRead + Unpin, to: mpsc::Sender<std::io::Result<Frame>>) {
+async fn read_client(from: impl AsyncRead + Unpin, to: mpsc::Sender<std::io::Result<Frame>>) {
+    let mut from = BufReader::new(from);
     loop {
         let frame = Frame::read(&mut from).await.transpose();
         let Some(frame) = frame else { return };
@@ -385,7 +393,8 @@ async fn read_client(mut from: impl AsyncRead + Unpin, to: mpsc::Sender<std::io:
     }
 }
 
-async fn read_server(mut from: impl AsyncRead + Unpin, to: mpsc::Sender<Frame>) {
+async fn read_server(from: impl AsyncRead + Unpin, to: mpsc::Sender<Frame>) {
+    let mut from = BufReader::new(from);
     while let Ok(Some(frame)) = Frame::read(&mut from).await {
         if to.send(frame).await.is_err() {
             return;

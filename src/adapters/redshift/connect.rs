@@ -16,8 +16,9 @@ use super::guard::{Ended, Guarded, Refused};
 use super::session::{Connection, LARGE_ONES, Terms};
 use super::tls::GuardedTls;
 use crate::lifecycle::hosts::AddressPolicy;
+use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::Confidential;
-use crate::lifecycle::{Credentials, Endpoint};
+use crate::lifecycle::{Category, Credentials, Endpoint};
 use crate::ports::{ConnectError, Target, Warehouses};
 use crate::telemetry::Metrics;
 
@@ -55,6 +56,11 @@ impl Connector {
         Self { policy: Arc::new(policy), deadlines, terms }
     }
 
+    /// How long a login may take.
+    fn deadline(&self, target: &Target) -> Duration {
+        self.deadlines.connect.saturating_mul(target.patience)
+    }
+
     /// Tries the addresses of the host, one after the other.
     async fn attempt(
         &self,
@@ -65,7 +71,7 @@ impl Connector {
         let begun = Instant::now();
         let tls = target.tls.connector(target.endpoint.host())?;
         let addresses = self.addresses(&target.endpoint).await?;
-        let mut shares = Shares { until: begun + self.deadlines.connect, addresses: addresses.len() };
+        let mut shares = Shares { until: begun + self.deadline(target), addresses: addresses.len() };
         let mut failure = None;
         for address in addresses {
             let endpoint = target.endpoint.to_string();
@@ -74,8 +80,7 @@ impl Connector {
                 Ok(Err(error)) if error.may_differ_elsewhere() => failure = Some(error),
                 Ok(result) => return result,
                 Err(_) => {
-                    let seconds = self.deadlines.connect.as_secs();
-                    failure = Some(ConnectError::Deadline { endpoint, seconds });
+                    failure = Some(ConnectError::Deadline { endpoint });
                 }
             }
         }
@@ -108,7 +113,12 @@ impl Connector {
             .application_name("redshift-integration-operator")
             .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
         let confidential = credentials.confidential();
-        let classify = |error| classify(&error, database, &confidential);
+        let classify = |error| match classify(&error, database, &confidential) {
+            ConnectError::PasswordRefused { said, .. } => {
+                ConnectError::PasswordRefused { said, hints: credentials.hints() }
+            }
+            other => other,
+        };
         let (terms, once_in) = (self.terms.clone(), credentials.confidential_once_in());
         let ended = Ended::default();
         if let Some(tls) = tls {
@@ -153,12 +163,9 @@ impl Warehouses for Connector {
     ) -> Result<Connection, ConnectError> {
         let span = info_span!("connect", endpoint = %target.endpoint, database, user = %credentials.user);
         let attempt = self.attempt(target, credentials, database).instrument(span.clone());
-        let result = tokio::time::timeout(self.deadlines.connect, attempt).await.unwrap_or_else(|_| {
-            Err(ConnectError::Deadline {
-                endpoint: target.endpoint.to_string(),
-                seconds: self.deadlines.connect.as_secs(),
-            })
-        });
+        let result = tokio::time::timeout(self.deadline(target), attempt)
+            .await
+            .unwrap_or_else(|_| Err(ConnectError::Deadline { endpoint: target.endpoint.to_string() }));
         let _entered = span.enter();
         match &result {
             Ok(_) => debug!("connected"),
@@ -189,7 +196,9 @@ impl Shares {
 /// Finds the cause in the client library's error, whose own text is only its kind.
 fn classify(error: &tokio_postgres::Error, database: &str, confidential: &Confidential) -> ConnectError {
     if let Some(server) = error.as_db_error() {
-        return classify_answer(server.code().code(), server.message(), database, confidential);
+        let (sqlstate, message) = (server.code().code(), server.message());
+        let detail = server.detail().unwrap_or_default();
+        return classify_answer(ServerError { sqlstate, message, detail }, database, confidential);
     }
     let mut texts = vec![error.to_string()];
     let mut cause = error.source();
@@ -220,19 +229,30 @@ fn classify(error: &tokio_postgres::Error, database: &str, confidential: &Confid
 }
 
 /// The codes are `PostgreSQL`'s; AWS documents neither codes nor texts, so both are looked at.
-fn classify_answer(sqlstate: &str, message: &str, database: &str, confidential: &Confidential) -> ConnectError {
-    let says = |text: &str| message.to_ascii_lowercase().contains(text);
-    let words = confidential.pass_on(message);
+fn classify_answer(error: ServerError<'_>, database: &str, confidential: &Confidential) -> ConnectError {
+    let ServerError { sqlstate, message, .. } = error;
+    let message = message.to_ascii_lowercase();
+    let says = |text: &str| message.contains(text);
+    let words = confidential.pass_on_in_short(&error.whole(), &error.stable());
     if says("no pg_hba.conf entry") || says("ssl off") || says("ssl is required") {
         ConnectError::PlaintextRefused(words)
-    } else if sqlstate.starts_with("28") || says("password authentication failed") {
-        ConnectError::PasswordRefused(words)
+    } else if says("cannot connect to shared database") {
+        ConnectError::NotLocal { database: database.to_owned() }
+    } else if sqlstate.starts_with("28")
+        || says("password authentication failed")
+        || sqlstate == "42704" && message.starts_with("user ")
+    {
+        ConnectError::PasswordRefused { said: words, hints: Vec::new() }
     } else if sqlstate == "3D000" {
         ConnectError::DatabaseMissing { database: database.to_owned(), reason: words }
     } else if sqlstate == "53300" || (says("connection limit") && says("exceeded")) {
         ConnectError::TooManyConnections(words)
     } else {
-        ConnectError::Server { sqlstate: confidential.pass_on(sqlstate), message: words }
+        // Permissions, and what isn't supported, don't change by waiting; anything else may.
+        let is_lasting = ["0A", "22", "42"].iter().any(|class| sqlstate.starts_with(class));
+        let otherwise = if is_lasting { Category::Permanent } else { Category::Transient };
+        let category = error.known().unwrap_or(otherwise);
+        ConnectError::Server { sqlstate: confidential.pass_on(sqlstate), message: words, category }
     }
 }
 
@@ -240,14 +260,20 @@ fn classify_answer(sqlstate: &str, message: &str, database: &str, confidential: 
 mod tests {
     use super::*;
 
+    fn answer(sqlstate: &str, message: &str, confidential: &Confidential) -> ConnectError {
+        classify_answer(ServerError { sqlstate, message, detail: "" }, "immuta", confidential)
+    }
+
     #[test]
     fn answers_are_told_apart_by_code_and_else_by_text() {
-        let reason = |code, text| classify_answer(code, text, "immuta", &Confidential::default()).reason().as_str();
+        let reason = |code, text| answer(code, text, &Confidential::default()).reason().as_str();
         assert_eq!(reason("28P01", "password authentication failed for user \"x\""), "LoginRefused");
         assert_eq!(reason("XX000", "password authentication failed for user \"x\""), "LoginRefused");
         assert_eq!(reason("3D000", "database \"x\" does not exist"), "DatabaseMissing");
         assert_eq!(reason("28000", "no pg_hba.conf entry for host, SSL off"), "TlsMismatch");
         assert_eq!(reason("XX000", "connection limit 500 exceeded for non-bootstrap users"), "TooManyConnections");
+        assert_eq!(reason("42704", "user \"IAM:x\" does not exist"), "LoginRefused");
+        assert_eq!(reason("XX000", "Cannot connect to shared database \"x\". Connect to …"), "DatabaseUnusable");
         assert_eq!(reason("XX000", "whatever"), "ConnectionFailed");
     }
 
@@ -264,7 +290,7 @@ mod tests {
             ("Hunter2-and-more", "no"),
             ("XX000", "the password was awsuser"),
         ] {
-            let error = classify_answer(code, text, "immuta", &swapped.confidential());
+            let error = answer(code, text, &swapped.confidential());
             let shown = format!("{error} {error:?}").to_lowercase();
             assert!(!shown.contains("hunter2") && !shown.contains("awsuser"), "{shown}");
         }
@@ -274,7 +300,7 @@ mod tests {
     fn the_own_accounts_name_may_show() {
         let own = Credentials::of_account("immuta_system_account", "Abcd1234".into());
         let text = "password authentication failed for user \"immuta_system_account\"";
-        let error = classify_answer("28000", text, "immuta", &own.confidential());
+        let error = answer("28000", text, &own.confidential());
         assert!(error.to_string().contains(text), "{error}");
     }
 

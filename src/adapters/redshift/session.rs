@@ -11,10 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::AbortHandle;
 use tokio_postgres::{Client, SimpleQueryMessage};
-use tracing::{Instrument, debug, info_span};
+use tracing::{Instrument, debug, info, info_span};
 
 use super::answer::{Answer, MOST_ROWS, NotText};
 use super::guard::Ended;
+use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::Confidential;
 use crate::ports::{Excess, Row, Session, StatementError, StatementFailure};
 use crate::scripts::Statement;
@@ -145,11 +146,13 @@ impl Connection {
         let confidential = self.confidential.with(statement.secrets());
         let passed_on = |text: &str| confidential.pass_on(&statement.redact(text)).to_string();
         if let Some(server) = error.as_db_error() {
-            let details = server.detail().map(|detail| format!("; {detail}")).unwrap_or_default();
-            return StatementFailure::Refused {
-                sqlstate: passed_on(server.code().code()),
-                message: passed_on(&format!("{}{details}", server.message())),
-            };
+            let redact = |text: &str| statement.redact(text);
+            let (sqlstate, message) = (redact(server.code().code()), redact(server.message()));
+            let detail = redact(server.detail().unwrap_or_default());
+            let error = ServerError { sqlstate: &sqlstate, message: &message, detail: &detail };
+            // It is another at each try, and tells those who look for it where in the warehouse it was.
+            info!(said = %confidential.pass_on(&error.whole()), "refused");
+            return StatementFailure::refused(error, &confidential);
         }
         let mut text = error.to_string();
         let mut cause = error.source();

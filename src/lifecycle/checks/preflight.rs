@@ -4,15 +4,16 @@ use super::privileges::privileges;
 use super::watch::collation;
 use super::{
     ACCOUNT_ABSENT, CONNECTION, CROSS_DATABASE, DATABASE_ABSENT, DATABASE_PRESENT, IDENTIFIERS, INITIAL_DATABASE,
-    LANGUAGE, METADATA, Needs, PASSWORDS, REDSHIFT, ROLE_ABSENT, UNCLAIMED, VERIFIED, failed, passed, skipped, warning,
+    LANGUAGE, METADATA, Needs, PASSWORDS, REDSHIFT, ROLE_ABSENT, Test, UNCLAIMED, VERIFIED, failed, passed, skipped,
+    warning,
 };
-use crate::api::{DatabaseMode, TlsMode, ValidationTest};
-use crate::lifecycle::{ManagedDatabase, Ownership, Seen, Standing, Wanted, WarehouseFacts};
-use crate::scripts::CLAIM_USER;
+use crate::api::{DatabaseMode, Remedy, TlsMode};
+use crate::lifecycle::{ManagedDatabase, Ownership, Seen, Standing, Wanted, WarehouseFacts, brief};
+use crate::scripts::{CLAIM_USER, show_identifier};
 
 /// How well the connection is protected.
 #[must_use]
-pub fn verified(mode: TlsMode) -> ValidationTest {
+pub fn verified(mode: TlsMode) -> Test {
     match mode {
         TlsMode::VerifyFull => passed(VERIFIED, "the server's certificate and name are verified"),
         TlsMode::VerifyCa => warning(
@@ -48,7 +49,7 @@ pub struct Preflight<'a> {
 impl Preflight<'_> {
     /// All tests that run before the first change of a creation.
     #[must_use]
-    pub fn of_creation(&self) -> Vec<ValidationTest> {
+    pub fn of_creation(&self) -> Vec<Test> {
         let Self { wanted, facts, ownership, holder } = *self;
         let setup = &wanted.place.setup;
         let (absent, present) = match setup.database_mode {
@@ -82,7 +83,7 @@ impl Preflight<'_> {
 
     /// The tests before an edit that changes users or roles.
     #[must_use]
-    pub fn of_edit(&self, needs: &Needs) -> Vec<ValidationTest> {
+    pub fn of_edit(&self, needs: &Needs) -> Vec<Test> {
         let Self { wanted, facts, ownership, .. } = *self;
         vec![
             account_is_absent(wanted, facts, ownership),
@@ -94,19 +95,17 @@ impl Preflight<'_> {
     }
 }
 
-fn is_redshift(version: &str) -> ValidationTest {
+fn is_redshift(version: &str) -> Test {
     if version.contains("Redshift") {
         let release = version.split("Redshift ").nth(1).unwrap_or_default().trim();
-        passed(REDSHIFT, format!("Redshift {release}"))
+        passed(REDSHIFT, format!("Redshift {}", brief::cut(release, 40)))
     } else {
-        failed(
-            REDSHIFT,
-            format!("the server says that it is `{version}`; set spec.config.host to an Amazon Redshift warehouse"),
-        )
+        failed(REDSHIFT, format!("the server says that it is `{}`", brief::cut(version, 120)))
+            .remedy(Remedy::new("set spec.config.host to an Amazon Redshift warehouse"))
     }
 }
 
-fn database_is_absent(wanted: &Wanted, ownership: &Ownership) -> ValidationTest {
+fn database_is_absent(wanted: &Wanted, ownership: &Ownership) -> Test {
     let database = &wanted.place.setup.database;
     match &ownership.database {
         ManagedDatabase::Absent => passed(DATABASE_ABSENT, format!("there is no database {database}")),
@@ -115,90 +114,83 @@ fn database_is_absent(wanted: &Wanted, ownership: &Ownership) -> ValidationTest 
         }
         ManagedDatabase::Foreign(why) => failed(
             DATABASE_ABSENT,
-            format!(
-                "the database {database} is there already and not this integration's ({why}); name another one in \
-                 spec.config.database, or drop it if it is not needed"
-            ),
-        ),
+            format!("the database {database} is there already and not this integration's ({why})"),
+        )
+        .remedy(Remedy::new("name another one in spec.config.database; or drop it, if it is not needed")),
         ManagedDatabase::Unproven(why) => {
             warning(DATABASE_ABSENT, format!("whose the database {database} is can't be told: {why}"))
         }
     }
 }
 
-fn database_is_present(wanted: &Wanted, ownership: &Ownership) -> ValidationTest {
+fn database_is_present(wanted: &Wanted, ownership: &Ownership) -> Test {
     let database = &wanted.place.setup.database;
     match &ownership.database {
-        ManagedDatabase::Absent => failed(
-            DATABASE_PRESENT,
-            format!(
-                "there is no database {database}; name one that exists in spec.config.database, or set \
-                 spec.config.databaseMode to Create"
-            ),
+        ManagedDatabase::Absent => failed(DATABASE_PRESENT, format!("there is no database {database}")).remedy(
+            Remedy::new("name one that exists in spec.config.database, or set spec.config.databaseMode to Create"),
         ),
         ManagedDatabase::Empty => passed(DATABASE_PRESENT, format!("the database {database} is there")),
         ManagedDatabase::Registered(_) => {
             passed(DATABASE_PRESENT, format!("the database {database} holds the schemas of this integration"))
         }
-        ManagedDatabase::Foreign(why) => failed(
-            DATABASE_PRESENT,
-            format!(
-                "the database {database} can't be used, since {why}; name another one in spec.config.database, or drop \
-                 these schemas if they are not needed"
-            ),
-        ),
+        ManagedDatabase::Foreign(why) => {
+            failed(DATABASE_PRESENT, format!("the database {database} can't be used: {why}")).remedy(Remedy::new(
+                "name another one in spec.config.database; or drop these schemas, if they are not needed",
+            ))
+        }
         ManagedDatabase::Unproven(why) => {
             warning(DATABASE_PRESENT, format!("whether the database {database} can be used can't be told: {why}"))
         }
     }
 }
 
-fn account_is_absent(wanted: &Wanted, facts: &WarehouseFacts, ownership: &Ownership) -> ValidationTest {
+fn account_is_absent(wanted: &Wanted, facts: &WarehouseFacts, ownership: &Ownership) -> Test {
     let account = &wanted.place.setup.system_account;
     if let Seen::Yes(roles) = &facts.roles
         && roles.contains_key(account.as_str())
     {
-        return failed(
-            ACCOUNT_ABSENT,
-            format!("{account} is the name of a role; choose another one in spec.config.systemAccount.name"),
-        );
+        return failed(ACCOUNT_ABSENT, format!("{account} is the name of a role"))
+            .remedy(Remedy::new("choose another name in spec.config.systemAccount.name"));
     }
     // A name that is to be changed: then it is the new one that must be free.
     let renamed = ownership.system_account_name != *account;
     match if renamed { &ownership.wanted_account } else { &ownership.system_account } {
         Standing::Absent => passed(ACCOUNT_ABSENT, format!("there is no user {account}")),
         Standing::Ours => passed(ACCOUNT_ABSENT, format!("the user {account} was made by this integration")),
-        Standing::Foreign(why) => failed(
+        Standing::Foreign(why) => {
+            failed(ACCOUNT_ABSENT, format!("the user {account} is there already and not this integration's ({why})"))
+                .remedy(Remedy::new(
+                    "choose another name in spec.config.systemAccount.name; or drop the user, if it is not needed",
+                ))
+        }
+        Standing::LockedOut(_) => warning(
             ACCOUNT_ABSENT,
-            format!(
-                "the user {account} is there already and not this integration's ({why}); choose another name in \
-                 spec.config.systemAccount.name, or drop the user if it is not needed"
-            ),
+            format!("the user {account} was made by this integration, and the password in the Secret is refused"),
         ),
         Standing::Unproven(why) => warning(ACCOUNT_ABSENT, format!("whose the user {account} is can't be told: {why}")),
     }
 }
 
-fn role_is_absent(wanted: &Wanted, facts: &WarehouseFacts, ownership: &Ownership) -> ValidationTest {
+fn role_is_absent(wanted: &Wanted, facts: &WarehouseFacts, ownership: &Ownership) -> Test {
     let Some(role) = &wanted.place.setup.impersonation_role else {
         return skipped(ROLE_ABSENT, "impersonation is off");
     };
     if facts.users.contains_key(role) {
-        return failed(
-            ROLE_ABSENT,
-            format!("{role} is the name of a user; choose another one in spec.config.impersonation.role"),
-        );
+        return failed(ROLE_ABSENT, format!("{role} is the name of a user"))
+            .remedy(Remedy::new("choose another name in spec.config.impersonation.role"));
     }
     match (ownership.role(role), &facts.roles) {
         (Standing::Ours, _) => passed(ROLE_ABSENT, format!("the role {role} was made by this integration")),
-        (Standing::Foreign(why), _) => failed(
-            ROLE_ABSENT,
-            format!(
-                "the role {role} is there already and not this integration's ({why}); choose another name in \
-                 spec.config.impersonation.role, or drop the role if it is not needed"
-            ),
-        ),
-        (Standing::Unproven(why), _) | (Standing::Absent, Seen::No(why)) => {
+        (Standing::Foreign(why), _) => {
+            failed(ROLE_ABSENT, format!("the role {role} is there already and not this integration's ({why})")).remedy(
+                Remedy::new(
+                    "choose another name in spec.config.impersonation.role; or drop the role, if it is not needed",
+                ),
+            )
+        }
+        (Standing::LockedOut(_), _) => warning(ROLE_ABSENT, format!("whose the role {role} is can't be told")),
+        (Standing::Unproven(why), _) => warning(ROLE_ABSENT, format!("whose the role {role} is can't be told: {why}")),
+        (Standing::Absent, Seen::No(why)) => {
             warning(ROLE_ABSENT, format!("whether there is a role {role} can't be told: {why}"))
         }
         (Standing::Absent, Seen::Yes(_)) if !facts.account.superuser => warning(
@@ -215,23 +207,32 @@ pub fn already_exists(host: &str, holder: Option<&str>) -> String {
     format!("Redshift integration already exists on host {host} (id = {})", holder.unwrap_or("unknown"))
 }
 
-fn is_unclaimed(wanted: &Wanted, ownership: &Ownership, holder: Option<&str>) -> ValidationTest {
+/// What to do where another integration has the warehouse.
+#[must_use]
+pub fn one_integration() -> Remedy {
+    Remedy::new("a warehouse takes one integration: delete the other one, or this one")
+}
+
+fn is_unclaimed(wanted: &Wanted, ownership: &Ownership, holder: Option<&str>) -> Test {
     match &ownership.claim {
         Standing::Absent => passed(UNCLAIMED, format!("there is no user {CLAIM_USER}")),
         Standing::Ours => passed(UNCLAIMED, "the warehouse is claimed by this integration"),
         Standing::Foreign(why) => failed(
             UNCLAIMED,
             format!(
-                "{}: the user {CLAIM_USER} is there and not this integration's ({why}); a warehouse takes one \
-                 integration: delete the other one, or this one",
+                "{}: the user {CLAIM_USER} is there and not this integration's ({why})",
                 already_exists(wanted.place.endpoint.host(), holder)
             ),
-        ),
+        )
+        .remedy(one_integration()),
+        Standing::LockedOut(_) => {
+            warning(UNCLAIMED, "the claim was made by this integration, and the password in the Secret is refused")
+        }
         Standing::Unproven(why) => warning(UNCLAIMED, format!("whose the claim is can't be told: {why}")),
     }
 }
 
-fn cross_database(wanted: &Wanted) -> ValidationTest {
+fn cross_database(wanted: &Wanted) -> Test {
     if wanted.place.setup.database_mode == DatabaseMode::Existing {
         skipped(CROSS_DATABASE, "applies to databaseMode Create: here, users' views stand beside their tables")
     } else if wanted.place.endpoint.host().contains(".redshift-serverless.") {
@@ -245,19 +246,25 @@ fn cross_database(wanted: &Wanted) -> ValidationTest {
     }
 }
 
-fn identifiers(facts: &WarehouseFacts) -> ValidationTest {
+fn identifiers(facts: &WarehouseFacts) -> Test {
     match &facts.case_sensitive_identifiers {
         Seen::Yes(false) => passed(IDENTIFIERS, "enable_case_sensitive_identifier is off"),
-        Seen::Yes(true) => failed(
-            IDENTIFIERS,
-            "enable_case_sensitive_identifier is on; turn it off for the warehouse (parameter group or workgroup \
-             configuration), or for the user in the Secret: ALTER USER … SET enable_case_sensitive_identifier TO false",
-        ),
+        Seen::Yes(true) => {
+            failed(IDENTIFIERS, "enable_case_sensitive_identifier is on: names would be told apart by case")
+                .remedy(Remedy::new("turn it off for the warehouse, in its parameter group or workgroup configuration"))
+                .remedy(Remedy::command(
+                    "or turn it off for the user in the Secret alone, as a superuser",
+                    format!(
+                        "ALTER USER {} SET enable_case_sensitive_identifier TO false",
+                        show_identifier(&facts.account.name)
+                    ),
+                ))
+        }
         Seen::No(why) => warning(IDENTIFIERS, format!("enable_case_sensitive_identifier can't be read: {why}")),
     }
 }
 
-fn metadata(facts: &WarehouseFacts) -> ValidationTest {
+fn metadata(facts: &WarehouseFacts) -> Test {
     if facts.account.superuser {
         passed(METADATA, "a superuser sees all metadata")
     } else {
@@ -269,17 +276,19 @@ fn metadata(facts: &WarehouseFacts) -> ValidationTest {
     }
 }
 
-fn language(wanted: &Wanted, facts: &WarehouseFacts) -> ValidationTest {
+fn language(wanted: &Wanted, facts: &WarehouseFacts) -> Test {
     if wanted.place.setup.impersonation_role.is_none() {
         return skipped(LANGUAGE, "impersonation is off");
     }
     match &facts.language_is_public {
         Seen::Yes(true) => passed(LANGUAGE, "everybody may use the language plpgsql"),
-        Seen::Yes(false) if facts.account.superuser => failed(
-            LANGUAGE,
-            "the system account couldn't create procedures, since PUBLIC may not use the language plpgsql; let a \
-             superuser run: GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC",
-        ),
+        Seen::Yes(false) if facts.account.superuser => {
+            failed(LANGUAGE, "the system account couldn't create procedures: PUBLIC may not use the language plpgsql")
+                .remedy(Remedy::command(
+                    "as a superuser, in the managed database",
+                    "GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC",
+                ))
+        }
         Seen::Yes(false) => warning(
             LANGUAGE,
             "no right of PUBLIC to use the language plpgsql is to be seen by the account in the Secret",

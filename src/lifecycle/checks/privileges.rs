@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{PRIVILEGES, failed, passed, warning};
-use crate::api::{DatabaseMode, ValidationTest};
+use super::{PRIVILEGES, Test, failed, passed, warning};
+use crate::api::{DatabaseMode, Remedy};
 use crate::lifecycle::{AccountPower, ManagedDatabase, Ownership, Seen, Setup, Standing, WarehouseFacts};
+use crate::scripts::show_identifier;
 
 /// What has to be allowed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -79,21 +80,33 @@ pub fn lacking_for_removal(facts: &WarehouseFacts, ownership: &Ownership, setup:
     lacking
 }
 
-pub(super) fn privileges(facts: &WarehouseFacts, database: &str, needs: &Needs) -> ValidationTest {
+fn is_superuser_by_role(facts: &WarehouseFacts) -> bool {
+    matches!(&facts.held, Seen::Yes(held) if held.contains("sys:superuser"))
+}
+
+pub(super) fn privileges(facts: &WarehouseFacts, database: &str, needs: &Needs) -> Test {
     let name = &facts.account.name;
     if facts.account.power() == AccountPower::Superuser {
         return passed(PRIVILEGES, format!("{name} is a superuser"));
     }
+    let user = show_identifier(name);
     let (mut missing, mut unseen) = (Vec::new(), Vec::new());
     match needs.database {
+        // What it gives with databases isn't documented: the server has the last word.
+        Some(_) if is_superuser_by_role(facts) => {}
         Some(DatabaseMode::Create) if !facts.account.may_create_databases => {
-            missing.push(format!("ALTER USER \"{name}\" CREATEDB"));
+            missing.push(("CREATEDB".to_owned(), format!("ALTER USER {user} CREATEDB")));
         }
         Some(DatabaseMode::Existing) if facts.databases.get(database) != facts.users.get(name) => {
             match &facts.grantable_databases {
                 Seen::Yes(databases) if databases.contains(database) => {}
-                Seen::Yes(_) => missing
-                    .push(format!("GRANT ALL PRIVILEGES ON DATABASE \"{database}\" TO \"{name}\" WITH GRANT OPTION")),
+                Seen::Yes(_) => missing.push((
+                    format!("all privileges on the database {database}, with grant option"),
+                    format!(
+                        "GRANT ALL PRIVILEGES ON DATABASE {} TO {user} WITH GRANT OPTION",
+                        show_identifier(database)
+                    ),
+                )),
                 Seen::No(why) => unseen.push(why),
             }
         }
@@ -103,19 +116,30 @@ pub(super) fn privileges(facts: &WarehouseFacts, database: &str, needs: &Needs) 
         Seen::Yes(held) => {
             let lacking = lacking(needs, held);
             if !lacking.is_empty() {
-                missing.push(format!("GRANT {} TO ROLE <a role of \"{name}\">", lacking.join(", ")));
+                let lacking = lacking.join(", ");
+                missing.push((lacking.clone(), format!("GRANT {lacking} TO ROLE <a role of {user}>")));
             }
         }
         Seen::No(why) if !needs.system.is_empty() => unseen.push(why),
         Seen::No(_) => {}
     }
     if !missing.is_empty() {
-        return failed(
+        let lacks: Vec<_> = missing.iter().map(|(what, _)| what.as_str()).collect();
+        let message = format!(
+            "{name} is no superuser, and lacks what it takes to set things up and to remove them later: {}",
+            lacks.join(", ")
+        );
+        let grants = missing.iter().map(|(_, statement)| Remedy::command("or, as a superuser", statement));
+        return failed(PRIVILEGES, message)
+            .remedy(Remedy::new("put a superuser's credentials into the Secret"))
+            .remedies(grants);
+    }
+    if needs.database.is_some() && is_superuser_by_role(facts) {
+        return warning(
             PRIVILEGES,
             format!(
-                "{name} is no superuser and lacks privileges to set things up and to remove them later; log in as a \
-                 superuser in the Secret, or let one run: {}",
-                missing.join("; ")
+                "{name} has the role sys:superuser; should the server ask for CREATEDB nevertheless, let a superuser run: \
+                 ALTER USER {user} CREATEDB"
             ),
         );
     }

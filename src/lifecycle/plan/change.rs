@@ -4,6 +4,9 @@ use super::{Connection, Observed, Plan, Refusal, Subject, rename_account, renami
 use crate::lifecycle::{AccountPower, Member, Registry, Seen, Setup, Standing};
 use crate::scripts::Section;
 
+const A_SUPERUSER_FOR_THE_EDIT: &str =
+    "put a superuser's credentials into the Secret that spec.config.credentialsSecretRef names, for the edit";
+
 /// What becomes of the impersonation role.
 enum RoleChange<'a> {
     /// It stays as it is, there or not.
@@ -67,10 +70,10 @@ fn renamed_too_early<'a>(
     }
     match observed.power {
         AccountPower::Superuser => Ok(Some((*former, new))),
-        AccountPower::Lesser => Err(Refusal::State(format!(
-            "an edit that was interrupted has renamed the role {registered} to {former}; let a superuser's credentials \
-             stand in the Secret for the edit"
-        ))),
+        AccountPower::Lesser => Err(Refusal::State(
+            format!("an edit that was interrupted has renamed the role {registered} to {former}"),
+            A_SUPERUSER_FOR_THE_EDIT,
+        )),
     }
 }
 
@@ -93,10 +96,10 @@ fn role_change<'a>(
         (Some(former), Some(new)) => match observed.members {
             Seen::Yes(members) => RoleChange::Replaced { former, new, members },
             Seen::No(why) => {
-                return Err(Refusal::State(format!(
-                    "the role {former} can't be replaced by {new}, since its members can't be listed ({why}); let a \
-                     superuser's credentials stand in the Secret for the edit"
-                )));
+                return Err(Refusal::State(
+                    format!("the role {former} can't be replaced by {new}: its members can't be listed ({why})"),
+                    A_SUPERUSER_FOR_THE_EDIT,
+                ));
             }
         },
     })

@@ -1,6 +1,6 @@
 //! A deletion: what is ours is taken away, in an order that can be interrupted anywhere.
 
-use super::{Connection, Observed, Operation, Plan, Refusal, Subject};
+use super::{Connection, Observed, Operation, Plan, Record, Refusal, Subject};
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::{SCHEMAS, TABLES, USER_PROFILE};
 use crate::lifecycle::obstacle::Grant;
@@ -14,14 +14,14 @@ use crate::scripts::Section;
 /// the warehouse.
 pub fn removal(observed: &Observed<'_>, mode: DatabaseMode, revoked: &[Grant]) -> Result<Plan, Refusal> {
     let (recorded, ownership) = (observed.recorded, observed.ownership);
-    if let Some(why) = ownership.unproven() {
-        return Err(Refusal::Unproven(why.to_owned()));
+    if let Some(refusal) = Refusal::of_unproven(ownership) {
+        return Err(refusal);
     }
     let (initial, managed) = (Connection::InitialDatabase, Connection::ManagedDatabase);
     let mut plan = Plan::default();
     let point_of_no_return = |plan: &mut Plan| {
         if !recorded.point_of_no_return {
-            plan.add(Operation::RecordPointOfNoReturn);
+            plan.record(Record::PointOfNoReturn);
         }
     };
     if let ManagedDatabase::Registered(registry) = &ownership.database
@@ -60,9 +60,9 @@ pub fn removal(observed: &Observed<'_>, mode: DatabaseMode, revoked: &[Grant]) -
         plan.run(initial, Section::DropClaim);
     }
     if recorded.secret {
-        plan.add(Operation::DeleteSystemAccountSecret);
+        plan.record(Record::DeleteSecret);
     }
-    plan.add(Operation::RemoveFinalizer);
+    plan.record(Record::RemoveFinalizer);
     Ok(plan)
 }
 

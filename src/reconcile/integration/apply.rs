@@ -7,13 +7,17 @@ use secrecy::SecretString;
 use tracing::info;
 
 use super::error::Error;
-use super::look;
-use super::observe::Site;
+use super::site::Site;
 use super::work::Work;
+use super::{look, refusals};
 use crate::api::Reason;
 use crate::lifecycle::checks::Watched;
 use crate::lifecycle::obstacle::{Grant, Grantable};
-use crate::lifecycle::{Connection, ManagedDatabase, Operation, Place, RegistryState, Subject, UserIds, parameters};
+use crate::lifecycle::proof::Heritage;
+use crate::lifecycle::{
+    Connection, Failure, ManagedDatabase, Operation, Place, Record, Registry, RegistryState, Subject, UserIds,
+    parameters,
+};
 use crate::ports::{ConnectError, Host, Session, SessionOf, StatementError, World};
 use crate::scripts::{CLAIM_USER, Parameters, Section, Statement, statements};
 
@@ -42,8 +46,10 @@ pub struct Pass<'p, 'a, W: World> {
 }
 
 /// What the registry must say for a change to go on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Expected {
+    /// Whose it is.
+    pub integration_uid: String,
     /// Its counter.
     pub fencing_counter: i64,
     /// Its state.
@@ -52,12 +58,10 @@ pub struct Expected {
 
 impl Expected {
     /// What was observed; where there is no registry yet, what the first transaction writes.
-    pub fn of(database: &ManagedDatabase) -> Self {
+    fn of(database: &ManagedDatabase, uid: &str) -> Self {
         match database {
-            ManagedDatabase::Registered(registry) => {
-                Self { fencing_counter: registry.fencing_counter, state: registry.state }
-            }
-            _ => Self { fencing_counter: 1, state: RegistryState::Applying },
+            ManagedDatabase::Registered(registry) => Self::from(registry),
+            _ => Self { integration_uid: uid.to_owned(), fencing_counter: 1, state: RegistryState::Applying },
         }
     }
 
@@ -67,11 +71,28 @@ impl Expected {
     }
 }
 
+impl From<&Registry> for Expected {
+    fn from(registry: &Registry) -> Self {
+        let Registry { integration_uid, fencing_counter, state, .. } = registry;
+        Self { integration_uid: integration_uid.clone(), fencing_counter: *fencing_counter, state: *state }
+    }
+}
+
 impl<'p, 'a, W: World> Pass<'p, 'a, W> {
     /// A pass in which nothing was done yet.
     pub fn new(work: &'p mut Work<'a, W>, site: &'p mut Site<'a, W>, place: Place) -> Self {
-        let expected = Expected::of(&site.finding.ownership.database);
+        let expected = Expected::of(&site.finding.ownership.database, &work.uid());
         Self { work, site, place, expected, confirmed: Vec::new(), warehouse_touched: false }
+    }
+
+    /// A pass on what another's registry describes, or one whose passwords are lost.
+    pub fn on_heritage(
+        work: &'p mut Work<'a, W>,
+        site: &'p mut Site<'a, W>,
+        place: Place,
+        registry: &Registry,
+    ) -> Self {
+        Self { expected: Expected::from(registry), ..Self::new(work, site, place) }
     }
 
     /// Carries out the operations.
@@ -85,19 +106,11 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
 
     async fn carry_out(&mut self, operation: &Operation) -> Result<(), Error> {
         match operation {
-            Operation::AddFinalizer => self.work.add_finalizer().await,
-            Operation::CreateSystemAccountSecret => self.work.create_secret(&self.place).await,
-            Operation::RecordNext => self.work.record_next(&self.place.setup).await,
-            Operation::RecordPlan => self.work.record_plan(&self.place).await,
-            Operation::RecordPointOfNoReturn => {
-                let confirmed = self.confirmed.clone();
-                self.work.record_point_of_no_return(confirmed).await
-            }
+            Operation::Record(Record::SettleSecret) => self.settle_secret().await,
+            Operation::Record(what) => self.work.record(*what, &self.place, &self.confirmed).await,
             Operation::Run(connection, section, subject) => self.run(*connection, *section, subject).await,
             Operation::Revoke(grant) => self.revoke(grant).await,
-            Operation::SettleSecret => self.settle_secret().await,
-            Operation::DeleteSystemAccountSecret => self.work.delete_secret().await,
-            Operation::RemoveFinalizer => self.work.remove_finalizer().await,
+            Operation::Meet(heritage) => self.meet(heritage).await,
         }
     }
 
@@ -105,7 +118,8 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         let parameters = parameters(&self.place.setup, self.site.facts.account.power(), subject)
             .identifier("initial_database", &self.site.access.initial_database)
             .identifier("admin", &self.site.facts.account.name)
-            .text("integration_uid", &self.work.uid())
+            .text("integration_uid", &self.expected.integration_uid)
+            .text("new_integration_uid", &self.work.uid())
             .text("registry_state", self.expected.state.as_str())
             .secret("impersonation_key", self.work.context.host.generate_key())
             .integer("fencing_counter", self.expected.fencing_counter);
@@ -139,6 +153,10 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         match section {
             Section::Complete => self.expected.becomes(RegistryState::Complete),
             Section::MarkDeleting => self.expected.becomes(RegistryState::Deleting),
+            Section::TakeOver => {
+                self.expected.integration_uid = self.work.uid();
+                self.expected.fencing_counter += 1;
+            }
             // It logs in under another name from now on.
             Section::RenameAccount => self.site.sessions.managed = None,
             _ => {}
@@ -228,6 +246,19 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         Ok(self.site.sessions.slot(connection).as_ref().expect("it was opened"))
     }
 
+    /// The users who go with a registry are there under their names, at this moment.
+    async fn meet(&mut self, heritage: &Heritage) -> Result<(), Error> {
+        let setup = self.place.setup.clone();
+        let session = self.session(Connection::ManagedDatabaseAsAdmin).await?;
+        let users = look::warehouse(session, &setup).await?.users;
+        let claim = self.work.account.as_ref().and_then(|account| Some(&account.ids.as_ref()?.claim));
+        let gone = heritage.gone(&users, claim);
+        if gone.is_empty() {
+            return Ok(());
+        }
+        Err(refusals::users_gone(&setup, &gone, heritage.account_is_called(&users)))
+    }
+
     async fn settle_secret(&mut self) -> Result<(), Error> {
         let known = self.work.account.as_ref().and_then(|account| account.ids.clone());
         let ids = match known {
@@ -242,10 +273,8 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         let facts = look::warehouse(self.session(Connection::InitialDatabase).await?, &setup).await?;
         let id = |user: &str| {
             facts.users.get(user).cloned().ok_or_else(|| {
-                Error::waiting(
-                    Reason::StatementFailed,
-                    format!("the user {user} was created and isn't listed in pg_user"),
-                )
+                let message = format!("the user {user} was created and isn't listed in pg_user");
+                Error::from(Failure::waiting(Reason::StatementFailed, message))
             })
         };
         Ok(UserIds { claim: id(CLAIM_USER)?, account: id(&setup.system_account)? })
@@ -264,7 +293,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         let setup = self.place.setup.clone();
         let session = self.session(Connection::ManagedDatabase).await?;
         let registry = look::registry(session, &setup.database).await?;
-        let registry = registry.map_err(|why| Error::waiting(Reason::RegistryUnreadable, why))?;
+        let registry = registry.map_err(|why| Failure::waiting(Reason::RegistryUnreadable, why))?;
         look::watched(session, registry, &setup.system_account).await
     }
 }

@@ -5,16 +5,17 @@ use tracing::warn;
 
 use super::apply::Pass;
 use super::error::Error;
-use super::observe::{Inheritance, Site, observe};
+use super::observe::{Inheritance, observe};
 use super::obstacles::Sweep;
 use super::refusals::{self, LostProof};
+use super::remedies;
+use super::site::Site;
 use super::work::Work;
-use crate::api::{Phase, Reason, ValidationStatus, ValidationTest};
-use crate::lifecycle::checks::{self, Preflight, complete};
+use crate::api::{Phase, Reason, Remedy, TAKE_OVER_ANNOTATION};
+use crate::lifecycle::checks::{self, Preflight, Test};
 use crate::lifecycle::proof::Heritage;
 use crate::lifecycle::{
-    Activity, Category, Failure, Ownership, Place, Seen, Standing, SystemAccount, Wanted, WarehouseFacts, by_hand,
-    set_up,
+    Activity, Failure, Ownership, Place, Seen, Standing, SystemAccount, Unseen, Wanted, WarehouseFacts, by_hand, set_up,
 };
 use crate::ports::{ConnectError, World};
 
@@ -26,7 +27,7 @@ pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) {
     work.begin(Phase::Creating, Reason::Creating, "the integration is being set up");
     let mut creation = Creation { work, wanted, tests: Vec::new() };
     let result = creation.run().await;
-    let tests = complete(&creation.tests, &[]);
+    let tests = checks::of_a_beginning(&creation.tests);
     work.outcome.tests = tests;
     match result {
         Ok(()) => {
@@ -40,7 +41,7 @@ pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) {
 struct Creation<'p, 'a, W: World> {
     work: &'p mut Work<'a, W>,
     wanted: &'p Wanted,
-    tests: Vec<ValidationTest>,
+    tests: Vec<Test>,
 }
 
 impl<'a, W: World> Creation<'_, 'a, W> {
@@ -55,12 +56,12 @@ impl<'a, W: World> Creation<'_, 'a, W> {
         self.preflight(&mut site)?;
         let recorded = self.work.recorded(&wanted.place, |created| Place::from(created) == wanted.place);
         let is_begun = recorded.plan;
-        let members = Seen::No("the creation was complete already".to_owned());
+        let members = Seen::No(Unseen::NotAsked);
         let plan = set_up(&site.observed(recorded, &members), setup);
         let plan = plan.map_err(|refusal| refusals::no_plan(refusal, Reason::NotOurs))?;
         // A role that is not wanted any more, since the spec was edited half-way.
         Sweep::new(&site, setup).refuse_to_drop("create", &plan.operations).await?;
-        self.work.outcome.tests = complete(&self.tests, &[]);
+        self.work.outcome.tests = checks::of_a_beginning(&self.tests);
         if !is_begun {
             let note = "the prerequisites are met; the integration is being set up";
             self.work.tell(Reason::Creating, "Create", note).await;
@@ -94,31 +95,32 @@ impl<'a, W: World> Creation<'_, 'a, W> {
             Some(_) => None,
             None => self.way_to_take_over(registered, claimed.is_some()),
         };
-        let mut error = prerequisites(test);
-        if let (Error::Stopped(failure), Some(way_on)) = (&mut error, way_on) {
-            failure.message = format!("{}. {way_on}", failure.message);
+        let failure = prerequisites(test, &self.tests).remedies(way_on);
+        Err(if registered.is_some() {
+            refusals::with_answer_to(&self.work.object, TAKE_OVER_ANNOTATION, failure)
+        } else {
+            failure
         }
-        Err(error)
+        .into())
     }
 
-    fn tests_of(&self, facts: &WarehouseFacts, ownership: &Ownership, holder: Option<&str>) -> Vec<ValidationTest> {
+    fn tests_of(&self, facts: &WarehouseFacts, ownership: &Ownership, holder: Option<&str>) -> Vec<Test> {
         Preflight { wanted: self.wanted, facts, ownership, holder }.of_creation()
     }
 
     /// How to take over what an integration has that isn't among this cluster's, as far as it can be told from
     /// here.
-    fn way_to_take_over(&self, registered: Option<&Heritage>, is_claimed: bool) -> Option<String> {
+    fn way_to_take_over(&self, registered: Option<&Heritage>, is_claimed: bool) -> Option<Remedy> {
         match registered {
             Some(Heritage { registry, .. }) => {
-                let database = &self.wanted.place.setup.database;
-                let command = refusals::take_over_command(&self.work.object, database, &registry.integration_uid);
-                Some(format!("If that one is given up, what it has there is taken over by: {command}"))
+                let (database, uid) = (&self.wanted.place.setup.database, &registry.integration_uid);
+                let description = "or, if that one is given up, take over what it has there";
+                Some(remedies::take_over(&self.work.object, description, database, uid))
             }
-            None if is_claimed => Some(
-                "If that one is gone for good: with its database in spec.config.database, and with a superuser's \
-                 credentials, the command that takes over what it has is given here"
-                    .to_owned(),
-            ),
+            None if is_claimed => Some(Remedy::new(
+                "or, if that one is gone for good, set spec.config.database to its database, with a superuser's \
+                 credentials in the Secret: then the command is given here that takes over what it has",
+            )),
             None => None,
         }
     }
@@ -146,12 +148,9 @@ impl<'a, W: World> Creation<'_, 'a, W> {
     /// Another resource of this cluster was first: nothing is run.
     fn refuse_if_held(&mut self, holder: Option<&str>) -> Result<(), Error> {
         let Some(holder) = holder.filter(|_| self.work.outcome.created.is_none()) else { return Ok(()) };
-        let message = format!(
-            "{}; a warehouse takes one integration: delete the other one, or this one",
-            checks::already_exists(self.wanted.place.endpoint.host(), Some(holder))
-        );
-        self.tests = vec![checks::failed(checks::UNCLAIMED, message.as_str())];
-        Err(Error::stalled(Reason::AlreadyExists, message))
+        let message = checks::already_exists(self.wanted.place.endpoint.host(), Some(holder));
+        self.tests = vec![checks::failed(checks::UNCLAIMED, message).remedy(checks::one_integration())];
+        Err(prerequisites(&self.tests[0], &self.tests).into())
     }
 
     /// The other resource that holds the warehouse, as `namespace/name`: it has recorded so, or the registry
@@ -168,10 +167,10 @@ impl<'a, W: World> Creation<'_, 'a, W> {
     /// What is needed to connect isn't there: the test of the connection has failed before it began.
     fn cannot_connect(&mut self, error: Error) -> Error {
         let Error::Stopped(failure) = error else { return error };
-        let test = checks::failed(checks::CONNECTION, failure.message.as_str());
-        let failure = Failure { message: sentence(&test), ..failure };
+        let test = checks::failed(checks::CONNECTION, failure.message.as_str()).remedies(failure.remedies.clone());
+        let failure = Failure { message: sentence(&test), ..*failure };
         self.tests = vec![checks::verified(self.wanted.tls_mode), test];
-        Error::Stopped(failure)
+        failure.into()
     }
 
     fn no_connection(&mut self, error: &ConnectError) -> Error {
@@ -179,16 +178,13 @@ impl<'a, W: World> Creation<'_, 'a, W> {
             ConnectError::DatabaseMissing { .. } => checks::INITIAL_DATABASE,
             _ => checks::CONNECTION,
         };
-        let message = match error {
-            ConnectError::DatabaseMissing { .. } => {
-                format!("{error}; name a database that is there in spec.config.initialDatabase")
-            }
-            _ => error.to_string(),
-        };
-        let test = checks::failed(failing, message);
-        let failure = Failure { reason: error.reason(), category: error.category(), message: sentence(&test) };
+        let mut test = checks::failed(failing, error.to_string());
+        if let ConnectError::DatabaseMissing { .. } = error {
+            test = test.remedy(Remedy::new("name a database that is there in spec.config.initialDatabase"));
+        }
+        let failure = Failure::stalled(error.reason(), sentence(&test)).remedies(test.remedies.clone());
         self.tests = vec![checks::verified(self.wanted.tls_mode), test];
-        Error::Stopped(failure)
+        Failure { category: error.category(), ..failure }.into()
     }
 
     /// Looks once more that nothing is ours, and forgets that anything was planned: the fields can be
@@ -234,21 +230,22 @@ impl<'a, W: World> Creation<'_, 'a, W> {
 }
 
 /// An error that names the first test which failed.
-fn failing(tests: &[ValidationTest]) -> Result<(), Error> {
-    match checks::first_failure(tests) {
-        None => Ok(()),
-        Some(test) => Err(Error::Stopped(Failure::of_validation(test))),
-    }
+fn failing(tests: &[Test]) -> Result<(), Error> {
+    Failure::of_validation(tests).map_or(Ok(()), |failure| Err(failure.into()))
 }
 
-fn sentence(test: &ValidationTest) -> String {
-    format!("{PREREQUISITES} {}: {}", test.name, checks::said(test))
+fn sentence(test: &Test) -> String {
+    format!("{PREREQUISITES} {}: {}", test.name, test.message)
 }
 
-fn prerequisites(test: &ValidationTest) -> Error {
-    debug_assert_eq!(test.status, ValidationStatus::Failed);
-    let (reason, message) = match test.name.as_str() {
-        checks::UNCLAIMED => (Reason::AlreadyExists, checks::said(test).to_owned()),
+/// Why a creation isn't begun: the test that failed, and what can be done about all that did.
+fn prerequisites(test: &Test, tests: &[Test]) -> Failure {
+    debug_assert!(test.has_failed());
+    let (reason, message) = match test.name {
+        // Another integration explains whatever else is in the way.
+        checks::UNCLAIMED => {
+            return Failure::stalled(Reason::AlreadyExists, test.message.as_str()).remedies(test.remedies.clone());
+        }
         checks::PRIVILEGES => (Reason::InsufficientPrivileges, sentence(test)),
         checks::DATABASE_ABSENT => (Reason::DatabaseExists, sentence(test)),
         checks::DATABASE_PRESENT => (Reason::DatabaseUnusable, sentence(test)),
@@ -256,5 +253,5 @@ fn prerequisites(test: &ValidationTest) -> Error {
         checks::ACCOUNT_ABSENT => (Reason::SystemAccountExists, sentence(test)),
         _ => (Reason::PrerequisitesFailed, sentence(test)),
     };
-    Error::Stopped(Failure { reason, message, category: Category::Permanent })
+    Failure::stalled(reason, message).remedies(checks::remedies(tests))
 }

@@ -4,9 +4,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
 
 use super::error::Error;
-use crate::api::{ALLOWED_HOSTS_ANNOTATION, CaBundleKind, Reason, RedshiftIntegration};
+use super::remedies;
+use crate::api::{ALLOWED_HOSTS_ANNOTATION, CaBundleKind, Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::hosts::HostPattern;
-use crate::lifecycle::{Credentials, Endpoint, secret_content};
+use crate::lifecycle::{Credentials, Endpoint, Failure, secret_content};
 use crate::ports::{CaBundle, Key, Kubernetes, Target, TlsSettings};
 
 /// The credentials that set things up, held for one pass.
@@ -20,8 +21,12 @@ fn namespace(object: &RedshiftIntegration) -> String {
     object.namespace().unwrap_or_default()
 }
 
-/// Where to connect to, with the CA bundle that the spec names.
-pub async fn target(kubernetes: &impl Kubernetes, object: &RedshiftIntegration) -> Result<Target, Error> {
+/// Where to connect to, with the CA bundle that the spec names; `patience` is how many times as long as usual it may take.
+pub async fn target(
+    kubernetes: &impl Kubernetes,
+    object: &RedshiftIntegration,
+    patience: u32,
+) -> Result<Target, Error> {
     let config = &object.spec.config;
     let ca_bundle = match &config.tls.ca_bundle_ref {
         None => None,
@@ -34,6 +39,7 @@ pub async fn target(kubernetes: &impl Kubernetes, object: &RedshiftIntegration) 
             ca_bundle: ca_bundle.map(CaBundle::new),
             server_name: config.tls.server_name.clone(),
         },
+        patience,
     })
 }
 
@@ -46,9 +52,9 @@ async fn ca_bundle(
 ) -> Result<Vec<u8>, Error> {
     let (namespace, place) = (namespace(object), Key::beside(object, name));
     let missing = |what: String| {
-        Error::stalled(
-            Reason::CaBundleMissing,
-            format!("spec.config.tls.caBundleRef: {what}; create it in {namespace}"),
+        let message = format!("spec.config.tls.caBundleRef: {what} in the namespace {namespace}");
+        Error::from(
+            Failure::stalled(Reason::CaBundleMissing, message).remedy(Remedy::new("create it, or name another one")),
         )
     };
     let (word, bundle) = match kind {
@@ -74,27 +80,24 @@ pub async fn admin_secret(
     require_hosts: bool,
 ) -> Result<AdminSecret, Error> {
     let Some(reference) = &object.spec.config.credentials_secret_ref else {
-        return Err(Error::stalled(
-            Reason::SecretMissing,
-            "spec.config.credentialsSecretRef is not set; name a Secret with the keys `username` and `password`",
-        ));
+        let remedy = Remedy::new("name a Secret there, with the keys `username` and `password`");
+        let message = "spec.config.credentialsSecretRef is not set";
+        return Err(Failure::stalled(Reason::SecretMissing, message).remedy(remedy).into());
     };
     let (name, namespace) = (&reference.name, namespace(object));
     let secret = kubernetes.get::<Secret>(&Key::beside(object, name)).await;
     let secret = secret.map_err(Error::api("read the credentials' Secret"))?.ok_or_else(|| {
-        Error::stalled(
-            Reason::SecretMissing,
-            format!(
-                "there is no Secret {name} in the namespace {namespace}; create it: kubectl -n {namespace} create \
-                 secret generic {name} --from-literal=username=… --from-literal=password=…"
-            ),
-        )
+        let message = format!("there is no Secret {name} in the namespace {namespace}");
+        Error::from(Failure::stalled(Reason::SecretMissing, message).remedy(remedies::create_secret(object, name)))
     })?;
     refuse_other_hosts(&secret, &object.spec.config.host, require_hosts)?;
     let value = |key| {
         secret_content::line(&secret, key).map_err(|malformed| {
             let needs = "it needs `username` and `password`";
-            Error::stalled(Reason::SecretMalformed, format!("in the Secret {name}, {malformed}; {needs}"))
+            Error::from(Failure::stalled(
+                Reason::SecretMalformed,
+                format!("in the Secret {name}, {malformed}; {needs}"),
+            ))
         })
     };
     Ok(AdminSecret { credentials: Credentials::from_secret(value("username")?, value("password")?) })
@@ -105,30 +108,28 @@ pub async fn admin_secret(
 fn refuse_other_hosts(secret: &Secret, host: &str, required: bool) -> Result<(), Error> {
     let name = secret.name_any();
     let endpoint = Endpoint::new(host, 0);
+    let namespace = secret.namespace().unwrap_or_default();
+    let refused = |message: String, hosts: &str| {
+        let command = format!(
+            "kubectl -n {namespace} annotate secret {name} --overwrite {ALLOWED_HOSTS_ANNOTATION}={}",
+            [hosts, endpoint.host()].into_iter().filter(|host| !host.is_empty()).collect::<Vec<_>>().join(",")
+        );
+        let remedy = Remedy::command("if the credentials are for that host", command);
+        Err(Failure::stalled(Reason::HostNotAllowedBySecret, message).remedy(remedy).into())
+    };
     let Some(hosts) = secret.annotations().get(ALLOWED_HOSTS_ANNOTATION) else {
         if required {
-            return Err(Error::stalled(
-                Reason::HostNotAllowedBySecret,
-                format!(
-                    "the operator uses only Secrets that name their hosts; kubectl annotate secret {name} \
-                     {ALLOWED_HOSTS_ANNOTATION}={}",
-                    endpoint.host()
-                ),
-            ));
+            return refused(format!("the operator uses only Secrets that name their hosts, and {name} doesn't"), "");
         }
         return Ok(());
     };
     let allowed = hosts.split(',').filter_map(|pattern| pattern.parse::<HostPattern>().ok());
     if allowed.into_iter().any(|pattern| pattern.matches_host(endpoint.host())) {
-        Ok(())
-    } else {
-        Err(Error::stalled(
-            Reason::HostNotAllowedBySecret,
-            format!(
-                "the annotation {ALLOWED_HOSTS_ANNOTATION} of the Secret {name} does not list {}; add it there, if the \
-                 credentials are for that host",
-                endpoint.host()
-            ),
-        ))
+        return Ok(());
     }
+    let message =
+        format!("the annotation {ALLOWED_HOSTS_ANNOTATION} of the Secret {name} does not list {}", endpoint.host());
+    // What somebody has written there isn't copied into a command.
+    let is_plain = hosts.chars().all(|it| it.is_ascii_alphanumeric() || ".-*,".contains(it));
+    refused(message, if is_plain { hosts } else { "" })
 }

@@ -5,15 +5,17 @@ use tracing::warn;
 
 use super::apply::Pass;
 use super::error::Error;
-use super::observe::{Inheritance, Site, observe};
+use super::observe::{Inheritance, observe};
 use super::obstacles::Sweep;
+use super::site::Site;
 use super::validate::Seen as Look;
 use super::work::Work;
 use super::{look, refusals};
-use crate::api::{Created, Phase, Reason, ValidationTest};
-use crate::lifecycle::checks::{self, Needs, Preflight, Watched};
+use crate::api::{Created, Phase, Reason};
+use crate::lifecycle::checks::{self, Needs, Preflight, Test, Watched};
 use crate::lifecycle::{
-    Member, Outcome, Place, Recorded, RegistryState, Schema, Seen, Setup, SystemAccount, Wanted, set_up,
+    Failure, Member, Outcome, Place, Recorded, RegistryState, Schema, Seen, Setup, SystemAccount, Unseen, Wanted,
+    brief, set_up,
 };
 use crate::ports::{SessionOf, World};
 
@@ -62,7 +64,7 @@ pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &Sy
 struct Edit<'p, 'a, W: World> {
     work: &'p mut Work<'a, W>,
     wanted: &'p Wanted,
-    tests: Vec<ValidationTest>,
+    tests: Vec<Test>,
 }
 
 /// Status names the plan of an edit beside what was applied.
@@ -74,10 +76,8 @@ impl<'a, W: World> Edit<'_, 'a, W> {
     /// The warehouse is as wanted, and the Secret doesn't say so yet.
     async fn settle(&mut self) -> Result<(), Error> {
         let ids = self.work.account.as_ref().and_then(|account| account.ids.clone()).ok_or_else(|| {
-            Error::waiting(
-                Reason::SecretIncomplete,
-                "the Secret of the system account doesn't hold the accounts' ids yet",
-            )
+            let message = "the Secret of the system account doesn't hold the accounts' ids yet";
+            Error::from(Failure::waiting(Reason::SecretIncomplete, message))
         })?;
         self.work.settle_secret(&self.wanted.place, ids).await
     }
@@ -113,8 +113,8 @@ impl<'a, W: World> Edit<'_, 'a, W> {
         self.tests = preflight.of_edit(&Needs::of_edit(&look.watched.registry.setup, &wanted.place.setup));
         self.tests.extend(checks::watch(wanted, &look.watched, &self.work.uid()));
         let Some(test) = checks::first_failure_before_edit(&self.tests) else { return Ok(()) };
-        let message = format!("Unable to edit integration. {}: {}", test.name, checks::said(test));
-        Err(Error::stalled(Reason::EditRefused, message))
+        let message = format!("Unable to edit integration. {}: {}", test.name, test.message);
+        Err(Failure::stalled(Reason::EditRefused, message).remedies(checks::remedies(&self.tests)).into())
     }
 
     async fn members(&self, session: &SessionOf<W>, applied: &Setup) -> Result<Seen<Vec<Member>>, Error> {
@@ -146,7 +146,7 @@ impl<'a, W: World> Edit<'_, 'a, W> {
                     failure.message,
                     names.join(", ")
                 );
-                Error::Stopped(failure)
+                failure.into()
             }
         }
     }
@@ -158,7 +158,7 @@ impl<'a, W: World> Edit<'_, 'a, W> {
         let place = Place { endpoint: self.wanted.place.endpoint.clone(), setup: applied.clone() };
         // What status says of the plan stays until it is taken back.
         let recorded = Recorded { plan: true, ..self.work.recorded(&place, |_| true) };
-        let members = Seen::No("the edit is being taken back".to_owned());
+        let members = Seen::No(Unseen::NotAsked);
         let plan = set_up(&site.observed(recorded, &members), applied);
         let plan = plan.map_err(|refusal| refusals::no_plan(refusal, Reason::NotOurs))?;
         Pass::new(self.work, &mut site, place).apply(&plan.operations).await?;
@@ -172,14 +172,12 @@ impl<'a, W: World> Edit<'_, 'a, W> {
 /// Only an edit that changes the warehouse needs them.
 fn needs_credentials(error: Error) -> Error {
     match error {
-        Error::Stopped(mut failure) => {
-            failure.message = format!(
+        Error::Stopped(failure) => failure
+            .after(
                 "Unable to edit integration: a change of impersonation or of the system account needs the credentials \
-                 that set things up. {}",
-                failure.message
-            );
-            Error::Stopped(failure)
-        }
+                 that set things up.",
+            )
+            .into(),
         other => other,
     }
 }
@@ -194,7 +192,7 @@ fn describe(from: &Setup, to: &Setup, members: &Seen<Vec<Member>>) -> String {
         Seen::Yes(members) if members.is_empty() => "it has no members".to_owned(),
         Seen::Yes(members) => {
             let names: Vec<_> = members.iter().map(Member::name).collect();
-            format!("its members: {}", names.join(", "))
+            format!("its members: {}", brief::list(names))
         }
         Seen::No(why) => format!("its members can't be listed: {why}"),
     };

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::api::Reason;
 use crate::lifecycle::words::Confidential;
-use crate::lifecycle::{Category, Failure, Invalid};
+use crate::lifecycle::{Category, Failure, Invalid, Unseen};
 use crate::ports::{ApiError, ConnectError, StatementError};
 use crate::scripts::RenderError;
 
@@ -21,7 +21,7 @@ pub enum Error {
     },
     /// Something that has words of its own for the status.
     #[error("{}", .0.message)]
-    Stopped(Failure),
+    Stopped(Box<Failure>),
     /// There is no connection to the warehouse.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -34,16 +34,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// A failure that only a person can mend.
-    pub fn stalled(reason: Reason, message: impl Into<String>) -> Self {
-        Self::Stopped(Failure { reason, message: message.into(), category: Category::Permanent })
-    }
-
-    /// A failure that may be gone at the next try.
-    pub fn waiting(reason: Reason, message: impl Into<String>) -> Self {
-        Self::Stopped(Failure { reason, message: message.into(), category: Category::Transient })
-    }
-
     /// Why the API server was asked in vain.
     pub fn api(action: &'static str) -> impl FnOnce(ApiError) -> Self {
         move |source| Self::Api { action, source }
@@ -76,15 +66,23 @@ impl Error {
         matches!(self, Self::Statement(error) if error.definitely_refused())
     }
 
+    /// That the server won't show what was asked for, if that is what it is.
+    pub fn unseen(&self) -> Option<Unseen> {
+        match self {
+            Self::Statement(error) => error.unseen(),
+            _ => None,
+        }
+    }
+
     /// How it shows in status.
     pub fn failure(&self) -> Failure {
-        let failure = |reason, category| Failure { reason, message: self.to_string(), category };
+        let failure = |reason, category| Failure { category, ..Failure::stalled(reason, self.to_string()) };
         match self {
-            Self::Stopped(stopped) => stopped.clone(),
+            Self::Stopped(stopped) => (**stopped).clone(),
             Self::Connect(error) => failure(error.reason(), error.category()),
             Self::Statement(error) => failure(Reason::StatementFailed, error.category()),
             Self::Render(_) => failure(Reason::InvalidName, Category::Permanent),
-            Self::Api { .. } => failure(Reason::ApiServer, Category::Transient),
+            Self::Api { source, .. } => failure(Reason::ApiServer, source.category()),
         }
     }
 }
@@ -93,7 +91,13 @@ impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Self {
         let reason =
             if matches!(invalid, Invalid::NotSupported { .. }) { Reason::NotSupported } else { Reason::InvalidSpec };
-        Self::stalled(reason, invalid.to_string())
+        Failure::stalled(reason, invalid.to_string()).into()
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Stopped(Box::new(failure))
     }
 }
 

@@ -2,93 +2,98 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tracing::debug;
+
+use super::error::Error;
 use crate::api::{DatabaseMode, Reason};
 use crate::lifecycle::checks::Watched;
 use crate::lifecycle::contents::{Acl, Contents, DefaultPrivileges, Relation, Routine, SCHEMAS, Schema};
 use crate::lifecycle::obstacle::Grantable;
 use crate::lifecycle::sweep::{DatabaseAcl, RoleGrants};
-use crate::lifecycle::{Account, Member, Registry, RegistryState, Seen, Setup, WarehouseFacts};
-use crate::ports::{Row, Session, StatementError};
-use crate::scripts::{Parameters, Section, Statement, statements};
+use crate::lifecycle::{Account, Failure, Member, Registry, RegistryState, Seen, Setup, Unseen, WarehouseFacts};
+use crate::ports::{Row, Session};
+use crate::scripts::{CLAIM_USER, LookUp, Parameters, SYSTEM_DATABASES, look_up};
 
-use super::error::Error;
+/// Somebody who looks, and what the look-ups are about.
+struct Look<'s, S: Session> {
+    session: &'s S,
+    parameters: Parameters,
+}
 
-/// Databases that belong to the system: nobody enters them, and nothing of a user is in them.
-const SYSTEM_DATABASES: [&str; 4] = ["padb_harvest", "template0", "template1", "sys:internal"];
-
-/// The look-ups of a section, by their names.
-struct LookUps(Vec<Statement>);
-
-impl LookUps {
-    fn of(section: Section, parameters: &Parameters) -> Result<Self, Error> {
-        Ok(Self(statements(section, parameters)?))
+impl<'s, S: Session> Look<'s, S> {
+    fn new(session: &'s S) -> Self {
+        Self { session, parameters: Parameters::new() }
     }
 
-    async fn rows(&self, session: &impl Session, name: &str) -> Result<Vec<Row>, StatementError> {
-        let statement = self.0.iter().find(|statement| statement.name() == name);
-        session.query(statement.expect("the section holds the look-up")).await
+    fn at(session: &'s S, parameter: &'static str, value: &str) -> Self {
+        Self { session, parameters: Parameters::new().text(parameter, value) }
+    }
+
+    /// The rows of a look-up. One that is refused in passing is asked again, once and at once: what it read may have been
+    /// dropped in that moment.
+    async fn rows(&self, which: LookUp) -> Result<Vec<Row>, Error> {
+        let statement = look_up(which, &self.parameters)?;
+        let rows = match self.session.query(&statement).await {
+            Err(error) if error.is_passing_refusal() => self.session.query(&statement).await,
+            answer => answer,
+        };
+        Ok(rows?)
     }
 
     /// A look-up that the server may refuse without harm: then it can't be told.
-    async fn seen<T>(
-        &self,
-        session: &impl Session,
-        name: &str,
-        read: impl FnOnce(Vec<Row>) -> T,
-    ) -> Result<Seen<T>, StatementError> {
-        match self.rows(session, name).await {
+    async fn seen<T>(&self, which: LookUp, read: impl FnOnce(Vec<Row>) -> T) -> Result<Seen<T>, Error> {
+        match self.rows(which).await {
             Ok(rows) => Ok(Seen::Yes(read(rows))),
-            Err(error) if error.definitely_refused() => Ok(Seen::No(error.to_string())),
-            Err(error) => Err(error),
+            Err(error) => match error.unseen() {
+                Some(unseen) => {
+                    debug!(%error, "it can't be seen");
+                    Ok(Seen::No(unseen))
+                }
+                None => Err(error),
+            },
         }
     }
 }
 
+fn pair(row: &Row) -> (String, String) {
+    (row.text(0).to_owned(), row.text(1).to_owned())
+}
+
+fn pairs<C: FromIterator<(String, String)>>(rows: Vec<Row>) -> C {
+    rows.iter().map(pair).collect()
+}
+
 /// What the warehouse as a whole is, as far as it matters for what is to be set up in it.
 pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<WarehouseFacts, Error> {
-    let look = LookUps::of(Section::LookAtWarehouse, &Parameters::new())?;
-    let version = look.rows(session, "read-version").await?.first().map(|row| row.text(0).to_owned());
-    let account = look.rows(session, "read-own-account").await?;
-    let account = account.first().map_or_else(
-        || Err(Error::waiting(Reason::StatementFailed, "the server doesn't list the user who asks in pg_user")),
-        |row| {
-            Ok(Account {
-                name: row.text(0).to_owned(),
-                superuser: row.text(1) == "1",
-                may_create_databases: row.text(2) == "1",
-            })
-        },
-    )?;
-    let pairs = |rows: Vec<Row>| -> BTreeMap<String, String> {
-        rows.iter().map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect()
+    let look = Look::new(session);
+    let version = look.rows(LookUp::Version).await?.first().map(|row| row.text(0).to_owned());
+    let account = look.rows(LookUp::OwnAccount).await?;
+    let account = account.first().map(|row| Account {
+        name: row.text(0).to_owned(),
+        superuser: row.text(1) == "1",
+        may_create_databases: row.text(2) == "1",
+    });
+    let Some(account) = account else {
+        let message = "the server doesn't list the user who asks in pg_user";
+        return Err(Failure::waiting(Reason::StatementFailed, message).into());
     };
-    let users = pairs(look.rows(session, "read-users").await?);
-    let mut databases = pairs(look.rows(session, "read-databases").await?);
-    databases.retain(|name, _| !SYSTEM_DATABASES.contains(&name.as_str()));
-    let case_sensitive_identifiers = look
-        .seen(session, "read-case-sensitivity", |rows| {
-            rows.first().is_some_and(|row| matches!(row.text(0), "on" | "true"))
-        })
-        .await?;
-    let roles = LookUps::of(Section::LookAtRoles, &Parameters::new())?.seen(session, "read-roles", pairs).await?;
+    let users = pairs(look.rows(LookUp::Users).await?);
+    let databases = local_databases(&look).await?;
+    let is_on = |rows: Vec<Row>| rows.first().is_some_and(|row| matches!(row.text(0), "on" | "true"));
+    let case_sensitive_identifiers = look.seen(LookUp::CaseSensitivity, is_on).await?;
+    let roles = look.seen(LookUp::Roles, pairs).await?;
     let language_is_public = if setup.impersonation_role.is_some() {
-        LookUps::of(Section::LookAtLanguage, &Parameters::new())?
-            .seen(session, "read-language-privileges", |rows| rows.iter().any(|row| row.text(1) == "public"))
-            .await?
+        let is_public = |rows: Vec<Row>| rows.iter().any(|row| row.text(1) == "public");
+        look.seen(LookUp::LanguagePrivileges, is_public).await?
     } else {
-        Seen::No("nobody asked".to_owned())
+        Seen::No(Unseen::NotAsked)
     };
     let grantable_databases = if setup.database_mode == DatabaseMode::Existing && !account.superuser {
-        let name = account.name.clone();
-        LookUps::of(Section::LookAtDatabasePrivileges, &Parameters::new())?
-            .seen(session, "read-grantable-privileges", |rows| {
-                let create =
-                    rows.iter().filter(|row| row.text(1).eq_ignore_ascii_case("create") && row.text(2) == name);
-                create.map(|row| row.text(0).to_owned()).collect()
-            })
-            .await?
+        let is_own = |row: &&Row| row.text(1).eq_ignore_ascii_case("create") && row.text(2) == account.name;
+        let own = |rows: Vec<Row>| rows.iter().filter(is_own).map(|row| row.text(0).to_owned()).collect();
+        look.seen(LookUp::GrantablePrivileges, own).await?
     } else {
-        Seen::No("nobody asked".to_owned())
+        Seen::No(Unseen::NotAsked)
     };
     // A superuser needs no privileges, and a look-up less is a round trip less.
     let held = if account.superuser { Seen::Yes(BTreeSet::new()) } else { held(session, &account.name).await? };
@@ -106,20 +111,30 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
     })
 }
 
+/// The warehouse's own databases that can hold anything of a user's, with their owners. Shared ones, and catalogues of AWS
+/// Glue, are listed beside them and take no logins.
+/// <https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_DATABASES.html>
+async fn local_databases<S: Session>(look: &Look<'_, S>) -> Result<BTreeMap<String, String>, Error> {
+    let mut databases: BTreeMap<String, String> = pairs(look.rows(LookUp::Databases).await?);
+    databases.retain(|name, _| !SYSTEM_DATABASES.contains(&name.as_str()));
+    let kinds: Seen<BTreeMap<String, String>> = look.seen(LookUp::KindsOfDatabases, pairs).await?;
+    if let Seen::Yes(kinds) = kinds {
+        databases.retain(|name, _| kinds.get(name).is_none_or(|kind| kind == "local"));
+    }
+    Ok(databases)
+}
+
 /// The roles of a user, through other roles too, and the system privileges that they carry.
 async fn held(session: &impl Session, user: &str) -> Result<Seen<BTreeSet<String>>, Error> {
-    let look = LookUps::of(Section::LookAtPrivileges, &Parameters::new().text("admin_name", user))?;
-    let texts = |rows: Vec<Row>| -> Vec<(String, String)> {
-        rows.iter().map(|row| (row.text(0).to_owned(), row.text(1).to_owned())).collect()
-    };
-    let own = look.seen(session, "read-own-roles", texts).await?;
-    let nested = look.seen(session, "read-nested-roles", texts).await?;
-    let privileges = look.seen(session, "read-system-privileges", texts).await?;
-    let (own, nested, privileges) = match (own, nested, privileges) {
+    let look = Look::at(session, "admin_name", user);
+    let role = |rows: Vec<Row>| rows.iter().map(|row| row.text(0).to_owned()).collect::<BTreeSet<_>>();
+    let own = look.seen(LookUp::OwnRoles, role).await?;
+    let nested = look.seen(LookUp::NestedRoles, pairs::<Vec<_>>).await?;
+    let privileges = look.seen(LookUp::SystemPrivileges, pairs::<Vec<_>>).await?;
+    let (mut held, nested, privileges) = match (own, nested, privileges) {
         (Seen::Yes(own), Seen::Yes(nested), Seen::Yes(privileges)) => (own, nested, privileges),
         (Seen::No(why), ..) | (_, Seen::No(why), _) | (.., Seen::No(why)) => return Ok(Seen::No(why)),
     };
-    let mut held: BTreeSet<String> = own.into_iter().map(|(role, _)| role).collect();
     loop {
         let more: Vec<_> = nested
             .iter()
@@ -137,19 +152,51 @@ async fn held(session: &impl Session, user: &str) -> Result<Seen<BTreeSet<String
     Ok(Seen::Yes(held))
 }
 
+/// Proves that a connection works: a login alone may be one that the server is about to end.
+pub async fn prove(session: &impl Session) -> Result<(), Error> {
+    Look::new(session).rows(LookUp::ProveLogin).await.map(|_| ())
+}
+
+/// What ties our users to objects of one database in ways that its lists of privileges don't show: to whom, and what it
+/// is. Where it can't be seen, the server has the last word when the user is dropped.
+pub async fn hidden_ties(session: &impl Session, account: &str) -> Result<Vec<(String, String)>, Error> {
+    let parameters = Parameters::new().text("claim_name", CLAIM_USER).text("system_account_name", account);
+    let look = Look { session, parameters };
+    let columns = look
+        .seen(LookUp::ColumnPrivileges, |rows| {
+            let tie = |row: &Row| {
+                let (user, privilege) = (row.text(0).to_owned(), row.text(4));
+                (user, format!("{privilege} on the column {}.{}.{}", row.text(1), row.text(2), row.text(3)))
+            };
+            rows.iter().map(tie).collect::<Vec<_>>()
+        })
+        .await?;
+    let languages = look
+        .seen(LookUp::LanguagesOfUsers, |rows| {
+            let tie = |row: &Row| (row.text(0).to_owned(), format!("{} on the language {}", row.text(2), row.text(1)));
+            rows.iter().map(tie).collect::<Vec<_>>()
+        })
+        .await?;
+    let found = [columns, languages].into_iter().filter_map(|seen| match seen {
+        Seen::Yes(ties) => Some(ties),
+        Seen::No(_) => None,
+    });
+    Ok(found.flatten().collect())
+}
+
 /// What is in the database that the session is connected to.
 pub async fn contents(session: &impl Session) -> Result<Contents, Error> {
-    let look = LookUps::of(Section::LookAtContents, &Parameters::new())?;
+    let look = Look::new(session);
     let text = |row: &Row, column: usize| row.text(column).to_owned();
     Ok(Contents {
         schemas: look
-            .rows(session, "read-schemas")
+            .rows(LookUp::Schemas)
             .await?
             .iter()
             .map(|row| Schema { name: text(row, 0), owner: text(row, 1), acl: Acl::parse(row.text(2)) })
             .collect(),
         relations: look
-            .rows(session, "read-relations")
+            .rows(LookUp::Relations)
             .await?
             .iter()
             .map(|row| Relation {
@@ -160,7 +207,7 @@ pub async fn contents(session: &impl Session) -> Result<Contents, Error> {
             })
             .collect(),
         routines: look
-            .rows(session, "read-routines")
+            .rows(LookUp::Routines)
             .await?
             .iter()
             .map(|row| Routine {
@@ -171,7 +218,7 @@ pub async fn contents(session: &impl Session) -> Result<Contents, Error> {
             })
             .collect(),
         default_privileges: look
-            .rows(session, "read-default-privileges")
+            .rows(LookUp::DefaultPrivileges)
             .await?
             .iter()
             .map(|row| DefaultPrivileges {
@@ -185,22 +232,22 @@ pub async fn contents(session: &impl Session) -> Result<Contents, Error> {
 
 /// The roles of the system account, seen by itself, and which of them it may grant.
 pub async fn own_roles(session: &impl Session, account: &str) -> Result<BTreeMap<String, bool>, Error> {
-    let look = LookUps::of(Section::LookAtOwnRoles, &Parameters::new().text("system_account_name", account))?;
-    let rows = look.rows(session, "read-roles-of-system-account").await?;
+    let look = Look::at(session, "system_account_name", account);
+    let rows = look.rows(LookUp::RolesOfSystemAccount).await?;
     Ok(rows.iter().map(|row| (row.text(0).to_owned(), row.text(1) == "1")).collect())
 }
 
 /// The members of a role, other than one user.
 pub async fn members(session: &impl Session, role: &str, but: &str) -> Result<Seen<Vec<Member>>, Error> {
-    let look = LookUps::of(Section::LookAtMembers, &Parameters::new().text("role_name", role))?;
+    let look = Look::at(session, "role_name", role);
     let users = look
-        .seen(session, "read-member-users", |rows| {
+        .seen(LookUp::MemberUsers, |rows| {
             let member = |row: &Row| Member::User(row.text(0).to_owned(), row.text(1) == "1");
             rows.iter().map(member).filter(|member| member.name() != but).collect::<Vec<_>>()
         })
         .await?;
     let roles = look
-        .seen(session, "read-member-roles", |rows| {
+        .seen(LookUp::MemberRoles, |rows| {
             rows.iter().map(|row| Member::Role(row.text(0).to_owned())).collect::<Vec<_>>()
         })
         .await?;
@@ -219,24 +266,24 @@ type DescribeGrant = fn(&Row) -> (String, Option<Grantable>);
 
 /// What a role may do with the objects of one database, other than what we gave it.
 pub async fn grants_to_role(session: &impl Session, role: &str) -> Result<Seen<RoleGrants>, Error> {
-    let look = LookUps::of(Section::LookAtRoleGrants, &Parameters::new().text("role_name", role))?;
+    let look = Look::at(session, "role_name", role);
     let mut grants = RoleGrants::new();
-    let look_ups: [(&str, DescribeGrant); 4] = [
-        ("read-schema-grants-of-role", |row| {
+    let look_ups: [(LookUp, DescribeGrant); 4] = [
+        (LookUp::SchemaGrantsOfRole, |row| {
             let on = Grantable::Schema(row.text(0).to_owned());
             (format!("{} on the schema {}", row.text(1), row.text(0)), Some(on))
         }),
-        ("read-relation-grants-of-role", |row| {
+        (LookUp::RelationGrantsOfRole, |row| {
             let on = Grantable::Relation(row.text(0).to_owned(), row.text(1).to_owned());
             (format!("{} on {}.{}", row.text(2), row.text(0), row.text(1)), Some(on))
         }),
-        ("read-routine-grants-of-role", |row| (format!("{} on {}.{}", row.text(2), row.text(0), row.text(1)), None)),
-        ("read-default-privileges-of-role", |row| {
+        (LookUp::RoutineGrantsOfRole, |row| (format!("{} on {}.{}", row.text(2), row.text(0), row.text(1)), None)),
+        (LookUp::DefaultPrivilegesOfRole, |row| {
             (format!("{} by default on {} of {}", row.text(2), row.text(1), row.text(0)), None)
         }),
     ];
-    for (name, describe) in look_ups {
-        match look.seen(session, name, |rows| rows).await? {
+    for (which, describe) in look_ups {
+        match look.seen(which, |rows| rows).await? {
             Seen::Yes(rows) => grants.extend(rows.iter().map(describe)),
             Seen::No(why) => return Ok(Seen::No(why)),
         }
@@ -247,31 +294,28 @@ pub async fn grants_to_role(session: &impl Session, role: &str) -> Result<Seen<R
 
 /// What a role may do with databases as a whole.
 pub async fn database_grants_to_role(session: &impl Session, role: &str) -> Result<Seen<RoleGrants>, Error> {
-    let look = LookUps::of(Section::LookAtRoleGrants, &Parameters::new().text("role_name", role))?;
+    let look = Look::at(session, "role_name", role);
     let describe = |row: &Row| {
         let on = Grantable::Database(row.text(0).to_owned());
         (format!("{} on the database {}", row.text(1), row.text(0)), Some(on))
     };
-    Ok(look.seen(session, "read-database-grants-of-role", |rows| rows.iter().map(describe).collect()).await?)
+    look.seen(LookUp::DatabaseGrantsOfRole, |rows| rows.iter().map(describe).collect()).await
 }
 
 /// Views outside of our schemas that speak of them: schema, name and definition.
 pub async fn views_that_speak_of_us(session: &impl Session) -> Result<Seen<Vec<(String, String)>>, Error> {
-    let look = LookUps::of(Section::LookAtDependents, &Parameters::new())?;
     let view = |row: &Row| (format!("{}.{}", row.text(0), row.text(1)), row.text(2).to_owned());
     let ours = |row: &&Row| SCHEMAS.contains(&row.text(0));
-    Ok(look
-        .seen(session, "read-views-that-speak-of-us", |rows| rows.iter().filter(|row| !ours(row)).map(view).collect())
-        .await?)
+    let others = |rows: Vec<Row>| rows.iter().filter(|row| !ours(row)).map(view).collect();
+    Look::new(session).seen(LookUp::ViewsThatSpeakOfUs, others).await
 }
 
 /// The row of the registry; an error's text where it isn't exactly one that can be read.
 pub async fn registry(session: &impl Session, database: &str) -> Result<Result<Registry, String>, Error> {
-    let look = LookUps::of(Section::LookAtRegistry, &Parameters::new())?;
-    let rows = match look.rows(session, "read-registry").await {
+    let rows = match Look::new(session).rows(LookUp::Registry).await {
         Ok(rows) => rows,
-        Err(error) if error.definitely_refused() => return Ok(Err(error.to_string())),
-        Err(error) => return Err(error.into()),
+        Err(error) if error.unseen().is_some() => return Ok(Err(error.to_string())),
+        Err(error) => return Err(error),
     };
     let [row] = rows.as_slice() else {
         return Ok(Err(format!("the registry has {} rows instead of one", rows.len())));
@@ -308,8 +352,7 @@ pub async fn registry(session: &impl Session, database: &str) -> Result<Result<R
 
 /// Who may do what with each database.
 pub async fn database_acls(session: &impl Session) -> Result<Vec<DatabaseAcl>, Error> {
-    let look = LookUps::of(Section::LookAtDatabaseAcls, &Parameters::new())?;
-    let rows = look.rows(session, "read-database-acls").await?;
+    let rows = Look::new(session).rows(LookUp::DatabaseAcls).await?;
     let acl = |row: &Row| DatabaseAcl {
         database: row.text(0).to_owned(),
         owner: row.text(1).to_owned(),
@@ -320,28 +363,25 @@ pub async fn database_acls(session: &impl Session) -> Result<Vec<DatabaseAcl>, E
 
 /// What `db_collation()` says of the database that the session is connected to.
 pub async fn collation(session: &impl Session) -> Result<Seen<String>, Error> {
-    let look = LookUps::of(Section::LookAtSettings, &Parameters::new())?;
     let text = |rows: Vec<Row>| rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default();
-    Ok(look.seen(session, "read-collation", text).await?)
+    Look::new(session).seen(LookUp::Collation, text).await
 }
 
 /// What the periodic validation looks at, as the system account.
 pub async fn watched(session: &impl Session, registry: Registry, account: &str) -> Result<Watched, Error> {
-    let look = LookUps::of(Section::LookAtSettings, &Parameters::new())?;
-    let collation = collation(session).await?;
+    let (look, collation) = (Look::new(session), collation(session).await?);
     let database = &registry.setup.database;
     let levels = look
-        .seen(session, "read-isolation", |rows| {
+        .seen(LookUp::Isolation, |rows| {
             rows.iter().find(|row| row.text(0) == database).map(|row| row.text(1).to_owned()).unwrap_or_default()
         })
         .await?;
     let contents = contents(session).await?;
-    let keys =
-        match look.seen(session, "count-keys", |rows| rows.first().and_then(|row| row.text(0).parse().ok())).await? {
-            Seen::Yes(count) => count.unwrap_or_default(),
-            // The table is gone: another test says so.
-            Seen::No(_) => 0,
-        };
+    let keys = match look.seen(LookUp::CountKeys, |rows| rows.first().and_then(|row| row.text(0).parse().ok())).await? {
+        Seen::Yes(count) => count.unwrap_or_default(),
+        // The table is gone: another test says so.
+        Seen::No(_) => 0,
+    };
     Ok(Watched {
         contents,
         own_roles: own_roles(session, account).await?,
@@ -363,7 +403,7 @@ fn isolation(configuration: Seen<String>) -> Seen<String> {
     match level {
         Some("1") => Seen::Yes("SNAPSHOT".to_owned()),
         Some("2") => Seen::Yes("SERIALIZABLE".to_owned()),
-        Some(other) => Seen::No(format!("the concurrency model {other} is unknown")),
-        None => Seen::No("the catalogue doesn't show it".to_owned()),
+        Some(other) => Seen::No(Unseen::Unknown(format!("the concurrency model {other} is unknown"))),
+        None => Seen::No(Unseen::Unknown("the catalogue doesn't show it".to_owned())),
     }
 }

@@ -12,30 +12,34 @@ pub mod look;
 mod observe;
 mod obstacles;
 mod refusals;
+mod remedies;
 mod remove;
 mod resource;
 mod search;
 pub mod secret;
 mod sessions;
-mod take_over;
+mod site;
 mod validate;
 mod work;
 
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use tracing::{info, warn};
 
 pub use error::Error;
 
 use super::Context;
-use super::pace::{Memory, Next};
+use super::pace::Next;
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, CaBundleKind, Phase, REQUESTED_AT_ANNOTATION, Reason, RedshiftIntegration,
+    CONFIRM_DELETE_ANNOTATION, CaBundleKind, Phase, REQUESTED_AT_ANNOTATION, Reason, RedshiftIntegration, Remedy,
     TAKE_OVER_ANNOTATION,
 };
-use crate::lifecycle::{Activity, Endpoint, Failure, Outcome, SystemAccount, Wanted, validate as validate_spec};
+use crate::lifecycle::{
+    Activity, Category, Endpoint, Failure, Outcome, SystemAccount, Wanted, validate as validate_spec,
+};
 use crate::ports::{Host, Key, Kubernetes, News, World};
 use remove::Gone;
 use secret::Found;
@@ -212,26 +216,18 @@ async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<Sys
             }
         }
         Found::Malformed(what) => {
-            return Err(Error::stalled(
-                Reason::SecretMalformed,
-                format!("the Secret {name} was changed and can't be used ({what}); restore it from a backup"),
-            ));
+            let message = format!("the Secret {name} was changed and can't be used: {what}");
+            let failure = Failure::stalled(Reason::SecretMalformed, message);
+            return Err(failure.remedy(Remedy::new("restore it from a backup")).into());
         }
         Found::Ours(account) => Some(*account),
     };
     if let Some(account) = &account {
-        let is = &account.place;
-        if !is.is_where(&wanted.place) {
-            return Err(Error::stalled(
-                Reason::RecordedElsewhere,
-                format!(
-                    "the Secret {name} says that this integration is in the database {} on {} (databaseMode {}); set \
-                     spec.config back to that, or delete the resource and create it anew",
-                    is.setup.database,
-                    is.endpoint.host(),
-                    is.setup.database_mode.as_str()
-                ),
-            ));
+        if !account.place.is_where(&wanted.place) {
+            let place = refusals::described(&account.place);
+            let message = format!("the Secret {name} says that this integration is in {place}");
+            let remedy = Remedy::new("set spec.config back to that; or delete the resource and create it anew");
+            return Err(Failure::stalled(Reason::RecordedElsewhere, message).remedy(remedy).into());
         }
     }
     work.account.clone_from(&account);
@@ -258,15 +254,16 @@ async fn renew_passwords<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) {
         // Where the warehouse was looked at, that is said already.
         if ![Reason::ProofLost, Reason::UsersGone].contains(&failure.reason) {
             let what = if is_there {
-                "was made anew, and its passwords may not be set yet; put"
+                "was made anew, and its passwords may not be set yet"
             } else {
-                "with the system account's password is gone; restore it from a backup, or put"
+                "with the system account's password is gone"
             };
-            failure.message = format!(
-                "the Secret {name} {what} a superuser's credentials into the Secret that spec.config.credentialsSecretRef \
-                 names, with which new passwords are set. {}",
-                failure.message.trim_start_matches(create::PREREQUISITES).trim_start()
-            );
+            let why = failure.message.trim_start_matches(create::PREREQUISITES).trim_start();
+            failure.message = format!("the Secret {name} {what}; {why}");
+            let restore = (!is_there).then(|| Remedy::new("restore it from a backup"));
+            let renew = remedies::a_superusers_credentials("new passwords are set with them");
+            let others = std::mem::take(&mut failure.remedies);
+            failure.remedies = restore.into_iter().chain([renew]).chain(others).collect();
         }
     }
 }
@@ -307,14 +304,19 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
         status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
     });
     context.metrics.ready(&namespace, &name, is_ready);
-    let mut memory = Memory { failures: context.memories.of(&uid).failures, ..Memory::default() };
+    let mut memory = context.memories.of(&uid).after_a_pass();
     let delay = match &outcome.activity {
         Activity::Settled => {
-            memory.failures = 0;
+            memory.rest();
             context.metrics.validated(&namespace, &name, context.host.now().as_second());
             validate_spec(&object.spec).ok().map(|wanted| wanted.validation_interval)
         }
         Activity::Suspended => None,
+        Activity::Doubtful(failure) => {
+            info!(message = failure.message, "a look failed, and is tried again");
+            memory.doubts = memory.doubts.saturating_add(1);
+            Some(context.settings.backoff.delay(memory.doubts, context.host.random()))
+        }
         Activity::Working(..) | Activity::Stopped(_) => {
             memory.failures = memory.failures.saturating_add(1);
             Some(context.settings.backoff.delay(memory.failures, context.host.random()))
@@ -343,11 +345,13 @@ async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
     };
     match &outcome.activity {
         Activity::Stopped(failure) => {
-            let known = old.phase == Some(outcome.phase)
-                && old.conditions.iter().any(|condition| condition.message == failure.message);
-            if !known {
-                warn!(reason = %failure.reason, message = failure.message, phase = ?outcome.phase, "stopped");
-                let note = failure.message.clone();
+            let (note, reason) = (failure.said(), failure.reason.as_str());
+            // What may be gone at the next try is told once, whatever words it comes with.
+            let is_passing = failure.category == Category::Transient;
+            let is_told =
+                |it: &Condition| it.message == note || is_passing && it.status == "True" && it.reason == reason;
+            if old.phase != Some(outcome.phase) || !old.conditions.iter().any(is_told) {
+                warn!(reason, message = failure.message, phase = ?outcome.phase, "stopped");
                 let news = News { is_warning: true, reason: failure.reason, action, note };
                 work.context.kubernetes.publish(&work.object, news).await;
             }
@@ -356,6 +360,6 @@ async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
             info!(phase = ?outcome.phase, "enabled");
             work.tell(Reason::Enabled, action, "the integration is set up and validated").await;
         }
-        Activity::Settled | Activity::Working(..) | Activity::Suspended => {}
+        Activity::Settled | Activity::Working(..) | Activity::Suspended | Activity::Doubtful(_) => {}
     }
 }

@@ -1,15 +1,20 @@
 //! What there is, before anything is decided: enter, look, search; and what a person wants to be taken over becomes ours.
 //! A creation, an edit and a deletion all begin so.
 
+use kube::ResourceExt;
+use tracing::info;
+
+use super::apply::Pass;
 use super::error::Error;
 use super::search::{Access, Finding, Search};
 use super::sessions::Sessions;
-use super::take_over::{TakeOver, heritage};
+use super::site::Site;
 use super::work::Work;
 use super::{look, refusals};
-use crate::api::Reason;
-use crate::lifecycle::proof;
-use crate::lifecycle::{ManagedDatabase, Observed, Place, Recorded, Refusal, Schema, Seen, Setup, WarehouseFacts};
+use crate::api::{Reason, TAKE_OVER_ANNOTATION};
+use crate::lifecycle::inheritance::{Inside, Purpose, inherit};
+use crate::lifecycle::proof::{self, Heritage};
+use crate::lifecycle::{ManagedDatabase, Place, Refusal, Schema, Setup, WarehouseFacts};
 use crate::ports::{SessionOf, World};
 
 /// What becomes of what the registry says is ours, or a person says is to be.
@@ -21,20 +26,6 @@ pub enum Inheritance {
     Taken,
     /// It becomes ours, to be removed.
     Removed,
-}
-
-/// A warehouse, as a pass has found it, and the connections over which it did.
-pub struct Site<'a, W: World> {
-    /// The way in.
-    pub access: Access<'a, W>,
-    /// What the warehouse is, and what the account that sets things up may do.
-    pub facts: WarehouseFacts,
-    /// What was searched for: what is wanted, or, in a deletion, what there is.
-    pub setup: Setup,
-    /// What was found of it.
-    pub finding: Finding,
-    /// The connections that are open.
-    pub sessions: Sessions<SessionOf<W>>,
 }
 
 /// Looks.
@@ -52,30 +43,41 @@ pub async fn observe<'a, W: World>(
     site.sessions.managed = managed;
     let found = match inheritance {
         Inheritance::Refused => None,
-        Inheritance::Taken | Inheritance::Removed => heritage(&work.object, &site.finding, &site.facts),
+        Inheritance::Taken | Inheritance::Removed => heritage(work, &site),
     };
     refuse_other_versions(&site, found.as_ref(), inheritance)?;
     let Some(found) = found else { return Ok(site) };
     let is_removed = inheritance == Inheritance::Removed;
     if is_removed {
-        let (account, locked_out) = (&site.finding.ownership.system_account, site.finding.locked_out);
-        let goes_along = found.goes_along(&work.uid(), account, locked_out);
+        let goes_along = found.goes_along(&work.uid(), &site.finding.ownership.system_account);
         if !goes_along.map_err(|why| refusals::no_plan(Refusal::Unproven(why), Reason::NotOurs))? {
             return Ok(site);
         }
         site.setup.clone_from(&found.registry.setup);
     }
     let place = Place { endpoint: site.access.target.endpoint.clone(), setup: found.registry.setup.clone() };
-    let managed = site.sessions.managed.take();
-    TakeOver { access: &site.access, place, heritage: found, for_removal: is_removed }.run(work, managed).await?;
+    info!(former = found.registry.integration_uid, "taking over what the registry names");
+    let recorded = work.recorded(&place, |_| true);
+    let inside = if site.sessions.managed.is_some() { Inside::Account } else { Inside::Superuser };
+    let purpose = if is_removed { Purpose::Removal } else { Purpose::Use };
+    let plan = inherit(recorded, &found, &work.uid(), inside, purpose);
+    Pass::on_heritage(work, &mut site, place, &found.registry).apply(&plan.operations).await?;
+    (site.sessions.managed, site.sessions.managed_as_admin) = (None, None);
     (site.finding, site.sessions.managed) = search(work, &site.access, &site.setup, &site.facts).await?;
     Ok(site)
+}
+
+/// The registry of what becomes ours, if anything is to.
+fn heritage<W: World>(work: &Work<'_, W>, site: &Site<'_, W>) -> Option<Heritage> {
+    let annotation = work.object.annotations().get(TAKE_OVER_ANNOTATION).map(String::as_str);
+    let (registered, account) = (site.finding.registered.as_ref(), &site.finding.ownership.system_account);
+    proof::heritage(registered, &work.uid(), annotation, account, &site.facts).cloned()
 }
 
 /// What another version of the operator has set up isn't known here. What an older one has can be removed all the same.
 fn refuse_other_versions<W: World>(
     site: &Site<'_, W>,
-    found: Option<&proof::Heritage>,
+    found: Option<&Heritage>,
     inheritance: Inheritance,
 ) -> Result<(), Error> {
     let registry = match (&site.finding.ownership.database, found) {
@@ -86,7 +88,7 @@ fn refuse_other_versions<W: World>(
     match registry.schema() {
         Schema::Current => Ok(()),
         Schema::Older if inheritance == Inheritance::Removed => Ok(()),
-        Schema::Older | Schema::Newer => Err(Error::Stopped(registry.failure_of_schema())),
+        Schema::Older | Schema::Newer => Err(registry.failure_of_schema().into()),
     }
 }
 
@@ -98,26 +100,4 @@ async fn search<W: World>(
 ) -> Result<(Finding, Option<SessionOf<W>>), Error> {
     let uid = work.uid();
     Search { access, wanted, uid: &uid, account: work.account.as_ref() }.run(facts).await
-}
-
-impl<W: World> Site<'_, W> {
-    /// What a plan is made from.
-    pub fn observed<'s>(
-        &'s self,
-        recorded: Recorded,
-        members: &'s Seen<Vec<crate::lifecycle::Member>>,
-    ) -> Observed<'s> {
-        Observed {
-            recorded,
-            ownership: &self.finding.ownership,
-            power: self.facts.account.power(),
-            members,
-            contents: &self.finding.contents,
-        }
-    }
-
-    /// The connection to the initial database over which it was looked.
-    pub fn initial(&self) -> &SessionOf<W> {
-        self.sessions.initial.as_ref().expect("it is open until something is done")
-    }
 }

@@ -3,13 +3,15 @@
 
 use super::error::Error;
 use super::look;
-use super::observe::Site;
-use crate::api::Reason;
+use super::site::Site;
+use tracing::warn;
+
+use crate::api::{Reason, Remedy};
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::obstacle::Obstacle;
 use crate::lifecycle::sweep::{self, DatabaseAcl};
-use crate::lifecycle::{Operation, Seen, Setup, Subject};
-use crate::ports::{SessionOf, World};
+use crate::lifecycle::{Category, Failure, Operation, Seen, Setup, Subject, brief};
+use crate::ports::{ConnectError, SessionOf, World};
 use crate::scripts::Section;
 
 /// What a sweep goes by, and the way in.
@@ -64,15 +66,15 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
         if obstacles.is_empty() {
             return Ok(());
         }
-        Err(Error::stalled(
-            Reason::RoleInUse,
-            format!(
-                "Unable to {intent} integration: it would drop the role {}, which others have granted privileges: {}; revoke \
-                 them, or set spec.config.impersonation back",
-                roles.join(", "),
-                obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ")
-            ),
-        ))
+        let message = format!(
+            "Unable to {intent} integration: it would drop the role {}, which others have granted privileges ({}): {}",
+            roles.join(", "),
+            obstacles.len(),
+            brief::list(obstacles.iter().map(|obstacle| obstacle.text.as_str()))
+        );
+        Err(Failure::stalled(Reason::RoleInUse, message)
+            .remedy(Remedy::new("revoke them, or set spec.config.impersonation back"))
+            .into())
     }
 
     async fn of_databases(&self, everything: bool, roles: &[&str]) -> Result<Vec<Obstacle>, Error> {
@@ -87,8 +89,13 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
                         entered = session;
                         &entered
                     }
+                    // Nothing of a user's can be in it.
+                    Err(ConnectError::NotLocal { .. }) => continue,
+                    // Whatever it holds is seen once it lets us in.
+                    Err(error) if error.category() == Category::Transient => return Err(error.into()),
                     Err(error) => {
-                        obstacles.push(sweep::Sweep::not_entered(database, &error.to_string()));
+                        warn!(database, %error, "a database can't be looked into");
+                        obstacles.push(sweep::Sweep::not_entered(database, error.reason()));
                         continue;
                     }
                 }
@@ -101,6 +108,11 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
                 let views =
                     if is_dropped { Seen::Yes(Vec::new()) } else { look::views_that_speak_of_us(session).await? };
                 obstacles.extend(self.rules.of_database(database, &contents, &views));
+                if !is_dropped {
+                    let account = &self.rules.ownership.system_account_name;
+                    let ties = look::hidden_ties(session, account).await?;
+                    obstacles.extend(self.rules.of_hidden_ties(database, &ties));
+                }
             }
             // Grants in a database that is dropped go with it.
             for role in roles.iter().filter(|_| !is_dropped) {

@@ -1,15 +1,16 @@
-//! Why something isn't begun, in words that say what to do. A person who reads them is in trouble: nobody is told to
-//! do what can't be done, or to remove what may be others'.
+//! Why something isn't begun, and what can be done about it. A person who reads it is in trouble: nobody is told to do
+//! what can't be done, or to remove what may be others'.
 
 use kube::ResourceExt;
 
 use super::error::Error;
+use super::remedies;
 use super::secret::{self, Former};
-use crate::api::{CONFIRM_DELETE_ANNOTATION, Reason, RedshiftIntegration, TAKE_OVER_ANNOTATION};
+use crate::api::{CONFIRM_DELETE_ANNOTATION, Reason, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Fate, Obstacle};
-use crate::lifecycle::{AccountPower, Failure, Place, Refusal, Setup, proof};
-use crate::scripts::show_identifier;
+use crate::lifecycle::{AccountPower, Failure, Place, Refusal, Setup, brief, queries, word};
+use crate::scripts::{quote_identifier, show_identifier};
 
 /// The passwords are gone, and with them the proof of what is ours.
 pub struct LostProof<'a> {
@@ -28,135 +29,124 @@ impl LostProof<'_> {
     pub fn explain(&self, object: &RedshiftIntegration) -> Error {
         let mut ways = Vec::new();
         if self.restorable {
-            ways.push("restore the Secret from a backup".to_owned());
+            ways.push(Remedy::new("restore the Secret from a backup"));
         }
         if self.power == AccountPower::Lesser {
-            ways.push(
-                "put a superuser's credentials into the Secret that spec.config.credentialsSecretRef names, who can read in \
-                 the database whose it is and set new passwords"
-                    .to_owned(),
-            );
+            let for_what = "they can read in the database whose it is, and set new passwords";
+            ways.push(remedies::a_superusers_credentials(for_what));
         }
-        ways.extend(self.then.map(|then| {
-            format!(
-                "if they are this integration's and nothing of others' is lost with them, let a superuser run: {}; then \
-                 {then}",
-                by_hand::removal(self.there)
-            )
-        }));
-        Error::stalled(
-            Reason::ProofLost,
-            format!(
-                "the passwords that the Secret {} held are lost, and without them it can't be proven whether these are this \
-                 integration's: {}; {}",
-                secret::name(object),
-                by_hand::list(self.there),
-                ways.join("; or ")
-            ),
-        )
+        if let Some(then) = self.then {
+            ways.push(Remedy::new(format!(
+                "or remove them by hand, if they are this integration's and nothing of others' is lost with them; then {then}"
+            )));
+            ways.extend(by_hand::removal(self.there));
+        }
+        let message = format!(
+            "the passwords in the Secret {} are lost; without them nothing proves that these are this integration's: {}",
+            secret::name(object),
+            by_hand::list(self.there)
+        );
+        Failure::stalled(Reason::ProofLost, message).remedies(ways).into()
     }
 }
 
 /// Why there is no plan; `foreign` is the reason where things of others' are in its way.
 pub fn no_plan(refusal: Refusal, foreign: Reason) -> Error {
+    let unknown = |why: &str| format!("whose it is can't be told: {why}");
     match refusal {
-        Refusal::Unproven(why) => Error::waiting(Reason::OwnershipUnknown, format!("whose it is can't be told: {why}")),
-        Refusal::Foreign(what) => Error::stalled(foreign, what.join("; ")),
-        Refusal::State(why) => Error::stalled(Reason::RegistryState, why),
+        Refusal::Unproven(why) => Failure::waiting(Reason::OwnershipUnknown, unknown(&why)),
+        Refusal::LockedOut(why) => Failure::stalled(Reason::OwnershipUnknown, unknown(&why))
+            .remedy(remedies::a_superusers_credentials("the password is set again with them")),
+        Refusal::Foreign(what) => Failure::stalled(foreign, what),
+        Refusal::State(why, way_out) => Failure::stalled(Reason::RegistryState, why).remedy(Remedy::new(way_out)),
     }
+    .into()
 }
 
 /// Users that go with the registry are not there under their names. `called` is what the system account is called by
 /// now.
 pub fn users_gone(setup: &Setup, gone: &[&str], called: Option<&str>) -> Error {
     let Setup { database, system_account, .. } = setup;
-    let way = match called {
-        Some(called) => format!(
-            "the owner of the registry is called {called} now: give it its name back (ALTER USER {} RENAME TO {}), once no \
-             other user has that",
-            show_identifier(called),
-            show_identifier(system_account)
-        ),
-        None => "if one was renamed, give it its name back, else drop the database if it is not needed".to_owned(),
-    };
-    let gone = gone.iter().map(|user| format!("the user {user}")).collect::<Vec<_>>().join(", ");
-    Error::stalled(
-        Reason::UsersGone,
-        format!(
-            "the registry in the database {database} is this integration's, and what goes with it is gone: {gone}; {way}"
-        ),
-    )
+    let gone = gone.iter().map(|user| format!("the user {user}"));
+    let message = format!(
+        "the registry in the database {database} is this integration's, and what goes with it is gone: {}",
+        brief::list(gone)
+    );
+    let failure = Failure::stalled(Reason::UsersGone, message);
+    match called {
+        Some(called) => {
+            let renaming =
+                format!("ALTER USER {} RENAME TO {}", show_identifier(called), show_identifier(system_account));
+            let description = format!(
+                "the owner of the registry is called {called} now: give it its name back, once no other user has that"
+            );
+            let is_one_name = quote_identifier(called).is_ok();
+            failure.remedy(Remedy { description, command: is_one_name.then_some(renaming) })
+        }
+        None => failure.remedy(Remedy::new(
+            "if one was renamed, give it its name back; else drop the database, if it is not needed",
+        )),
+    }
+    .into()
 }
 
 /// The account is there, its password isn't ours any more, and nobody here can read the registry.
 pub fn refused_proof(object: &RedshiftIntegration) -> Error {
-    Error::stalled(
-        Reason::ProofLost,
-        format!(
-            "the password in the Secret {} is refused: somebody has changed it, or another integration took over; with a \
-             superuser's credentials in the Secret that spec.config.credentialsSecretRef names it can be told, and the \
-             deletion goes on",
-            secret::name(object)
-        ),
-    )
+    let message = format!(
+        "the password in the Secret {} is refused: somebody has changed it, or another integration took over",
+        secret::name(object)
+    );
+    Failure::stalled(Reason::ProofLost, message)
+        .remedy(remedies::a_superusers_credentials("with them it can be told which, and the deletion goes on"))
+        .into()
 }
 
 /// The name of our Secret is taken by one that isn't ours.
 pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<&Former>, wanted: &Place) -> Error {
     let name = secret::name(object);
     let Some(former) = former else {
-        return Error::stalled(
+        return Failure::stalled(
             Reason::SecretNotOurs,
-            format!(
-                "the Secret {name} is there and was not made for this resource; rename or delete it, or give the resource \
-                 another name"
-            ),
-        );
+            format!("the Secret {name} is there and was not made for this resource"),
+        )
+        .remedy(Remedy::new("rename or delete it, or give the resource another name"))
+        .into();
     };
     // It may be the only key to what that one has in the warehouse: nobody is told to delete it.
     let uid = &former.integration_uid;
-    let whose =
-        format!("the Secret {name} was made for another resource, or for an earlier one of this name (UID {uid})");
-    let message = match former.place() {
-        Some(is) if !is.is_where(wanted) => format!(
-            "{whose}, and is the key to what that has in the database {} on {} (databaseMode {}); give this resource \
-             another name; or, to take over what is there, set spec.config to that place, and then: {}",
-            is.setup.database,
-            is.endpoint.host(),
-            is.setup.database_mode.as_str(),
-            take_over_command(object, &is.setup.database, uid)
-        ),
-        _ => format!(
-            "{whose}, and is the key to what that has in the warehouse; if this resource is for another warehouse, give it \
-             another name; else, to take over what is there: {}",
-            take_over_command(object, &object.spec.config.database, uid)
-        ),
+    let whose = format!(
+        "the Secret {name} was made for another resource, or for an earlier one of this name (UID {uid}), and is the key to \
+         what that has in"
+    );
+    let failure = |place: &str| Failure::stalled(Reason::SecretNotOurs, format!("{whose} {place}"));
+    let failure = match former.place() {
+        Some(is) if !is.is_where(wanted) => {
+            failure(&described(&is)).remedy(Remedy::new("give this resource another name")).remedy(remedies::take_over(
+                object,
+                "or, to take over what is there, set spec.config to that place, and then",
+                &is.setup.database,
+                uid,
+            ))
+        }
+        _ => failure("the warehouse")
+            .remedy(Remedy::new("if this resource is for another warehouse, give it another name"))
+            .remedy(remedies::take_over(object, "else, to take over what is there", &wanted.setup.database, uid)),
     };
-    Error::stalled(Reason::SecretNotOurs, message)
+    with_answer_to(object, TAKE_OVER_ANNOTATION, failure).into()
 }
 
-/// The command that takes over what another integration has left.
-pub fn take_over_command(object: &RedshiftIntegration, database: &str, uid: &str) -> String {
-    format!(
-        "kubectl -n {} annotate rsi {} --overwrite {TAKE_OVER_ANNOTATION}={}",
-        object.namespace().unwrap_or_default(),
-        object.name_any(),
-        proof::take_over(database, uid)
-    )
+/// A place, in words.
+pub fn described(place: &Place) -> String {
+    let Place { endpoint, setup } = place;
+    format!("the database {} on {} (databaseMode {})", setup.database, endpoint.host(), setup.database_mode.as_str())
 }
 
 /// A removal that would stop half-way isn't begun.
 pub fn lacking_privileges(object: &RedshiftIntegration, admin: &str, lacking: &[String]) -> Error {
-    let secret = object.spec.config.credentials_secret_ref.as_ref();
-    Error::stalled(
-        Reason::InsufficientPrivileges,
-        format!(
-            "nothing was removed, since {admin} may not remove all of it: {}; put the credentials that set the integration \
-             up, or a superuser's, into the Secret {}",
-            lacking.join(", "),
-            secret.map_or("", |secret| &secret.name)
-        ),
-    )
+    let secret = object.spec.config.credentials_secret_ref.as_ref().map_or("", |secret| &secret.name);
+    let message = format!("nothing was removed: {admin} may not remove all of it: {}", brief::list(lacking));
+    let remedy = format!("put the credentials that set the integration up, or a superuser's, into the Secret {secret}");
+    Failure::stalled(Reason::InsufficientPrivileges, message).remedy(Remedy::new(remedy)).into()
 }
 
 /// Others' work is in the way of a deletion, and nobody has confirmed that it may go on, or nobody can.
@@ -166,30 +156,49 @@ pub fn unconfirmed(
     obstacles: &[Obstacle],
     unmoved: &[&Obstacle],
 ) -> Error {
-    let list = |obstacles: &[&Obstacle]| {
-        obstacles.iter().map(|obstacle| obstacle.text.as_str()).collect::<Vec<_>>().join("; ")
-    };
+    let texts = |obstacles: &[&Obstacle]| brief::list(obstacles.iter().map(|obstacle| obstacle.text.as_str()));
     let stays: Vec<_> = unmoved.iter().copied().filter(|obstacle| obstacle.fate == Fate::Stays).collect();
-    let way_on = if stays.is_empty() {
-        format!(
-            "move, drop or revoke it, or, to have objects in the managed database dropped and privileges revoked: kubectl \
-             -n {} annotate rsi {} --overwrite {CONFIRM_DELETE_ANNOTATION}={}",
-            object.namespace().unwrap_or_default(),
-            object.name_any(),
-            obstacle::confirmation(database, obstacles)
-        )
+    let status = object.status.as_ref();
+    let is_begun = status.and_then(|status| status.deletion.as_ref()).is_some_and(|it| it.point_of_no_return);
+    let message = format!(
+        "{}, since others' work would be lost or something left behind that nobody owns ({}): {}",
+        if is_begun { "the deletion goes no further" } else { "nothing was removed" },
+        brief::count(unmoved.len(), "thing", "things"),
+        texts(unmoved)
+    );
+    let dropped = obstacles.iter().filter(|obstacle| obstacle.fate == Fate::Dropped).count();
+    let failure = Failure::stalled(Reason::ForeignObjects, message);
+    let failure = if stays.is_empty() {
+        let failure = failure.remedy(Remedy::new("move, drop or revoke all of it"));
+        let remembered = obstacle::to_remember(obstacles).len();
+        if remembered > obstacle::MOST_REMEMBERED {
+            let bound = obstacle::MOST_REMEMBERED;
+            failure.remedy(Remedy::new(format!(
+                "{remembered} privileges are outside of the managed database: what is left can be confirmed once they are \
+                 no more than {bound}"
+            )))
+        } else {
+            failure.remedy(remedies::confirm(object, &obstacle::confirmation(database, obstacles)))
+        }
     } else if stays.len() == unmoved.len() {
-        "all of it must be moved, dropped or revoked by hand in any case".to_owned()
+        failure.remedy(Remedy::new("move, drop or revoke all of it by hand: nothing of it is removed on a word"))
     } else {
-        format!("what must be moved, dropped or revoked by hand in any case: {}", list(&stays))
+        let stays = texts(&stays);
+        failure.remedy(Remedy::new(format!("move, drop or revoke this by hand in any case: {stays}")))
     };
-    Error::stalled(
-        Reason::ForeignObjects,
-        format!(
-            "nothing was removed, since others' work would be lost or something left behind that nobody owns: {}; {way_on}",
-            list(unmoved)
-        ),
-    )
+    let queries = if dropped > MOST_LISTED { queries::objects(database) } else { Vec::new() };
+    with_answer_to(object, CONFIRM_DELETE_ANNOTATION, failure.remedies(queries)).into()
+}
+
+/// So many objects have room in a message.
+const MOST_LISTED: usize = 5;
+
+/// A word that a person has given, and that isn't the one that is asked for, is answered.
+pub fn with_answer_to(object: &RedshiftIntegration, annotation: &str, mut failure: Failure) -> Failure {
+    if let Some(given) = object.annotations().get(annotation) {
+        failure.message = format!("{}; {}", word::does_not_fit(annotation, given), failure.message);
+    }
+    failure
 }
 
 /// What a deletion needs of what the spec names and didn't find.
@@ -206,14 +215,16 @@ pub fn what_is_missing(object: &RedshiftIntegration, failure: &Failure) -> Optio
 }
 
 /// What a deletion says that misses something which can't be made again.
-pub fn went_with_the_namespace(object: &RedshiftIntegration, place: &Place, what: &str) -> String {
-    format!(
-        "the namespace {} is being deleted, {what} went before the integration could be removed from the warehouse, and \
-         nothing can be created in this namespace any more; let a superuser remove the integration by hand, after a look at \
-         what others have put there: in the warehouse {}:{}, run: {}; then let go of the resource",
-        object.namespace().unwrap_or_default(),
-        place.endpoint.host(),
-        place.endpoint.port(),
-        by_hand::removal(&by_hand::remnants(&place.setup))
-    )
+pub fn went_with_the_namespace(object: &RedshiftIntegration, place: &Place, what: &str, reason: Reason) -> Failure {
+    let message = format!(
+        "the namespace {} is being deleted, and {what} went before the integration could be removed from the warehouse; \
+         nothing can be created there any more",
+        object.namespace().unwrap_or_default()
+    );
+    let Place { endpoint, setup } = place;
+    let by_hand = format!(
+        "remove the integration by hand, after a look at what others have put there, in the warehouse {endpoint}; then let \
+         go of the resource"
+    );
+    Failure::stalled(reason, message).remedy(Remedy::new(by_hand)).remedies(by_hand::removal(&by_hand::remnants(setup)))
 }

@@ -5,16 +5,18 @@ use kube::ResourceExt;
 
 use super::apply::Pass;
 use super::error::Error;
-use super::observe::{Inheritance, Site, observe};
+use super::observe::{Inheritance, observe};
 use super::obstacles::Sweep;
 use super::secret::{self, Found as FoundSecret};
+use super::site::Site;
 use super::work::Work;
-use super::{look, refusals};
-use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase, Reason, RedshiftIntegration};
+use super::{look, refusals, remedies};
+use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase, Reason, RedshiftIntegration, Remedy};
+use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Obstacle};
 use crate::lifecycle::{
     Category, Connection, Endpoint, Failure, ManagedDatabase, Member, Ownership, Place, Seen, Setup, Stages, Standing,
-    SystemAccount, WarehouseFacts, by_hand, checks, removal,
+    SystemAccount, WarehouseFacts, brief, checks, folded, queries, removal,
 };
 use crate::ports::{StatementError, World};
 use crate::scripts::CLAIM_USER;
@@ -37,32 +39,27 @@ pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
     match removal.run().await {
         Ok(said) => Some(Gone { phase: Phase::Deleted, said }),
         Err(error) => {
-            let mut failure = error.failure();
-            if let Some(message) = removal.went_with_the_namespace(&failure).await {
-                failure.message = message;
-            }
-            failure.message = format!("{}. {}", failure.message.trim_end_matches('.'), way_out(&work.object));
-            work.stop(Phase::DeleteError, failure);
+            let failure = error.failure();
+            let failure = removal.went_with_the_namespace(&failure).await.unwrap_or(failure);
+            let way_out = remedies::retain(&work.object);
+            work.stop(Phase::DeleteError, failure.remedy(way_out));
             None
         }
     }
-}
-
-fn way_out(object: &RedshiftIntegration) -> String {
-    format!(
-        "To let go of the resource and leave everything in the warehouse as it is: kubectl -n {} patch rsi {} --type \
-         merge -p '{{\"spec\":{{\"deletionPolicy\":\"Retain\"}}}}'",
-        object.namespace().unwrap_or_default(),
-        object.name_any()
-    )
 }
 
 /// Removes our bookkeeping in Kubernetes alone. The Secret stays: it is the key to what was left.
 async fn retain<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
     work.begin(Phase::DeleteError, Reason::Deleting, "");
     // For the event alone: the way out of everything depends on nothing.
-    let secret = secret::find(&work.context.kubernetes, &work.object).await;
-    let said = left(&work.object, secret.ok().as_ref());
+    let secret = secret::find(&work.context.kubernetes, &work.object).await.ok();
+    let said = match recorded_place(&work.object, secret.as_ref()) {
+        Some(place) => {
+            let there = what_is_there(work, &place).await;
+            left(&work.object, &place, there.as_deref(), secret.as_ref())
+        }
+        None => "nothing was recorded as created".to_owned(),
+    };
     match work.remove_finalizer().await {
         Ok(()) => Some(Gone { phase: Phase::Disabled, said }),
         Err(error) => {
@@ -72,29 +69,52 @@ async fn retain<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
     }
 }
 
-/// What is left in the warehouse, as status says, or, if that was lost, the Secret.
-fn left(object: &RedshiftIntegration, secret: Option<&FoundSecret>) -> String {
-    let name = secret::name(object);
+/// Where the integration is, as status says, or, if that was lost, the Secret.
+fn recorded_place(object: &RedshiftIntegration, secret: Option<&FoundSecret>) -> Option<Place> {
     let created = object.status.as_ref().and_then(|status| status.created.as_ref()).map(Place::from);
-    let recorded = match secret {
+    created.or_else(|| match secret {
         Some(FoundSecret::Ours(account)) => Some(account.place.clone()),
         _ => None,
+    })
+}
+
+/// What of it is there by now; nothing where it can't be looked, which is no obstacle.
+async fn what_is_there<W: World>(work: &Work<'_, W>, place: &Place) -> Option<Vec<Remnant>> {
+    let initial_database = folded(&work.object.spec.config.initial_database);
+    let access = work.access(&place.endpoint, &initial_database).await.ok()?;
+    let facts = look::warehouse(&access.enter().await.ok()?, &place.setup).await.ok()?;
+    let next = work.outcome.created.as_ref().and_then(|created| created.next.as_ref());
+    Some(by_hand::remnants_there(&place.setup, next, &facts))
+}
+
+/// What is left in the warehouse: what is `there`, or, where it couldn't be looked, what was recorded.
+fn left(
+    object: &RedshiftIntegration,
+    place: &Place,
+    there: Option<&[Remnant]>,
+    secret: Option<&FoundSecret>,
+) -> String {
+    let (name, endpoint) = (secret::name(object), &place.endpoint);
+    let recorded = by_hand::remnants(&place.setup);
+    let remnants = there.unwrap_or(&recorded);
+    if remnants.is_empty() {
+        return format!("nothing of this integration is left in the warehouse {endpoint}");
+    }
+    let what = match there {
+        Some(_) => "left in the warehouse",
+        None => "recorded as created, and not looked at now, in the warehouse",
     };
-    let Some(place) = created.or(recorded) else {
-        return "nothing was recorded as created".to_owned();
-    };
-    let remnants = by_hand::remnants(&place.setup);
     let key = match secret {
-        Some(FoundSecret::Absent | FoundSecret::SomebodyElses(_)) => format!(
-            "the Secret {name} with their passwords is gone; a superuser removes them with: {}",
-            by_hand::removal(&remnants)
-        ),
+        Some(FoundSecret::Absent | FoundSecret::SomebodyElses(_)) => {
+            let statements = by_hand::removal(remnants).into_iter().filter_map(|remedy| remedy.command);
+            let statements = statements.collect::<Vec<_>>().join("; ");
+            format!("the Secret {name} with their passwords is gone; a superuser removes them with: {statements}")
+        }
         Some(FoundSecret::Ours(_) | FoundSecret::Malformed(_)) | None => {
             format!("the Secret {name} holds their passwords")
         }
     };
-    let Place { endpoint, .. } = &place;
-    format!("left in the warehouse {}:{}: {}; {key}", endpoint.host(), endpoint.port(), by_hand::list(&remnants))
+    format!("{what} {endpoint}: {}; {key}", by_hand::list(remnants))
 }
 
 struct Removal<'p, 'a, W: World> {
@@ -105,7 +125,7 @@ impl<W: World> Removal<'_, '_, W> {
     async fn run(&mut self) -> Result<String, Error> {
         self.work.account = self.account().await?;
         let mut place = self.place();
-        let initial_database = self.work.object.spec.config.initial_database.to_lowercase();
+        let initial_database = folded(&self.work.object.spec.config.initial_database);
         let access = self.work.access(&place.endpoint, &initial_database).await.map_err(needs_credentials)?;
         let initial = access.enter().await?;
         let mut site = observe(self.work, access, initial, place.setup.clone(), Inheritance::Removed).await?;
@@ -122,7 +142,7 @@ impl<W: World> Removal<'_, '_, W> {
         self.refuse_unconfirmed(&place.setup.database, &obstacles)?;
         let given = sweep.rules.given_by_another_admin(&look::database_acls(site.initial()).await?);
         let grants = obstacle::revocations(&obstacles, given, site.facts.account.power());
-        let grants = grants.map_err(|statements| revoke_first(&statements))?;
+        let grants = grants.map_err(revoke_first)?;
         let recorded = self.work.recorded(&place, |_| true);
         let members = Seen::Yes(Vec::new());
         let plan = removal(&site.observed(recorded, &members), place.setup.database_mode, &grants);
@@ -134,14 +154,14 @@ impl<W: World> Removal<'_, '_, W> {
             self.work.tell(Reason::Deleting, "Delete", note).await;
         }
         let mut pass = Pass::new(self.work, &mut site, place.clone());
-        pass.confirmed = obstacles.iter().map(Obstacle::digest).collect();
+        pass.confirmed = obstacle::to_remember(&obstacles);
         pass.apply(before).await?;
         if !before.is_empty() {
             // Nobody may have come in since the look.
             look_again(&mut pass, &obstacles).await?;
         }
         match pass.apply(drop).await {
-            Ok(()) => pass.apply(after).await?,
+            Ok(()) => pass.apply(after).await.map_err(|error| not_finished(&place, error))?,
             Err(Error::Statement(error)) if error.definitely_refused() => {
                 // All of it is there and was not harmed: it may be used on.
                 pass.work.outcome.deletion = None;
@@ -167,9 +187,10 @@ impl<W: World> Removal<'_, '_, W> {
             Some(_) => Err(refusals::refused_proof(&self.work.object)),
             None if self.work.account.is_none() => self.refuse_without_proof(&site.facts, place).await,
             None => {
-                let is_foreign = matches!(finding.ownership.system_account, Standing::Foreign(_));
+                let account = &finding.ownership.system_account;
+                let is_shut_out = matches!(account, Standing::LockedOut(_) | Standing::Foreign(_));
                 let is_there = site.facts.databases.contains_key(&place.setup.database);
-                if (finding.locked_out || is_foreign) && self.work.outcome.created.is_some() && is_there {
+                if is_shut_out && self.work.outcome.created.is_some() && is_there {
                     return Err(refusals::refused_proof(&self.work.object));
                 }
                 Ok(())
@@ -178,12 +199,12 @@ impl<W: World> Removal<'_, '_, W> {
     }
 
     /// With a namespace its Secrets go in any order: nobody must be told to make them again.
-    async fn went_with_the_namespace(&self, failure: &Failure) -> Option<String> {
+    async fn went_with_the_namespace(&self, failure: &Failure) -> Option<Failure> {
         let what = refusals::what_is_missing(&self.work.object, failure)?;
         if !secret::is_namespace_terminating(&self.work.context.kubernetes, &self.work.object).await {
             return None;
         }
-        Some(refusals::went_with_the_namespace(&self.work.object, &self.place(), &what))
+        Some(refusals::went_with_the_namespace(&self.work.object, &self.place(), &what, failure.reason))
     }
 
     /// Only a person may decide over what is others', and about this very list.
@@ -224,7 +245,7 @@ impl<W: World> Removal<'_, '_, W> {
             };
             if !members.is_empty() {
                 let names: Vec<_> = members.iter().map(Member::name).collect();
-                let note = format!("the role {role} is dropped; its members lose it: {}", names.join(", "));
+                let note = format!("the role {role} is dropped; its members lose it: {}", brief::list(names));
                 self.work.tell(Reason::RoleDropped, "Delete", note).await;
             }
         }
@@ -235,14 +256,15 @@ impl<W: World> Removal<'_, '_, W> {
         match secret::find(&self.work.context.kubernetes, &self.work.object).await? {
             FoundSecret::Ours(account) => Ok(Some(*account)),
             FoundSecret::Absent | FoundSecret::SomebodyElses(_) => Ok(None),
-            FoundSecret::Malformed(what) => Err(Error::stalled(
-                Reason::SecretMalformed,
-                format!(
-                    "the Secret {} can't be read ({what}), and with it can't be proven what in the warehouse is this \
-                     integration's; restore it",
+            FoundSecret::Malformed(what) => {
+                let message = format!(
+                    "the Secret {} can't be read ({what}); without it nothing proves what in the warehouse is this \
+                     integration's",
                     secret::name(&self.work.object)
-                ),
-            )),
+                );
+                let failure = Failure::stalled(Reason::SecretMalformed, message);
+                Err(failure.remedy(Remedy::new("restore it from a backup")).into())
+            }
         }
     }
 
@@ -273,33 +295,27 @@ async fn look_again<W: World>(pass: &mut Pass<'_, '_, W>, expected: &[Obstacle])
     // Whatever an earlier pass has recorded: nothing was dropped.
     pass.work.outcome.deletion = None;
     pass.take_back_deleting().await?;
-    Err(Error::waiting(Reason::ForeignObjects, "somebody came in between the look and the removal; it is looked again"))
+    let message = "somebody came in between the look and the removal; it is looked again";
+    Err(Failure::waiting(Reason::ForeignObjects, message).into())
 }
 
 /// Only a deletion says why it can't do without them.
 fn needs_credentials(error: Error) -> Error {
     match error {
-        Error::Stopped(failure) if failure.reason == Reason::SecretMissing => Error::stalled(
-            Reason::SecretMissing,
-            format!(
-                "Integrations that are automatically configured require privileged credentials to disable: {}",
-                failure.message
-            ),
-        ),
+        Error::Stopped(failure) if failure.reason == Reason::SecretMissing => failure
+            .after("Integrations that are automatically configured require privileged credentials to disable:")
+            .into(),
         other => other,
     }
 }
 
 /// What others granted is revoked by them, or by a superuser.
-fn revoke_first(statements: &[String]) -> Error {
-    Error::stalled(
-        Reason::RevokeFirst,
-        format!(
-            "nothing was removed: the account in the Secret is no superuser and can't revoke what others granted; let \
-             them, or a superuser, run: {}",
-            statements.join("; ")
-        ),
-    )
+fn revoke_first(revocations: Vec<Remedy>) -> Error {
+    let message = format!(
+        "nothing was removed: the account in the Secret is no superuser and can't revoke what others granted ({})",
+        brief::count(revocations.len(), "grant", "grants")
+    );
+    Failure::stalled(Reason::RevokeFirst, message).remedies(revocations).into()
 }
 
 fn not_dropped(place: &Place, error: &StatementError) -> Error {
@@ -309,19 +325,39 @@ fn not_dropped(place: &Place, error: &StatementError) -> Error {
         DatabaseMode::Existing => format!("what this integration has in the database {database}"),
     };
     if error.is_in_use() {
-        return Error::waiting(
-            Reason::DatabaseInUse,
-            format!(
-                "{what} is in use and was not dropped ({error}); the deletion goes on when the others have logged out: \
-                 stv_sessions lists them, on Serverless sys_session_history"
-            ),
-        );
+        let message =
+            format!("{what} is in use and was not dropped; the deletion goes on when the others have logged out");
+        return Failure::waiting(Reason::DatabaseInUse, message).remedies(queries::sessions(database)).into();
     }
     match error.category() {
         Category::Transient => {
-            Error::waiting(Reason::DropRefused, format!("{what} was not dropped ({error}); it is tried again"))
+            Failure::waiting(Reason::DropRefused, format!("{what} was not dropped ({error}); it is tried again"))
         }
-        Category::Permanent => Error::stalled(Reason::DropRefused, format!("{what} was not dropped: {error}")),
+        Category::Permanent => Failure::stalled(Reason::DropRefused, format!("{what} was not dropped: {error}")),
+    }
+    .into()
+}
+
+/// Behind the point of no return, whatever couldn't be looked for before stops the drop of a user. The server doesn't say
+/// what it is.
+fn not_finished(place: &Place, error: Error) -> Error {
+    match &error {
+        Error::Statement(refused) if refused.is_tied() => {
+            let is_claim = refused.statement == "drop-claim";
+            let user = if is_claim { CLAIM_USER } else { place.setup.system_account.as_str() };
+            let message = format!(
+                "what is in the database {} is removed; the user {user} can't be dropped, since something of others' is tied \
+                 to it ({refused})",
+                place.setup.database
+            );
+            Failure::stalled(Reason::AccountInUse, message)
+                .remedy(Remedy::new(
+                    "find out what it is, and revoke it, or give it another owner; then the deletion goes on",
+                ))
+                .remedies(queries::ties(user))
+                .into()
+        }
+        _ => error,
     }
 }
 

@@ -12,8 +12,8 @@ use crate::lifecycle::proof::{Entry, FoundAccount, Heritage, Inside, Proof};
 use crate::lifecycle::{
     AccountId, Credentials, ManagedDatabase, Ownership, Seen, Setup, Standing, SystemAccount, WarehouseFacts,
 };
-use crate::ports::{ConnectError, Session, SessionOf, Target, Warehouses, World};
-use crate::scripts::{CLAIM_USER, Parameters, Section, statements};
+use crate::ports::{ConnectError, SessionOf, Target, Warehouses, World};
+use crate::scripts::CLAIM_USER;
 
 /// The way into a warehouse for whoever sets things up.
 pub struct Access<'a, W: World> {
@@ -75,8 +75,6 @@ pub struct Finding {
     /// The registry in the managed database, where that isn't ours by its users: another integration's, or
     /// ours, if the passwords were lost.
     pub registered: Option<Heritage>,
-    /// The system account is the very one that was made, and its password isn't ours any more.
-    pub locked_out: bool,
 }
 
 /// The managed database, as far as it was found.
@@ -120,7 +118,7 @@ impl<W: World> Search<'_, W> {
             database: database.standing,
         };
         let Database { managed, contents, collation, registered, .. } = database;
-        Ok((Finding { ownership, contents, collation, registered, locked_out: account.locked_out }, managed))
+        Ok((Finding { ownership, contents, collation, registered }, managed))
     }
 
     /// Whether a password is the user's.
@@ -132,12 +130,12 @@ impl<W: World> Search<'_, W> {
     ) -> Result<(Standing, Option<SessionOf<W>>), Error> {
         match self.access.log_in(credentials, &self.access.initial_database).await {
             Ok(session) => {
-                session.execute(&statements(Section::ProveLogin, &Parameters::new())?).await?;
+                look::prove(&session).await?;
                 Ok((Standing::Ours, Some(session)))
             }
             Err(error) if error.is_refused_login() => {
-                let user = credentials.user.to_string();
-                Ok((Standing::of_refused_login(&user, facts.users.get(&user), made), None))
+                let found = facts.users.get(&credentials.user.to_string());
+                Ok((Standing::of_refused_login(found, made), None))
             }
             Err(error) => Ok((Standing::Unproven(error.to_string()), None)),
         }
@@ -146,12 +144,7 @@ impl<W: World> Search<'_, W> {
     /// Looks for it under each name that it can have.
     async fn system_account(&self, facts: &WarehouseFacts) -> Result<FoundAccount, Error> {
         let wanted = &self.wanted.system_account;
-        let mut found = FoundAccount {
-            name: wanted.clone(),
-            standing: Standing::Absent,
-            own_roles: BTreeMap::new(),
-            locked_out: false,
-        };
+        let mut found = FoundAccount { name: wanted.clone(), standing: Standing::Absent, own_roles: BTreeMap::new() };
         let known = self.account.into_iter().flat_map(SystemAccount::accounts);
         for (name, _) in known.filter(|(name, _)| facts.users.contains_key(*name)) {
             let credentials = self.account.and_then(|account| account.credentials(name));
@@ -160,12 +153,10 @@ impl<W: World> Search<'_, W> {
             let (standing, session) = self.log_in(&credentials, facts, made).await?;
             if let Some(session) = session {
                 let own_roles = look::own_roles(&session, name).await?;
-                return Ok(FoundAccount { name: name.to_owned(), standing, own_roles, locked_out: false });
+                return Ok(FoundAccount { name: name.to_owned(), standing, own_roles });
             }
             // Of two names one is the former, which somebody else may have taken.
-            if found.standing == Standing::Absent || matches!(standing, Standing::Unproven(_)) {
-                found.locked_out = standing == Standing::of_refused_login(name, facts.users.get(name), made)
-                    && matches!(standing, Standing::Unproven(_));
+            if found.standing == Standing::Absent || standing.unproven(name).is_some() {
                 (found.name, found.standing) = (name.to_owned(), standing);
             }
         }

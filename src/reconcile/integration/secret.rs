@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 use super::{refusals, resource};
-use crate::api::{INTEGRATION_UID_LABEL, Reason, RedshiftIntegration, TAKE_OVER_ANNOTATION};
+use crate::api::{INTEGRATION_UID_LABEL, Reason, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::secret_content::Malformed;
-use crate::lifecycle::{Place, Setup, Stored, SystemAccount, UserIds, proof};
+use crate::lifecycle::{Failure, Place, Setup, Stored, SystemAccount, UserIds, proof, word};
 use crate::ports::{Creation, Host, Key, Kubernetes};
 
 /// The Secret of another resource, or of an earlier one of this name.
@@ -173,7 +173,8 @@ pub async fn settle(
 
 /// Whether a person wants this resource to take over what an integration has left.
 pub fn is_to_take_over(object: &RedshiftIntegration, database: &str, uid: &str) -> bool {
-    object.annotations().get(TAKE_OVER_ANNOTATION).is_some_and(|value| *value == proof::take_over(database, uid))
+    let asked_for = proof::take_over(database, uid);
+    object.annotations().get(TAKE_OVER_ANNOTATION).is_some_and(|given| word::fits(given, &asked_for))
 }
 
 /// Makes a Secret that an earlier integration left, by `Retain`, this resource's. It must be the one that
@@ -188,7 +189,8 @@ pub async fn adopt(
         return Err(refusals::secret_not_ours(object, Some(&former), wanted));
     }
     let mut account = former.account.map_err(|what| {
-        Error::stalled(Reason::SecretMalformed, format!("the Secret {} can't be taken over: {what}", name(object)))
+        let message = format!("the Secret {} can't be taken over: {what}", name(object));
+        Error::from(Failure::stalled(Reason::SecretMalformed, message).remedy(Remedy::new("restore it from a backup")))
     })?;
     // With the finalizer first: from here on a deletion has to look.
     if !resource::has_finalizer(object) {

@@ -5,11 +5,12 @@ use kube::ResourceExt;
 use super::error::Error;
 use super::work::Work;
 use super::{create, dereference, edit, look, secret};
-use crate::api::{Reason, RedshiftIntegration};
-use crate::lifecycle::checks::{self, Watched};
+use crate::api::{Reason, RedshiftIntegration, Remedy};
+use crate::lifecycle::checks::{self, Test, Watched};
 use crate::lifecycle::{Failure, Outcome, RegistryState, SystemAccount, Wanted};
 use crate::ports::{ConnectError, SessionOf, Target, Warehouses, World};
 use crate::reconcile::Context;
+use crate::scripts::show_identifier;
 
 /// A look at an integration, as its system account.
 pub struct Seen {
@@ -45,7 +46,7 @@ pub async fn is_complete<W: World>(
     object: &RedshiftIntegration,
     account: &SystemAccount,
 ) -> bool {
-    let Ok(target) = dereference::target(&context.kubernetes, object).await else { return false };
+    let Ok(target) = dereference::target(&context.kubernetes, object, 1).await else { return false };
     let Ok((session, _)) = log_in(context, &target, account).await else { return false };
     let Ok(Ok(registry)) = look::registry(&session, &account.place.setup.database).await else { return false };
     object.uid().as_ref() == Some(&registry.integration_uid) && registry.state == RegistryState::Complete
@@ -61,6 +62,11 @@ pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &Sy
         Ok(seen) => work.outcome = Outcome::of_look(&status, &uid, wanted, &seen.watched),
         Err((error, tests)) => {
             let generation = work.object.metadata.generation.unwrap_or_default();
+            let doubts = work.context.memories.of(&uid).doubts;
+            if let Some(outcome) = Outcome::of_a_doubt(&status, generation, doubts, error.failure()) {
+                work.outcome = outcome;
+                return;
+            }
             work.outcome = Outcome { tests, ..Outcome::of_failed_look(&status, generation, error.failure()) };
             if wanted.place.endpoint != account.place.endpoint {
                 // It is elsewhere that was looked.
@@ -77,7 +83,7 @@ fn is_heritage(object: &RedshiftIntegration, seen: &Seen) -> bool {
         && secret::is_to_take_over(object, &registry.setup.database, &registry.integration_uid)
 }
 
-type Unwatched = (Error, Vec<crate::api::ValidationTest>);
+type Unwatched = (Error, Vec<Test>);
 
 async fn validate<W: World>(
     context: &Context<W>,
@@ -86,48 +92,62 @@ async fn validate<W: World>(
     account: &SystemAccount,
 ) -> Result<Seen, Unwatched> {
     let no_tests = |error| (error, Vec::new());
-    let target = dereference::target(&context.kubernetes, object).await.map_err(no_tests)?;
+    let patience = context.memories.of(&object.uid().unwrap_or_default()).patience();
+    let target = dereference::target(&context.kubernetes, object, patience).await.map_err(no_tests)?;
     let database = &account.place.setup.database;
     let (session, account_name) = log_in(context, &target, account).await.map_err(|error| {
-        let message = if error.is_refused_login() { refused_login(object, account, &error) } else { error.to_string() };
-        let tests = checks::unwatched(wanted, checks::CONNECTION, &message);
-        let failure = Failure { reason: error.reason(), message, category: error.category() };
-        (Error::Stopped(failure), tests)
+        let failure = if error.is_refused_login() {
+            refused_login(object, account, &error)
+        } else {
+            Error::from(error).failure()
+        };
+        let tests = checks::unwatched(wanted, checks::CONNECTION, &failure);
+        (failure.into(), tests)
     })?;
     let registry = look::registry(&session, database).await.map_err(no_tests)?.map_err(|why| {
-        let message = format!("{why}; the registry in the database {database} must be restored");
-        (
-            Error::stalled(Reason::RegistryUnreadable, message.as_str()),
-            checks::unwatched(wanted, checks::REGISTRY, &message),
-        )
+        let message = format!("the registry in the database {database} can't be read: {why}");
+        let remedy = "restore the table immuta_system.registry from a backup of the warehouse";
+        let failure = Failure::stalled(Reason::RegistryUnreadable, message).remedy(Remedy::new(remedy));
+        let tests = checks::unwatched(wanted, checks::REGISTRY, &failure);
+        (failure.into(), tests)
     })?;
     let watched = look::watched(&session, registry, &account_name).await.map_err(no_tests)?;
     Ok(Seen { watched, account_name })
 }
 
 /// There are several causes, and nobody here can tell which.
-fn refused_login(object: &RedshiftIntegration, account: &SystemAccount, error: &ConnectError) -> String {
+fn refused_login(object: &RedshiftIntegration, account: &SystemAccount, error: &ConnectError) -> Failure {
     let (name, secret) = (&account.place.setup.system_account, secret::name(object));
     let said = match error {
-        ConnectError::PasswordRefused(said) => said.to_string(),
+        ConnectError::PasswordRefused { said, .. } => said.to_string(),
         other => other.to_string(),
     };
-    format!(
-        "the server refused the login of the system account with the password in the Secret {secret} ({said}); if \
-         spec.config leads to another warehouse, set it back; if somebody has changed the password, let a superuser set \
-         it again: ALTER USER \"{name}\" PASSWORD '…';{} if the account was dropped, or another integration took over, \
-         delete this resource: nothing is touched that isn't its own",
-        renamed_without_password(account, &secret)
-    )
+    let message = format!(
+        "the server refused the login of the system account {name} with the password in the Secret {secret} ({said})"
+    );
+    let failure = Failure { category: error.category(), ..Failure::stalled(error.reason(), message) };
+    failure
+        .remedy(Remedy::new("if spec.config leads to another warehouse, set it back"))
+        .remedy(Remedy::command(
+            format!("if somebody has changed the password: set it to the one in the Secret {secret}, as a superuser"),
+            format!("ALTER USER {} PASSWORD '…'", show_identifier(name)),
+        ))
+        .remedies(renamed_without_password(account, &secret))
+        .remedy(Remedy::new(
+            "if the account was dropped, or another integration took over, delete this resource: nothing is touched that \
+             isn't its own",
+        ))
 }
 
 /// A new name makes the old password worthless. Where only the renaming stayed of an edit that was
 /// interrupted, nobody can log in any more, and only a person can tell that the account is ours.
-fn renamed_without_password(account: &SystemAccount, secret: &str) -> String {
-    account.next_accounts.last().map_or_else(String::new, |next| {
+fn renamed_without_password(account: &SystemAccount, secret: &str) -> Option<Remedy> {
+    let next = account.next_accounts.last()?;
+    Some(Remedy::command(
         format!(
-            " if an edit was interrupted behind the renaming of the account, and the user {next} has come of that, let a \
-             superuser set its password to the nextPassword in the Secret {secret}: ALTER USER \"{next}\" PASSWORD '…';"
-        )
-    })
+            "if an edit was interrupted behind the renaming of the account, and the user {next} has come of that: set its \
+             password to the nextPassword in the Secret {secret}, as a superuser"
+        ),
+        format!("ALTER USER {} PASSWORD '…'", show_identifier(next)),
+    ))
 }

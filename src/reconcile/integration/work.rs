@@ -8,7 +8,8 @@ use super::search::Access;
 use super::{dereference, resource, secret};
 use crate::api::{Created, DeletionProgress, Next, Phase, Reason, RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::{
-    Activity, Credentials, Endpoint, Failure, Outcome, Place, Recorded, Setup, SystemAccount, UserIds, next_status,
+    Activity, Credentials, Endpoint, Failure, Outcome, Place, Record, Recorded, Setup, SystemAccount, UserIds,
+    next_status,
 };
 use crate::ports::{ApiError, Host, Key, Kubernetes, News, World};
 use crate::reconcile::Context;
@@ -64,17 +65,25 @@ impl<'a, W: World> Work<'a, W> {
         self.object.status.clone().unwrap_or_default()
     }
 
-    /// Tells people of something, once.
+    /// How many times as long as usual a login may take in this pass.
+    pub fn patience(&self) -> u32 {
+        self.context.memories.of(&self.uid()).patience()
+    }
+
+    /// Tells people of something, once: a pass that tries the same again says nothing new.
     pub async fn tell(&self, reason: Reason, action: &'static str, note: impl Into<String>) {
-        let news = News { is_warning: false, reason, action, note: note.into() };
-        self.context.kubernetes.publish(&self.object, news).await;
+        let note = note.into();
+        if self.context.memories.tells(&self.uid(), format!("{reason} {note}")) {
+            let news = News { is_warning: false, reason, action, note };
+            self.context.kubernetes.publish(&self.object, news).await;
+        }
     }
 
     /// The way into a warehouse with the credentials that set things up: they are read for this pass alone.
     pub async fn access(&self, endpoint: &Endpoint, initial_database: &str) -> Result<Access<'a, W>, Error> {
         let context = self.context;
         let admin = self.admin().await?;
-        let mut target = dereference::target(&context.kubernetes, &self.object).await?;
+        let mut target = dereference::target(&context.kubernetes, &self.object, self.patience()).await?;
         target.endpoint = endpoint.clone();
         let initial_database = initial_database.to_owned();
         Ok(Access { warehouses: &context.warehouses, target, initial_database, admin })
@@ -131,6 +140,33 @@ impl<'a, W: World> Work<'a, W> {
             }
             other => other,
         }
+    }
+
+    /// Writes something down in Kubernetes. `place` is where the integration is, and what there is to be; `confirmed` are
+    /// digests of the obstacles to a deletion that a person has confirmed.
+    pub async fn record(&mut self, what: Record, place: &Place, confirmed: &[String]) -> Result<(), Error> {
+        match what {
+            Record::AddFinalizer => self.add_finalizer().await,
+            Record::CreateSecret => self.create_secret(place).await,
+            Record::CreateSecretIfPossible => self.create_secret_if_possible(place).await,
+            Record::FormerNames => self.record_former_names(place).await,
+            Record::NextNames => self.record_next(&place.setup).await,
+            Record::Plan => self.record_plan(place).await,
+            Record::PointOfNoReturn => self.record_point_of_no_return(confirmed.to_vec()).await,
+            Record::SettleSecret => unreachable!("the ids that it takes are looked up by whoever carries it out"),
+            Record::DeleteSecret => self.delete_secret().await,
+            Record::RemoveFinalizer => self.remove_finalizer().await,
+        }
+    }
+
+    /// Adds to the Secret the names that it may lack: those that the status names.
+    async fn record_former_names(&mut self, place: &Place) -> Result<(), Error> {
+        for setup in place.setup.with_roles_of(self.outcome.created.as_ref()) {
+            if self.account.as_ref().is_some_and(|account| !account.names(&setup)) {
+                self.record_next(&setup).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds the names that are to come to the Secret.

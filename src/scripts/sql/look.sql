@@ -22,6 +22,9 @@ SELECT d.datname, CAST(d.datdba AS VARCHAR(32))
 FROM pg_database d
 WHERE d.datallowconn;
 
+--! read-kinds-of-databases
+SELECT database_name, database_type FROM svv_redshift_databases;
+
 --! read-case-sensitivity
 SHOW enable_case_sensitive_identifier;
 
@@ -125,6 +128,16 @@ WHERE definition LIKE '%immuta!_%' ESCAPE '!' AND schemaname <> 'pg_catalog' AND
 
 --! read-database-acls
 SELECT d.datname, CAST(d.datdba AS VARCHAR(32)), array_to_string(d.datacl, '|') FROM pg_database d;
+
+--= hidden-ties
+
+--! read-column-privileges
+SELECT identity_name, namespace_name, relation_name, column_name, privilege_type FROM svv_column_privileges
+WHERE identity_type = 'user' AND identity_name IN ({{claim_name}}, {{system_account_name}});
+
+--! read-languages-of-users
+SELECT identity_name, language_name, privilege_type FROM svv_language_privileges
+WHERE identity_type = 'user' AND identity_name IN ({{claim_name}}, {{system_account_name}});
 
 --= proof
 

@@ -10,7 +10,9 @@ use crate::adapters::redshift::Connection;
 use crate::api::DatabaseMode;
 use crate::lifecycle::checks::Watched;
 use crate::lifecycle::contents::{Acl, Contents};
+use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::sweep::{DatabaseAcl, RoleGrants};
+use crate::lifecycle::words::Confidential;
 use crate::lifecycle::{AccountId, Member, Registry, Seen, Setup, WarehouseFacts};
 use crate::ports::{Row, Session, StatementError, StatementFailure};
 use crate::reconcile::integration::look;
@@ -125,9 +127,10 @@ struct Glance<'a> {
 
 impl Session for Glance<'_> {
     async fn query(&self, statement: &Statement) -> Result<Vec<Row>, StatementError> {
-        rows::answer(self.warehouse, self.user, &self.database, statement).map_err(|message| StatementError {
-            statement: statement.name(),
-            failure: StatementFailure::Refused { sqlstate: "XX000".to_owned(), message },
+        rows::answer(self.warehouse, self.user, &self.database, statement).map_err(|message| {
+            let error = ServerError { sqlstate: "XX000", message: &message, detail: "" };
+            let failure = StatementFailure::refused(error, &Confidential::default());
+            StatementError { statement: statement.name(), failure }
         })
     }
 }

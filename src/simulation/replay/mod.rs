@@ -101,6 +101,7 @@ impl Server {
 
     async fn log_in(&self, user: &str, password: &str, database: &str) -> Result<Connection, ConnectError> {
         let target = Target {
+            patience: 1,
             endpoint: Endpoint::new(self.stand_in.host(), self.stand_in.port()),
             tls: TlsSettings { mode: TlsMode::Disable, ..TlsSettings::default() },
         };

@@ -1,24 +1,29 @@
 -- Schemas, tables, columns and functions as the SVV views and PG_TABLE_DEF show them: …/redshift/latest/dg/r_SVV_….html
 
 -- Columns of what the reader may read. Where rows are kept is not kept here.
-CREATE VIEW pg_catalog.svv_redshift_columns AS
+CREATE VIEW pg_catalog.rdsdb_column_list AS
 SELECT current_database()::varchar(128) AS database_name, n.nspname::varchar(128) AS schema_name, c.relname::varchar(128) AS table_name,
     a.attname::varchar(128) AS column_name, a.attnum::integer AS ordinal_position, format_type(a.atttypid, a.atttypmod)::varchar(32) AS data_type,
     pg_get_expr(d.adbin, d.adrelid)::varchar(4000) AS column_default, CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END::varchar(3) AS is_nullable,
     'none'::varchar(128) AS encoding, false AS distkey, 0 AS sortkey, array_to_string(pg_catalog.rdsdb_acl(a.attacl), '|')::varchar(128) AS column_acl,
-    col_description(c.oid, a.attnum)::varchar(256) AS remarks
+    col_description(c.oid, a.attnum)::varchar(256) AS remarks, a.atttypid AS type_id, a.atttypmod AS type_modifier
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE c.relkind IN ('r', 'v', 'm') AND c.relname NOT LIKE 'rdsdb!_%' ESCAPE '!'
     AND (has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, REFERENCES') OR has_any_column_privilege(c.oid, 'SELECT'));
+CREATE VIEW pg_catalog.svv_redshift_columns AS
+SELECT database_name, schema_name, table_name, column_name, ordinal_position, data_type, column_default, is_nullable, encoding, distkey, sortkey,
+    column_acl, remarks
+FROM pg_catalog.rdsdb_column_list;
 -- r_SVV_ALL_COLUMNS: those of other databases are reached by the stand-in's own way, and aren't in it.
 CREATE VIEW pg_catalog.svv_all_columns AS
 SELECT s.database_name, s.schema_name, s.table_name, s.column_name, s.ordinal_position, s.column_default, s.is_nullable,
-    regexp_replace(s.data_type, '\\(.*\\)', '')::varchar(128) AS data_type, i.character_maximum_length::integer, i.numeric_precision::integer,
-    i.numeric_scale::integer, s.remarks
-FROM pg_catalog.svv_redshift_columns s
-LEFT JOIN information_schema.columns i ON (i.table_schema, i.table_name, i.column_name) = (s.schema_name, s.table_name, s.column_name);
+    regexp_replace(s.data_type, '\\(.*\\)', '')::varchar(128) AS data_type,
+    information_schema._pg_char_max_length(s.type_id, s.type_modifier) AS character_maximum_length,
+    information_schema._pg_numeric_precision(s.type_id, s.type_modifier) AS numeric_precision,
+    information_schema._pg_numeric_scale(s.type_id, s.type_modifier) AS numeric_scale, s.remarks
+FROM pg_catalog.rdsdb_column_list s;
 -- r_SVV_COLUMNS
 CREATE VIEW pg_catalog.svv_columns AS
 SELECT database_name AS table_catalog, schema_name AS table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,
@@ -70,10 +75,11 @@ FROM pg_matviews WHERE has_table_privilege(format('%I.%I', schemaname, matviewna
 -- r_SVV_COLUMN_PRIVILEGES
 CREATE VIEW pg_catalog.svv_column_privileges AS
 SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, t.attname::text AS column_name, a.privilege_type::text,
-    pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id, pg_catalog.rdsdb_identity_name(a.grantee) AS identity_name,
-    pg_catalog.rdsdb_identity_type(a.grantee) AS identity_type, a.is_grantable AS admin_option
+    pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id, pg_catalog.rdsdb_identity_name(a.grantee, i.name) AS identity_name,
+    pg_catalog.rdsdb_identity_type(a.grantee, i.kind) AS identity_type, a.is_grantable AS admin_option
 FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(t.attacl) a
-WHERE a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_superuser();
+LEFT JOIN pg_catalog.rdsdb_identities i ON i.id = a.grantee
+WHERE pg_catalog.rdsdb_superuser() OR pg_catalog.rdsdb_accesses(a.grantee, i.owner);
 -- r_SVV_SCHEMA_QUOTA_STATE: quotas are noted and not kept.
 CREATE VIEW pg_catalog.svv_schema_quota_state AS
 SELECT oid::integer AS schema_id, nspname::text AS schema_name, pg_catalog.rdsdb_user(nspowner)::integer AS schema_owner, 0 AS quota, 0 AS disk_usage,
@@ -160,10 +166,11 @@ FROM pg_catalog.svv_schema_privileges
 UNION ALL SELECT database_name, NULL, NULL, 'DATABASE', privilege_type, identity_id, identity_name, identity_type, admin_option, privilege_scope
 FROM pg_catalog.svv_database_privileges
 UNION ALL SELECT current_database(), n.nspname, p.proname, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, a.privilege_type,
-    pg_catalog.rdsdb_user(a.grantee)::integer, pg_catalog.rdsdb_identity_name(a.grantee), pg_catalog.rdsdb_identity_type(a.grantee), a.is_grantable,
-    CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END
+    pg_catalog.rdsdb_user(a.grantee)::integer, pg_catalog.rdsdb_identity_name(a.grantee, i.name),
+    pg_catalog.rdsdb_identity_type(a.grantee, i.kind), a.is_grantable, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN LATERAL aclexplode(p.proacl) a
-WHERE n.nspname <> 'pg_catalog' AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
+LEFT JOIN pg_catalog.rdsdb_identities i ON i.id = a.grantee
+WHERE n.nspname <> 'pg_catalog' AND (pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_catalog.rdsdb_accesses(a.grantee, i.owner));
 -- r_SHOW_TABLE
 CREATE FUNCTION pg_catalog.rdsdb_show_table(id oid) RETURNS text STABLE LANGUAGE sql AS $$
 SELECT format(E'CREATE TABLE %I.%I (\n%s\n)\nDISTSTYLE AUTO;', n.nspname, c.relname,

@@ -44,6 +44,6 @@ $$ BEGIN PERFORM setseed(seed); END $$;
 CREATE FUNCTION pg_catalog.rdsdb_holds(privilege text) RETURNS boolean STABLE LANGUAGE sql AS
 $$ SELECT pg_has_role(current_user, 'privilege:' || $1, 'member') $$;
 
--- Whether the reader is a superuser.
+-- Whether the reader is a superuser: nobody else is a member of the stand-in's own.
 CREATE FUNCTION pg_catalog.rdsdb_superuser() RETURNS boolean STABLE LANGUAGE sql AS
-$$ SELECT rolsuper FROM pg_roles WHERE rolname = current_user $$;
+$$ SELECT pg_has_role(current_user, 10::oid, 'member') $$;

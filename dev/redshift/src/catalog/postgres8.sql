@@ -10,29 +10,34 @@ CREATE FUNCTION pg_catalog.rdsdb_userbyid(oid) RETURNS name STABLE STRICT LANGUA
 CREATE OR REPLACE FUNCTION pg_catalog.pg_get_userbyid(oid) RETURNS name STABLE LANGUAGE sql AS
 $$ SELECT CASE WHEN $1 = 1 THEN 'rdsdb'::name ELSE pg_catalog.rdsdb_userbyid($1) END $$;
 
--- Whom a list of privileges names, quoted as PostgreSQL does.
-CREATE FUNCTION pg_catalog.rdsdb_acl_name(id oid) RETURNS text STABLE LANGUAGE sql AS $$
-SELECT CASE WHEN name ~ '^[a-zA-Z0-9_]+$' THEN name ELSE '"' || replace(name, '"', '""') || '"' END
-FROM (SELECT pg_get_userbyid(pg_catalog.rdsdb_user($1))::text AS name) n $$;
+-- Whether a list of privileges names a group.
+CREATE FUNCTION pg_catalog.rdsdb_is_group(shown text) RETURNS boolean STABLE LANGUAGE sql AS $$
+SELECT EXISTS (SELECT FROM pg_catalog.rdsdb_identities i WHERE i.name = replace(trim('"' from $1), '""', '"') AND i.kind = 'group') $$;
 
 -- A list of privileges: a group has the word before it, and `D` is DROP, which is kept as PostgreSQL's TRIGGER. What
 -- TRUNCATE and ALTER are called is not documented: `t` and `A` are ours, so that nobody's grant is left out. Scoped permissions
 -- are none of an object's.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_PG_DEFAULT_ACL.html
-CREATE FUNCTION pg_catalog.rdsdb_acl(items aclitem[]) RETURNS text[] STABLE LANGUAGE sql AS $$
-SELECT array_agg(item ORDER BY at) FROM (
-    SELECT max(e.at) AS at,
-        CASE WHEN pg_catalog.rdsdb_kind(e.grantee) = 'group' THEN 'group ' ELSE '' END
-        || CASE e.grantee WHEN 0 THEN '' ELSE pg_catalog.rdsdb_acl_name(e.grantee) END || '='
-        || string_agg(l.letter || CASE WHEN e.is_grantable THEN '*' ELSE '' END, '' ORDER BY l.at)
-        || '/' || pg_catalog.rdsdb_acl_name(e.grantor) AS item
-    FROM aclexplode(items) WITH ORDINALITY e (grantor, grantee, privilege_type, is_grantable, at)
-    JOIN (VALUES (1, 'INSERT', 'a'), (2, 'SELECT', 'r'), (3, 'UPDATE', 'w'), (4, 'DELETE', 'd'), (5, 'TRIGGER', 'D'),
-        (6, 'REFERENCES', 'x'), (7, 'EXECUTE', 'X'), (8, 'USAGE', 'U'), (9, 'CREATE', 'C'), (10, 'TEMPORARY', 'T'), (11, 'TRUNCATE', 't'),
-        (12, 'ALTER SYSTEM', 'A'))
-        l (at, privilege_type, letter) USING (privilege_type)
-    WHERE NOT coalesce((SELECT rolname LIKE 'scope:%' FROM pg_roles WHERE oid = e.grantee), false)
-    GROUP BY e.grantee, e.grantor) entries $$;
+CREATE FUNCTION pg_catalog.rdsdb_acl(items aclitem[]) RETURNS text[] STABLE STRICT LANGUAGE plpgsql AS $$
+DECLARE
+    shown text[];
+    item text;
+    part text[];
+    letters text;
+BEGIN
+    -- Letters are moved and exchanged in the text: a query would be planned for each that shows such a list.
+    FOREACH item IN ARRAY items::text[] LOOP
+        -- Whom; what, in the order in which PostgreSQL writes it; by whom.
+        part := regexp_match(item, '^("(?:[^"]|"")*"|[^"=]*)=([arwd*]*)(D[*]?)?(x[*]?)?(t[*]?)?([XUCT*]*)(c[*]?)?(s[*]?)?(A[*]?)?/(.*)$');
+        letters := translate(concat(part[2], part[5], part[4], part[6], part[3], part[9]), 'tD', 'Dt');
+        CONTINUE WHEN letters = '' OR part[1] LIKE '"scope:%';
+        IF part[1] <> '' AND pg_catalog.rdsdb_is_group(part[1]) THEN
+            part[1] := 'group ' || part[1];
+        END IF;
+        shown := shown || replace(concat(part[1], '=', letters, '/', part[10]), 'pg_database_owner', 'rdsdb');
+    END LOOP;
+    RETURN shown;
+END $$;
 
 CREATE VIEW pg_catalog.rdsdb_class AS
 SELECT oid, tableoid, ctid, xmin, relname, relnamespace, reltype, pg_catalog.rdsdb_user(relowner) AS relowner, relam, relfilenode,
@@ -70,7 +75,8 @@ SELECT oid, tableoid, datname, pg_catalog.rdsdb_user(datdba) AS datdba, encoding
     datfrozenxid, dattablespace, NULL::text[] AS datconfig, pg_catalog.rdsdb_acl(datacl) AS datacl, datconnlimit
 FROM pg_database
 UNION ALL
-SELECT oid, 'pg_database'::regclass, datname, 1, 6, false, true, '3'::xid, 1663, NULL, NULL, -1
+-- Of the very same types, so that columns nobody asks for aren't computed.
+SELECT oid, 'pg_database'::regclass::oid, datname, 1::oid, 6, false, true, '3'::xid, 1663::oid, NULL::text[], NULL::text[], -1
 FROM pg_catalog.rdsdb_foreign_databases();
 
 CREATE VIEW pg_catalog.rdsdb_attribute AS
@@ -99,8 +105,8 @@ WHERE pg_catalog.rdsdb_superuser() OR defaclrole = to_regrole(quote_ident(curren
 CREATE OR REPLACE VIEW pg_catalog.pg_user AS
 SELECT rolname AS usename, pg_catalog.rdsdb_user(oid) AS usesysid, rolcreatedb AS usecreatedb, rolsuper AS usesuper, false AS userepl,
     false AS usebypassrls, '********'::text AS passwd, rolvaliduntil AS valuntil,
-    (SELECT setconfig FROM pg_db_role_setting WHERE setrole = pg_roles.oid AND setdatabase = 0) AS useconfig, rolsuper AS usecatupd
-FROM pg_roles WHERE rolcanlogin;
+    (SELECT setconfig FROM pg_db_role_setting WHERE setrole = a.oid AND setdatabase = 0) AS useconfig, rolsuper AS usecatupd
+FROM pg_authid a WHERE rolcanlogin;
 -- https://docs.aws.amazon.com/redshift/latest/dg/pg_user_info.html: superusers see it.
 CREATE VIEW pg_catalog.pg_user_info AS
 SELECT usename, usesysid, usecreatedb, usesuper, usecatupd, passwd, valuntil::timestamp AS valuntil, useconfig,

@@ -44,27 +44,26 @@ $$ SELECT CASE WHEN octet_length(value) > longest THEN pg_catalog.rdsdb_too_long
 CREATE FUNCTION pg_catalog.rdsdb_count_bytes() RETURNS event_trigger SECURITY DEFINER LANGUAGE plpgsql AS $$
 DECLARE
     made record;
-    counted record;
+    actions text;
 BEGIN
     IF coalesce(current_setting('rdsdb.counting', true), '') = 'on' THEN
         RETURN;
     END IF;
     PERFORM set_config('rdsdb.counting', 'on', true);
     FOR made IN SELECT DISTINCT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass AND object_type = 'table' LOOP
-        FOR counted IN
+        -- All columns at once: each ALTER TABLE is another round of what happens whenever a table is altered.
+        SELECT string_agg(CASE WHEN former IS NULL THEN '' ELSE format('DROP CONSTRAINT %I, ', former) END
+            || format('ADD CONSTRAINT %I CHECK (pg_catalog.rdsdb_fits(%I, %s))', wanted, attname, longest), ', ') INTO actions
+        FROM (
             SELECT a.attname, a.atttypmod - 4 AS longest, format('rdsdb:bytes:%s:%s', a.attnum, a.atttypmod - 4) AS wanted, c.conname AS former
             FROM pg_attribute a LEFT JOIN pg_constraint c ON c.conrelid = a.attrelid AND c.conname LIKE format('rdsdb:bytes:%s:%%', a.attnum)
-            WHERE a.attrelid = made.objid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'varchar'::regtype AND a.atttypmod > 4 LOOP
-            CONTINUE WHEN counted.former = counted.wanted;
-            IF counted.former IS NOT NULL THEN
-                EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', made.objid::regclass, counted.former);
-            END IF;
-            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (pg_catalog.rdsdb_fits(%I, %s))',
-                made.objid::regclass, counted.wanted, counted.attname, counted.longest);
-        END LOOP;
+            WHERE a.attrelid = made.objid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'varchar'::regtype AND a.atttypmod > 4) counted
+        WHERE former IS DISTINCT FROM wanted;
+        IF actions IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %s %s', made.objid::regclass, actions);
+        END IF;
     END LOOP;
     PERFORM set_config('rdsdb.counting', '', true);
 END $$;
-
 
 GRANT SELECT ON pg_catalog.rdsdb_constraint TO PUBLIC;

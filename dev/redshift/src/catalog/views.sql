@@ -1,17 +1,12 @@
 -- Redshift's system views. Loaded into template1, so that every database made later has them.
 
--- Whether somebody is the reader, or a role of the reader's, or one that the reader owns.
-CREATE FUNCTION pg_catalog.rdsdb_accesses(id oid) RETURNS boolean STABLE LANGUAGE sql AS $$
-SELECT EXISTS (SELECT FROM pg_roles WHERE oid = $1)
-    AND (pg_has_role(current_user, $1, 'member') OR coalesce(pg_catalog.rdsdb_role_owner($1) = to_regrole(quote_ident(current_user)), false)) $$;
+-- Whether the reader sees grants to somebody: to everybody, to the reader, to a role of the reader's or one that the reader owns.
+CREATE FUNCTION pg_catalog.rdsdb_accesses(id oid, owner oid) RETURNS boolean STABLE LANGUAGE sql AS $$
+SELECT $1 = 0 OR pg_has_role(current_user, $1, 'member') OR coalesce($2 = to_regrole(quote_ident(current_user)), false) $$;
 
 -- DROP on a table is kept as PostgreSQL's TRIGGER, which Redshift doesn't have.
 CREATE FUNCTION pg_catalog.rdsdb_privilege(privilege text) RETURNS text IMMUTABLE LANGUAGE sql AS
 $$ SELECT CASE $1 WHEN 'TRIGGER' THEN 'DROP' WHEN 'ALTER SYSTEM' THEN 'ALTER' ELSE $1 END $$;
-
--- Whether a grant is shown: what the roles of scoped permissions have is not an object's own.
-CREATE FUNCTION pg_catalog.rdsdb_is_told(grantee oid) RETURNS boolean STABLE LANGUAGE sql AS
-$$ SELECT $1 = 0 OR NOT EXISTS (SELECT FROM pg_roles WHERE oid = $1 AND rolname LIKE 'scope:%') $$;
 
 -- The definitions of the system's own views are left out: putting them together takes most of the time of whoever looks
 -- for a word in all definitions.
@@ -44,72 +39,66 @@ FROM pg_database;
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ROLES.html: those the reader may access, or owns.
 CREATE VIEW pg_catalog.svv_roles AS
-SELECT oid::integer AS role_id, rolname::text AS role_name,
-    pg_catalog.rdsdb_identity_name(pg_catalog.rdsdb_role_owner(oid)) AS role_owner, NULL::text AS external_id
-FROM pg_roles
-WHERE pg_catalog.rdsdb_kind(oid) = 'role'
-    AND (pg_has_role(current_user, oid, 'member') OR pg_catalog.rdsdb_role_owner(oid) = to_regrole(quote_ident(current_user))
-        OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
+SELECT i.id::integer AS role_id, i.name AS role_name, pg_catalog.rdsdb_identity_name(i.owner, o.name) AS role_owner, NULL::text AS external_id
+FROM pg_catalog.rdsdb_identities i LEFT JOIN pg_catalog.rdsdb_identities o ON o.id = i.owner
+WHERE i.kind = 'role' AND (pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_catalog.rdsdb_accesses(i.id, i.owner));
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_USER_GRANTS.html: ordinary users see their own.
 CREATE VIEW pg_catalog.svv_user_grants AS
-SELECT u.oid::integer AS user_id, u.rolname::text AS user_name, r.oid::integer AS role_id, r.rolname::text AS role_name, m.admin_option
-FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member JOIN pg_roles r ON r.oid = m.roleid
-WHERE u.rolcanlogin AND pg_catalog.rdsdb_kind(r.oid) = 'role'
-    AND (u.rolname = current_user OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
+SELECT u.id::integer AS user_id, u.name AS user_name, r.id::integer AS role_id, r.name AS role_name, m.admin_option
+FROM pg_auth_members m JOIN pg_catalog.rdsdb_identities u ON u.id = m.member JOIN pg_catalog.rdsdb_identities r ON r.id = m.roleid
+WHERE u.kind = 'user' AND r.kind = 'role' AND (u.name = current_user OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ROLE_GRANTS.html
--- Which are roles is asked once for each, and not for each pair.
 CREATE VIEW pg_catalog.svv_role_grants AS
-WITH roles AS MATERIALIZED (SELECT oid, rolname FROM pg_roles WHERE pg_catalog.rdsdb_kind(oid) = 'role')
-SELECT r.oid::integer AS role_id, r.rolname::text AS role_name, g.oid::integer AS granted_role_id, g.rolname::text AS granted_role_name
-FROM pg_auth_members m JOIN roles r ON r.oid = m.member JOIN roles g ON g.oid = m.roleid
-WHERE pg_has_role(current_user, r.oid, 'member') OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE');
+SELECT r.id::integer AS role_id, r.name AS role_name, g.id::integer AS granted_role_id, g.name AS granted_role_name
+FROM pg_auth_members m JOIN pg_catalog.rdsdb_identities r ON r.id = m.member JOIN pg_catalog.rdsdb_identities g ON g.id = m.roleid
+WHERE r.kind = 'role' AND g.kind = 'role' AND (pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_has_role(current_user, r.id, 'member'));
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_SYSTEM_PRIVILEGES.html
 CREATE VIEW pg_catalog.svv_system_privileges AS
 SELECT substring(p.rolname from 11)::text AS system_privilege, r.oid::integer AS identity_id, r.rolname::text AS identity_name,
     'role'::text AS identity_type
-FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member JOIN pg_roles p ON p.oid = m.roleid
+FROM pg_auth_members m JOIN pg_authid r ON r.oid = m.member JOIN pg_authid p ON p.oid = m.roleid
 WHERE p.rolname LIKE 'privilege:%'
-    AND (pg_has_role(current_user, r.oid, 'member') OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
+    AND (pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_has_role(current_user, r.oid, 'member'));
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_DATABASE_PRIVILEGES.html: there is no CONNECT.
 CREATE VIEW pg_catalog.svv_database_privileges AS
 SELECT d.datname::text AS database_name, pg_catalog.rdsdb_privilege(a.privilege_type) AS privilege_type, pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id,
-    pg_catalog.rdsdb_identity_name(a.grantee) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee) AS identity_type,
+    pg_catalog.rdsdb_identity_name(a.grantee, i.name) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee, i.kind) AS identity_type,
     a.is_grantable AS admin_option, 'DATABASE'::text AS privilege_scope
-FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a
-WHERE a.privilege_type <> 'CONNECT'
-    AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'))
+FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a LEFT JOIN pg_catalog.rdsdb_identities i ON i.id = a.grantee
+WHERE a.privilege_type <> 'CONNECT' AND (pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_catalog.rdsdb_accesses(a.grantee, i.owner))
 UNION ALL
-SELECT current_database()::text, s.privilege, pg_catalog.rdsdb_user(s.grantee)::integer, pg_catalog.rdsdb_identity_name(s.grantee),
-    pg_catalog.rdsdb_identity_type(s.grantee), s.grantable, s.kind
-FROM pg_catalog.rdsdb_scoped s
-WHERE s.schema = 0 AND (pg_catalog.rdsdb_accesses(s.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
+SELECT current_database()::text, s.privilege, pg_catalog.rdsdb_user(s.grantee)::integer, pg_catalog.rdsdb_identity_name(s.grantee, i.name),
+    pg_catalog.rdsdb_identity_type(s.grantee, i.kind), s.grantable, s.kind
+FROM pg_catalog.rdsdb_scoped s LEFT JOIN pg_catalog.rdsdb_identities i ON i.id = s.grantee
+WHERE s.schema = 0 AND (pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_catalog.rdsdb_accesses(s.grantee, i.owner));
 
--- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_SCHEMA_PRIVILEGES.html
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_SCHEMA_PRIVILEGES.html: what the roles of scoped permissions have is no
+-- schema's own.
 CREATE VIEW pg_catalog.svv_schema_privileges AS
 SELECT n.nspname::text AS namespace_name, pg_catalog.rdsdb_privilege(a.privilege_type) AS privilege_type, pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id,
-    pg_catalog.rdsdb_identity_name(a.grantee) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee) AS identity_type,
+    pg_catalog.rdsdb_identity_name(a.grantee, i.name) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee, i.kind) AS identity_type,
     a.is_grantable AS admin_option, 'SCHEMA'::text AS privilege_scope
-FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a
-WHERE n.nspname NOT LIKE 'rdsdb:%' AND pg_catalog.rdsdb_is_told(a.grantee)
-    AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'))
+FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a LEFT JOIN pg_catalog.rdsdb_identities i ON i.id = a.grantee
+WHERE n.nspname NOT LIKE 'rdsdb:%' AND i.is_scope IS NOT TRUE
+    AND (pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_catalog.rdsdb_accesses(a.grantee, i.owner))
 UNION ALL
-SELECT n.nspname, s.privilege, pg_catalog.rdsdb_user(s.grantee)::integer, pg_catalog.rdsdb_identity_name(s.grantee),
-    pg_catalog.rdsdb_identity_type(s.grantee), s.grantable, s.kind
-FROM pg_catalog.rdsdb_scoped s JOIN pg_namespace n ON n.oid = s.schema
-WHERE pg_catalog.rdsdb_accesses(s.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE');
+SELECT n.nspname::text, s.privilege, pg_catalog.rdsdb_user(s.grantee)::integer, pg_catalog.rdsdb_identity_name(s.grantee, i.name),
+    pg_catalog.rdsdb_identity_type(s.grantee, i.kind), s.grantable, s.kind
+FROM pg_catalog.rdsdb_scoped s JOIN pg_namespace n ON n.oid = s.schema LEFT JOIN pg_catalog.rdsdb_identities i ON i.id = s.grantee
+WHERE pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_catalog.rdsdb_accesses(s.grantee, i.owner);
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_RELATION_PRIVILEGES.html
 CREATE VIEW pg_catalog.svv_relation_privileges AS
 SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, pg_catalog.rdsdb_privilege(a.privilege_type) AS privilege_type, pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id,
-    pg_catalog.rdsdb_identity_name(a.grantee) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee) AS identity_type,
+    pg_catalog.rdsdb_identity_name(a.grantee, i.name) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee, i.kind) AS identity_type,
     a.is_grantable AS admin_option
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) a
-WHERE c.relkind <> 'f' AND pg_catalog.rdsdb_is_told(a.grantee)
-    AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_superuser());
+LEFT JOIN pg_catalog.rdsdb_identities i ON i.id = a.grantee
+WHERE c.relkind <> 'f' AND i.is_scope IS NOT TRUE AND (pg_catalog.rdsdb_superuser() OR pg_catalog.rdsdb_accesses(a.grantee, i.owner));
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_LANGUAGE_PRIVILEGES.html
 CREATE VIEW pg_catalog.svv_language_privileges AS
@@ -127,22 +116,25 @@ FROM pg_stat_activity WHERE datname IS NOT NULL AND usename <> 'rdsdb';
 CREATE VIEW pg_catalog.svv_function_privileges AS
 SELECT n.nspname::text AS namespace_name, p.proname::text AS function_name, oidvectortypes(p.proargtypes) AS argument_types,
     a.privilege_type::text, pg_catalog.rdsdb_user(a.grantee)::integer AS identity_id,
-    pg_catalog.rdsdb_identity_name(a.grantee) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee) AS identity_type,
+    pg_catalog.rdsdb_identity_name(a.grantee, i.name) AS identity_name, pg_catalog.rdsdb_identity_type(a.grantee, i.kind) AS identity_type,
     a.is_grantable AS admin_option
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN LATERAL aclexplode(p.proacl) a
-WHERE p.prokind = 'f' AND pg_catalog.rdsdb_is_told(a.grantee) AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
+LEFT JOIN pg_catalog.rdsdb_identities i ON i.id = a.grantee
+WHERE p.prokind = 'f' AND i.is_scope IS NOT TRUE
+    AND (pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_catalog.rdsdb_accesses(a.grantee, i.owner));
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_DEFAULT_PRIVILEGES.html: ordinary users see what they were given.
 CREATE VIEW pg_catalog.svv_default_privileges AS
 SELECT n.nspname::text AS schema_name,
     CASE d.defaclobjtype WHEN 'r' THEN 'RELATION' WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END AS object_type,
-    d.defaclrole::integer AS owner_id, pg_catalog.rdsdb_identity_name(d.defaclrole) AS owner_name, 'user'::text AS owner_type,
+    d.defaclrole::integer AS owner_id, pg_catalog.rdsdb_identity_name(d.defaclrole, o.name) AS owner_name, 'user'::text AS owner_type,
     pg_catalog.rdsdb_privilege(a.privilege_type) AS privilege_type, pg_catalog.rdsdb_user(a.grantee)::integer AS grantee_id,
-    pg_catalog.rdsdb_identity_name(a.grantee) AS grantee_name, pg_catalog.rdsdb_identity_type(a.grantee) AS grantee_type,
+    pg_catalog.rdsdb_identity_name(a.grantee, i.name) AS grantee_name, pg_catalog.rdsdb_identity_type(a.grantee, i.kind) AS grantee_type,
     a.is_grantable AS admin_option
 FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace CROSS JOIN LATERAL aclexplode(d.defaclacl) a
+LEFT JOIN pg_catalog.rdsdb_identities i ON i.id = a.grantee LEFT JOIN pg_catalog.rdsdb_identities o ON o.id = d.defaclrole
 WHERE d.defaclobjtype IN ('r', 'f', 'p') AND a.grantee <> d.defaclrole
-    AND (a.grantee = 0 OR pg_catalog.rdsdb_accesses(a.grantee) OR pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE'));
+    AND (pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_catalog.rdsdb_accesses(a.grantee, i.owner));
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_PG_PROC_INFO.html
 CREATE VIEW pg_catalog.pg_proc_info AS

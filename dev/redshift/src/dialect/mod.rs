@@ -131,18 +131,25 @@ fn read(text: &str) -> Result<Statement<'_>, Refusal> {
 /// <https://docs.aws.amazon.com/redshift/latest/dg/t_metadata_security.html>
 #[must_use]
 pub fn switches_metadata_security(text: &str) -> Option<bool> {
-    let statement = read(text).ok()?;
+    let statement = mentions(text, "METADATA_SECURITY").then(|| read(text).ok())??;
     if !statement.starts_with(&["ALTER", "SYSTEM", "SET", "METADATA_SECURITY"]) {
         return None;
     }
     Some(is_true(statement.tokens.last()?))
 }
 
+/// Whether a text has a word somewhere. Most have none of those that are looked for, and needn't be read once more.
+fn mentions(text: &str, word: &str) -> bool {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.into_iter().any(|found| found.eq_ignore_ascii_case(word))
+}
+
 /// Whether a statement makes the session keep the case of quoted names, or no longer keep it.
 /// <https://docs.aws.amazon.com/redshift/latest/dg/r_enable_case_sensitive_identifier.html>
 #[must_use]
 pub fn switches_case_sensitivity(text: &str) -> Option<bool> {
-    let statement = read(text).ok()?;
+    let concerned = mentions(text, "ENABLE_CASE_SENSITIVE_IDENTIFIER") || mentions(text, "RESET");
+    let statement = concerned.then(|| read(text).ok())??;
     if statement.starts_with(&["RESET", "ALL"]) {
         return Some(false);
     }

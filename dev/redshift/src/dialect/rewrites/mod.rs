@@ -184,6 +184,10 @@ fn in_places(statement: &Statement<'_>, context: &SessionContext) -> Verdict {
         if let Some(at) = statement.find(&["LIMIT", "UNLIMITED"]) {
             edits.put(statement, at + 1, "-1");
         }
+        // The catalogue that each database has is copied as files, in a fifth of the time that it takes by way of the log.
+        if starts(&["CREATE"]) {
+            edits.insert_behind(statement, statement.tokens.len() - 1, " STRATEGY file_copy");
+        }
     } else if starts(&["DROP", "DATABASE"]) {
         // FORCE is a word of its own on Redshift. DG/r_DROP_DATABASE
         if statement.is(3, "FORCE") {

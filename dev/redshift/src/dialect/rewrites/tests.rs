@@ -18,11 +18,11 @@ fn only_the_places_that_differ_are_written_anew() {
     for (text, expected) in [
         (
             "CREATE DATABASE \"d\" OWNER \"u\" COLLATE CASE_SENSITIVE ISOLATION LEVEL SNAPSHOT",
-            "CREATE DATABASE \"d\" OWNER \"u\"",
+            "CREATE DATABASE \"d\" OWNER \"u\" STRATEGY file_copy",
         ),
         (
             "CREATE DATABASE d WITH OWNER = u CONNECTION LIMIT UNLIMITED",
-            "CREATE DATABASE d WITH OWNER = u CONNECTION LIMIT -1",
+            "CREATE DATABASE d WITH OWNER = u CONNECTION LIMIT -1 STRATEGY file_copy",
         ),
         ("DROP DATABASE d FORCE", "DROP DATABASE d WITH (FORCE)"),
         (

@@ -1,0 +1,70 @@
+//! The ways out that are a command on the resource itself.
+
+use kube::ResourceExt;
+
+use crate::api::{CONFIRM_DELETE_ANNOTATION, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION};
+use crate::lifecycle::proof;
+
+/// What the Secret is called in the spec that holds the credentials which set things up.
+pub const CREDENTIALS: &str = "the Secret that spec.config.credentialsSecretRef names";
+
+/// Lets go of the resource.
+pub fn retain(object: &RedshiftIntegration) -> Remedy {
+    let command = format!(
+        "{} patch rsi {} --type merge -p '{{\"spec\":{{\"deletionPolicy\":\"Retain\"}}}}'",
+        kubectl(object),
+        object.name_any()
+    );
+    Remedy::command("or let go of the resource, and leave everything in the warehouse as it is", command)
+}
+
+/// Confirms a deletion.
+pub fn confirm(object: &RedshiftIntegration, value: &str) -> Remedy {
+    Remedy::command(
+        "or confirm: objects in the managed database are dropped, privileges are revoked",
+        annotate(object, CONFIRM_DELETE_ANNOTATION, value),
+    )
+}
+
+/// Takes over what another integration has left in a database.
+pub fn take_over(object: &RedshiftIntegration, description: impl Into<String>, database: &str, uid: &str) -> Remedy {
+    Remedy::command(description, annotate(object, TAKE_OVER_ANNOTATION, &proof::take_over(database, uid)))
+}
+
+/// Makes the Secret that isn't there.
+pub fn create_secret(object: &RedshiftIntegration, name: &str) -> Remedy {
+    let command =
+        format!("{} create secret generic {name} --from-literal=username=… --from-literal=password=…", kubectl(object));
+    Remedy::command("create it", command)
+}
+
+/// Puts a superuser's credentials in the place of those that are there.
+pub fn a_superusers_credentials(for_what: &str) -> Remedy {
+    Remedy::new(format!("put a superuser's credentials into {CREDENTIALS}: {for_what}"))
+}
+
+fn annotate(object: &RedshiftIntegration, annotation: &str, value: &str) -> String {
+    format!("{} annotate rsi {} --overwrite {annotation}={}", kubectl(object), object.name_any(), shell_word(value))
+}
+
+/// A value as one word of a command line: a database that was there before can have any name.
+fn shell_word(value: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/_-.".contains(character);
+    if value.chars().all(is_plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
+}
+
+fn kubectl(object: &RedshiftIntegration) -> String {
+    format!("kubectl -n {}", object.namespace().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_word_for_a_shell() {
+        assert_eq!(shell_word("immuta/5e1d0a7c93b24f68"), "immuta/5e1d0a7c93b24f68");
+        assert_eq!(shell_word("$(rm -rf ~)/1"), "'$(rm -rf ~)/1'");
+        assert_eq!(shell_word("it's/1"), r"'it'\''s/1'");
+    }
+}
