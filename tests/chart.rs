@@ -42,6 +42,9 @@ fn a_misspelt_or_mistaken_value_is_refused_by_name() {
         ("log.format=xml", "format"),
         ("watchNamespaces=one", "watchNamespaces"),
         ("concurrency=0", "concurrency"),
+        ("concurrency=60000", "concurrency"),
+        ("watchNamespaces={A_B}", "watchNamespaces"),
+        ("terminationGracePeriodSeconds=10", "terminationGracePeriodSeconds"),
         ("image.digest=latest", "digest"),
     ] {
         let (taken, words) = output("helm", &["template", "operator", CHART, "--set", set], "");
@@ -88,7 +91,7 @@ fn the_operator_has_the_rights_it_needs_and_no_others() {
             "configmaps: get []",
             "events: create []",
             "leases: create []",
-            "leases: get,patch,update [operator-redshift-integration-operator]",
+            "leases: get,update [operator-redshift-integration-operator]",
             "redshiftintegrations/status: update []",
             "redshiftintegrations: get,list,watch,patch []",
             "secrets: get,list,watch,create,patch,delete []",
@@ -108,6 +111,17 @@ fn the_pod_can_do_nothing_it_does_not_need() {
     assert_eq!(container["securityContext"]["capabilities"]["drop"][0], "ALL");
     for probe in ["livenessProbe", "readinessProbe"] {
         assert_eq!(container[probe]["httpGet"]["port"], "http");
+    }
+}
+
+#[test]
+fn a_pod_has_the_time_to_finish_a_pass_and_to_give_the_lease_back() {
+    for (set, grace, passes) in [(&[][..], 150, 135), (&["terminationGracePeriodSeconds=60"], 60, 45)] {
+        let objects = render(set);
+        let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"];
+        assert_eq!(pod["terminationGracePeriodSeconds"], grace);
+        let argument = format!("--shutdown-timeout-seconds={passes}");
+        assert!(pod["containers"][0]["args"].as_array().unwrap().contains(&argument.into()), "{pod}");
     }
 }
 

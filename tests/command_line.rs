@@ -9,10 +9,14 @@ const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/samples/quick-
 
 /// Exit code, standard output, standard error; without any cluster in the environment.
 fn run(arguments: &[&str]) -> (i32, String, String) {
+    run_in(&[("KUBECONFIG", "/nonexistent")], arguments)
+}
+
+fn run_in(environment: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
     let output = Command::new(BINARY)
         .args(arguments)
-        .env("KUBECONFIG", "/nonexistent")
         .env_remove("KUBERNETES_SERVICE_HOST")
+        .envs(environment.iter().copied())
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
@@ -77,15 +81,9 @@ fn a_manifest_that_is_none_is_refused_with_what_is_wrong() {
 
 #[test]
 fn a_wrong_command_line_is_told_from_a_failure() {
-    for arguments in [
-        &["destroy"][..],
-        &["scripts", "create"],
-        &["scripts", "everything", "-f", SAMPLE],
-        &["run", "--allowed-hosts=http://x y"],
-        &["run", "--log-level=a=b=c"],
-        &["run", "--concurrency=0"],
-        &["run", "--http-address=here"],
-    ] {
+    for arguments in
+        [&["destroy"][..], &["scripts", "create"], &["scripts", "everything", "-f", SAMPLE], &["run", "now"]]
+    {
         let (code, _, words) = run(arguments);
         assert_eq!(code, 2, "{arguments:?}: {words}");
         assert!(words.starts_with("error: "), "{words}");
@@ -93,10 +91,101 @@ fn a_wrong_command_line_is_told_from_a_failure() {
 }
 
 #[test]
+fn a_value_that_cannot_be_meant_is_refused_with_what_to_write() {
+    for (argument, write) in [
+        ("--log-level=loud", "write one of off, error, warn, info, debug and trace"),
+        ("--log-level=", "write one of off"),
+        ("--log-level=a=b=c", "write one of off"),
+        ("--log-level=redshift-integration-operator=debug", "underscores"),
+        ("--log-format=xml", "text, json"),
+        ("--watch-namespaces=A_B", "lower-case letters"),
+        ("--watch-namespaces=one, two", "one,two"),
+        ("--watch-namespaces=one,,two", "one,two"),
+        ("--watch-namespaces=one,", "one,two"),
+        ("--watch-namespaces=*", "nothing for all of them"),
+        ("--allowed-hosts=", "leave the option out"),
+        ("--allowed-hosts=a.example.com,", "leave the option out"),
+        ("--allowed-hosts=http://x y", "*.example.com"),
+        ("--allowed-hosts=warehouse:5439", "*.example.com"),
+        ("--allowed-hosts=a_b.example.com", "*.example.com"),
+        ("--allowed-hosts=10.0.0", "10.0.0.0/8"),
+        ("--allowed-hosts=10.0.0.0/33", "10.0.0.0/8"),
+        ("--allowed-hosts=::ffff:10.0.0.1", "write 10.0.0.1"),
+        ("--http-address=here", "invalid socket address"),
+        ("--http-address=:8080", "invalid socket address"),
+        ("--http-address=127.0.0.1:99999", "invalid socket address"),
+        ("--lease-namespace=", "lower-case letters"),
+        ("--lease-namespace=Here", "lower-case letters"),
+        ("--lease-name=", "lower-case letters"),
+        ("--lease-name=a/b", "lower-case letters"),
+        ("--concurrency=0", "1..=1024"),
+        ("--concurrency=-1", "1..=1024"),
+        ("--concurrency=60000", "1..=1024"),
+        ("--connect-timeout-seconds=0", "1..=600"),
+        ("--connect-timeout-seconds=1e9", "invalid digit"),
+        ("--connect-timeout-seconds=18446744073709551615", "1..=600"),
+        ("--statement-timeout-seconds=0", "1..=3600"),
+        ("--api-timeout-seconds=0", "1..=600"),
+        ("--shutdown-timeout-seconds=0", "1..=3600"),
+        ("--health-timeout-seconds=0", "1..=3600"),
+        ("--retry-delay-milliseconds=0", "10..=3600000"),
+        ("--retry-delay-max-milliseconds=0", "10..=86400000"),
+        ("--retry-delay-max-milliseconds=100", "write at least as much"),
+    ] {
+        let (name, value) = argument.split_once('=').unwrap();
+        // Behind an equals sign, and from the environment.
+        let (code, _, words) = run(&["run", argument]);
+        assert_eq!(code, 2, "{argument}: {words}");
+        assert!(words.starts_with("error: ") && words.contains(write), "{argument}: {words}");
+        assert!(words.contains(name), "{argument}: {words}");
+        let variable = name.trim_start_matches('-').replace('-', "_").to_uppercase();
+        let (code, _, words) = run_in(&[(&variable, value)], &["run"]);
+        assert_eq!(code, 2, "{variable}={value}: {words}");
+        assert!(words.contains(write), "{variable}={value}: {words}");
+    }
+    for variable in ["LEADER_ELECT", "REQUIRE_SECRET_HOSTS"] {
+        let (code, _, words) = run_in(&[(variable, "perhaps")], &["run"]);
+        assert_eq!(code, 2, "{variable}: {words}");
+        assert!(words.contains("true, false"), "{words}");
+    }
+}
+
+#[test]
 fn run_without_a_cluster_says_what_to_do() {
-    let (code, _, words) = run(&["run", "--http-address=127.0.0.1:0"]);
-    assert_eq!(code, 1);
-    assert!(words.contains("KUBECONFIG"), "{words}");
+    let run = |environment: &[(&str, &str)]| {
+        let (code, _, words) = run_in(environment, &["run", "--http-address=127.0.0.1:0"]);
+        assert_eq!(code, 1, "{words}");
+        words
+    };
+    let words = run(&[("KUBECONFIG", "/nonexistent")]);
+    assert!(words.contains("the kubeconfig /nonexistent can't be used: No such file"), "{words}");
+    let words = run(&[("KUBECONFIG", ""), ("HOME", "/nonexistent")]);
+    assert!(words.contains("set KUBECONFIG"), "{words}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    let kubeconfig = |server: &str, more: &str| {
+        let text = format!(
+            "{{current-context: c, contexts: [{{name: c, context: {{cluster: c, user: c}}}}], clusters: [{{name: c, cluster: \
+             {{server: '{server}'{more}}}}}], users: [{{name: c, user: {{token: Canary-7f3a}}}}]}}"
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    let path = file.to_str().unwrap();
+    kubeconfig("https://127.0.0.1:1", "");
+    for proxy in ["ftp://proxy.example.com", "http://user:Canary-7f3a@", "socks4://proxy"] {
+        let words = run(&[("KUBECONFIG", path), ("HTTPS_PROXY", proxy)]);
+        assert!(words.contains("the proxy for the API server can't be used"), "{proxy}: {words}");
+        assert!(!words.contains("KUBECONFIG") && !words.contains("Canary"), "{words}");
+    }
+    kubeconfig("https://127.0.0.1:1", ", proxy-url: 'ftp://proxy.example.com'");
+    assert!(run(&[("KUBECONFIG", path)]).contains("the proxy for the API server can't be used"));
+    kubeconfig("https://127.0.0.1:1", ", certificate-authority-data: Canary-7f3a");
+    let words = run(&[("KUBECONFIG", path)]);
+    assert!(words.contains("its certificate authority can't be read") && !words.contains("Canary"), "{words}");
+    std::fs::write(&file, "users: [{token: {Canary-7f3a}]").unwrap();
+    let words = run(&[("KUBECONFIG", path)]);
+    assert!(words.contains("no valid YAML") && !words.contains("Canary"), "{words}");
 }
 
 #[test]

@@ -13,14 +13,17 @@ use redshift_integration_operator::lifecycle::{Credentials, Endpoint};
 use redshift_integration_operator::ports::{Session, Target, TlsSettings, Warehouses};
 use redshift_integration_operator::scripts::Statement;
 use redshift_integration_operator::telemetry::Metrics;
-use redshift_stand_in::Options;
+use redshift_stand_in::{Options, StandIn};
 use serde_json::json;
 
 use crate::support::hostile_server::{HostileServer, Step, columns, done, error, login, message, ready, request, row};
-use crate::support::{World, condition, patience, phase_of, said};
+use crate::support::{ControlPlane, World, condition, patience, phase_of, said};
 
 /// What the chart gives to the process.
 const MEMORY_LIMIT_KIB: u64 = 128 * 1024;
+
+/// More than there are places by default.
+const SILENT_SERVERS: usize = 24;
 
 /// How a server behaves; whether it offers TLS; what it does; what its resource then says.
 type Behaviour = (&'static str, bool, Vec<Step>, &'static str);
@@ -201,14 +204,16 @@ fn later_on() -> Vec<Behaviour> {
 
 #[tokio::test]
 async fn a_hostile_server_fails_its_own_resource_and_the_neighbours_never_notice() {
-    let mut world = World::without_operator(Options::default()).await;
-    world.start_operator_with(&[
-        "--connect-timeout-seconds=3",
-        "--statement-timeout-seconds=6",
-        // Else those that are silent take all places, which are given away in no order.
-        "--concurrency=100",
-    ]);
-    let behaviours = [before_the_login(), in_the_login(), at_the_first_statement(), later_on()].concat();
+    let control_plane = ControlPlane::start().await;
+    let stand_in = StandIn::start(Options::default()).await.unwrap();
+    let mut world = World::cluster_wide_on(&control_plane, stand_in.into()).await;
+    let neighbour = world.beside().await;
+    // As many places as by default, of which one tenant doesn't get all.
+    world.start_operator_with(&["--connect-timeout-seconds=3", "--statement-timeout-seconds=6"]);
+    let silent = ("accepts and says nothing", false, vec![Step::Silence], "didn't answer within");
+    let behaviours =
+        [vec![silent; SILENT_SERVERS], before_the_login(), in_the_login(), at_the_first_statement(), later_on()];
+    let behaviours = behaviours.concat();
     let mut servers = Vec::new();
     for (number, (name, with_tls, script, says)) in behaviours.into_iter().enumerate() {
         let server = HostileServer::start(script).await;
@@ -220,18 +225,18 @@ async fn a_hostile_server_fails_its_own_resource_and_the_neighbours_never_notice
     }
     let started = Instant::now();
     // The neighbour, all its life.
-    world.create(json!({"config": {"impersonation": {"enabled": true}}})).await;
-    world.until_phase("enabled").await;
-    world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": "now"}}})).await;
-    world
+    neighbour.create(json!({"config": {"impersonation": {"enabled": true}}})).await;
+    neighbour.until_phase("enabled").await;
+    neighbour.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": "now"}}})).await;
+    neighbour
         .until("it validates again", |object| {
             let status = object.status.as_ref();
             status.is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("now"))
                 && condition(object, "Ready").status == "True"
         })
         .await;
-    world.delete().await;
-    world.until_gone().await;
+    neighbour.delete().await;
+    neighbour.until_gone().await;
     let lived = started.elapsed();
 
     let mut unsaid = Vec::new();
@@ -259,6 +264,39 @@ async fn a_hostile_server_fails_its_own_resource_and_the_neighbours_never_notice
     let peak = world.operator.as_ref().unwrap().peak_memory_kib();
     println!("the neighbour lived {lived:?}; all was said after {:?}; peak memory {peak} KiB", started.elapsed());
     assert!(peak < MEMORY_LIMIT_KIB, "{peak} KiB");
+}
+
+#[tokio::test]
+async fn servers_that_keep_all_places_a_tenant_gets_leave_others_theirs() {
+    let control_plane = ControlPlane::start().await;
+    let stand_in = StandIn::start(Options::default()).await.unwrap();
+    let mut world = World::cluster_wide_on(&control_plane, stand_in.into()).await;
+    let neighbour = world.beside().await;
+    // Nobody who has got a place gives it back while this test lasts.
+    world.start_operator_with(&["--connect-timeout-seconds=600", "--log-level=info"]);
+    let mut servers = Vec::new();
+    for number in 0..SILENT_SERVERS {
+        let server = HostileServer::start(vec![Step::Silence]).await;
+        let tls = json!({"mode": "Disable", "caBundleRef": null});
+        let resource = format!("silent-{number}");
+        world.create_named(&resource, json!({"config": {"port": server.port(), "tls": tls}})).await;
+        servers.push(server);
+    }
+    let operator = world.operator.as_mut().unwrap();
+    let active = |metrics: &str| {
+        let line = metrics.lines().find(|line| line.starts_with("controller_runtime_active_workers{"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).unwrap_or_default()
+    };
+    while active(&operator.metrics()) < 8 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    neighbour.enabled().await;
+    neighbour.delete().await;
+    neighbour.until_gone().await;
+    // Half of the places, once the neighbour's last pass has ended; and the others still wait.
+    while active(&world.operator.as_mut().unwrap().metrics()) != 8 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);

@@ -12,7 +12,7 @@ use tracing::warn;
 use crate::api::RedshiftIntegration;
 use crate::ports::News;
 
-/// Longest note that the API server takes, in characters.
+/// Longest note that the API server takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
 
 /// Nobody waits for an event: a slow API server may not slow the work down.
@@ -50,7 +50,7 @@ impl Publisher {
             type_: Some(if is_warning { "Warning" } else { "Normal" }.to_owned()),
             reason: Some(reason.to_string()),
             action: Some(action.to_owned()),
-            note: Some(note.chars().take(LONGEST_NOTE).collect()),
+            note: Some(bounded(note)),
             regarding: Some(about.object_ref(&())),
             ..Event::default()
         };
@@ -60,5 +60,24 @@ impl Publisher {
             Ok(Err(error)) => warn!(%error, %reason, "an event was not published"),
             Err(_) => warn!(%reason, "an event was not published in time"),
         }
+    }
+}
+
+/// As much of a note as is taken. Whatever has a character of several bytes in it is longer than it looks.
+fn bounded(mut note: String) -> String {
+    note.truncate(note.floor_char_boundary(LONGEST_NOTE));
+    note
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_bounded_in_bytes_and_no_character_is_cut() {
+        assert_eq!(bounded("short".to_owned()), "short");
+        assert_eq!(bounded("x".repeat(2_000)).len(), LONGEST_NOTE);
+        // Three bytes each.
+        assert_eq!(bounded("表".repeat(1_000)), "表".repeat(341));
     }
 }

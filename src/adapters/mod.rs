@@ -1,5 +1,6 @@
 //! The real world: the ports (`crate::ports`), as they are for the operator.
 
+pub mod client;
 mod events;
 mod host;
 mod kubernetes;

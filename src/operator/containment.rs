@@ -30,6 +30,11 @@ pub async fn contained<T>(pass: impl Future<Output = T>) -> Result<T, Panicked> 
     AssertUnwindSafe(pass).catch_unwind().await.map_err(|_| Panicked)
 }
 
+/// The same for what doesn't wait.
+pub fn contained_at_once<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
+}
+
 #[cfg(test)]
 mod tests {
     use futures::future::join_all;

@@ -1,88 +1,149 @@
 //! The controllers, one for each kind: what triggers a pass, and what kube makes of its end.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use futures::future::join_all;
+use futures::{FutureExt, Stream, StreamExt, stream};
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::controller::{Action, Config, Controller, Error as ControllerError};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher;
-use kube::{Api, ResourceExt};
-use tracing::{Instrument, debug, error, info_span, warn};
+use kube::runtime::applier;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, ResourceExt};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use super::containment::contained;
+use super::containment::{contained, contained_at_once};
+use super::follow::follow;
+use super::places::Places;
+use super::signals::Signals;
 use crate::adapters::Real;
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Failure;
 use crate::ports::Key;
 use crate::reconcile::integration::{self, Error};
 use crate::reconcile::{Context, Next};
-use crate::telemetry::http::Readiness;
+use crate::telemetry::Health;
 
 /// How many Secrets' metadata are held at once when they are listed: there can be thousands of them.
 const SECRETS_PAGE: u32 = 50;
 
+/// The wait after a failure if it can't be worked out.
+const AFTER_A_MISTAKE: Duration = Duration::from_secs(30);
+
+/// How long a watch lasts before it is renewed, in seconds. A connection that is dead without having been closed is found out
+/// soon after, so it is shorter than usual.
+const WATCH_SECONDS: u32 = 120;
+
 type Guarded = DeserializeGuard<RedshiftIntegration>;
 
-/// What is watched, and how much of it is worked on at once.
+/// What is watched.
 #[derive(Clone, Debug)]
 pub struct Scope {
     /// Namespaces to watch; all of them when empty.
     pub namespaces: Vec<String>,
-    /// How many resources are worked on at once.
-    pub concurrency: u16,
+    /// The longest wait for a page of a list.
+    pub api_deadline: Duration,
 }
 
-/// Runs until the process is asked to end; passes under way are finished first.
-pub async fn run(context: Arc<Context<Real>>, scope: Scope, readiness: Readiness) {
+/// Runs until the process is asked to end and the passes under way have ended. Dropped, it ends them where they wait
+/// next; the places are empty when they are gone.
+pub async fn run(context: Arc<Context<Real>>, scope: &Scope, places: &Places, health: &Health, signals: &Signals) {
     let client = context.kubernetes.client();
-    let controllers: Vec<_> = if scope.namespaces.is_empty() {
-        vec![(Api::<Guarded>::all(client.clone()), Api::<PartialObjectMeta<Secret>>::all(client.clone()))]
-    } else {
-        let both = |namespace: &String| {
-            (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace))
+    let namespaces: Vec<_> =
+        if scope.namespaces.is_empty() { vec![None] } else { scope.namespaces.iter().map(Some).collect() };
+    let watched: Vec<_> = namespaces
+        .into_iter()
+        .map(|namespace| watch(client, namespace.map(String::as_str), scope.api_deadline, health))
+        .collect();
+    context.kubernetes.watch(watched.iter().map(|(store, _)| store.clone()).collect());
+    let controllers = watched.into_iter().map(|(store, queue)| {
+        let places = places.clone();
+        // Unbounded here: this queue gives its places away in no order.
+        let config = Config::default().concurrency(0);
+        let begin = move |object, context| {
+            // A task of its own, so that a pass that computes keeps no other waiting.
+            let pass = AbortOnDropHandle::new(tokio::spawn(in_turn(object, context, places.clone())));
+            pass.map(|ended| ended.unwrap_or_else(|_| Ok(Action::await_change())))
         };
-        scope.namespaces.iter().map(both).collect()
-    }
-    .into_iter()
-    .map(|(resources, secrets)| {
-        let controller = Controller::new(resources, watcher::Config::default())
-            .with_config(Config::default().concurrency(scope.concurrency));
-        let store = controller.store();
-        // Metadata alone, and none of it is kept: unrelated Secrets cost nothing.
-        let mapped = store.clone();
-        let controller =
-            controller.watches(secrets, watcher::Config::default().page_size(SECRETS_PAGE), move |secret| {
-                referring_to(&mapped, &secret)
-            });
-        (store, controller)
-    })
-    .collect();
-    context.kubernetes.watch(controllers.iter().map(|(store, _)| store.clone()).collect());
-    for (store, _) in &controllers {
-        let (store, readiness) = (store.clone(), readiness.clone());
-        tokio::spawn(async move {
-            if store.wait_until_ready().await.is_ok() {
-                readiness.set();
+        applier(begin, on_error, context.clone(), store, queue.map(Ok::<_, Infallible>), config).for_each(|result| {
+            if let Err(error) = result {
+                debug!(%error, "a pass ended with an error");
             }
-        });
-    }
-    join_all(controllers.into_iter().map(|(_, controller)| {
-        controller.shutdown_on_signal().run(reconcile, on_error, context.clone()).for_each(|result| async move {
-            match result {
-                Ok(_) => {}
-                // The client waits longer from failure to failure, and begins anew by itself.
-                Err(ControllerError::QueueError(error)) => {
-                    warn!(%error, "{}", advice(&error));
-                }
-                Err(error) => debug!(%error, "a pass ended with an error"),
-            }
+            std::future::ready(())
         })
-    }))
-    .await;
+    });
+    tokio::select! {
+        _ = join_all(controllers) => {}
+        () = async {
+            signals.first().await;
+            places.close();
+            info!(passes = places.running(), "asked to end; the passes under way are finished first");
+            places.empty().await;
+        } => {}
+    }
+}
+
+/// What is kept of the resources, and which of them a pass is to look at.
+fn watch(
+    client: &Client,
+    namespace: Option<&str>,
+    deadline: Duration,
+    health: &Health,
+) -> (Store<Guarded>, impl Stream<Item = ObjectRef<Guarded>> + use<>) {
+    let (store, mut writer) = reflector::store::<Guarded>();
+    let (resources, secrets): (Api<Guarded>, Api<PartialObjectMeta<Secret>>) = match namespace {
+        None => (Api::all(client.clone()), Api::all(client.clone())),
+        Some(namespace) => (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace)),
+    };
+    let contact = |what: &str| {
+        health.contact(match namespace {
+            None => format!("the watch of {what}"),
+            Some(namespace) => format!("the watch of {what} in {namespace}"),
+        })
+    };
+    let resources =
+        follow(resources, watcher::Config::default().timeout(WATCH_SECONDS), deadline, contact("RedshiftIntegrations"));
+    let mut listed = Vec::new();
+    let changed = resources.flat_map(move |event| {
+        writer.apply_watcher_event(&event);
+        stream::iter(match event {
+            Event::Init => {
+                listed.clear();
+                Vec::new()
+            }
+            // Not before the list is complete: until then it is not what is kept.
+            Event::InitApply(object) => {
+                listed.push(ObjectRef::from_obj(&object));
+                Vec::new()
+            }
+            Event::InitDone => std::mem::take(&mut listed),
+            Event::Apply(object) => vec![ObjectRef::from_obj(&object)],
+            Event::Delete(_) => Vec::new(),
+        })
+    });
+    // Metadata alone, and none of it is kept: unrelated Secrets cost nothing.
+    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(SECRETS_PAGE);
+    let mapped = store.clone();
+    let referring = follow(secrets, config, deadline, contact("Secrets")).flat_map(move |event| {
+        stream::iter(match event {
+            Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret) => referring_to(&mapped, &secret),
+            Event::Init | Event::InitDone => Vec::new(),
+        })
+    });
+    (store, stream::select(changed.boxed(), referring.boxed()))
+}
+
+/// A pass, when it is its turn; none, if the process is about to end.
+async fn in_turn(guarded: Arc<Guarded>, context: Arc<Context<Real>>, places: Places) -> Result<Action, Error> {
+    let Some(_place) = places.take(&guarded.namespace().unwrap_or_default()).await else {
+        return Ok(Action::await_change());
+    };
+    // In a box of its own: thousands may wait, and what they wait for is large.
+    Box::pin(reconcile(guarded, context)).await
 }
 
 /// One pass.
@@ -97,7 +158,7 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context<Real>>) -> Result
     let key = Key::of(&*guarded);
     let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
     let started = Instant::now();
-    context.metrics.reconcile_started();
+    let _active = context.metrics.reconcile_started();
     let uid = guarded.uid().unwrap_or_default();
     let passed = contained(integration::pass(&*context, &key, &uid).instrument(span.clone())).await;
     let result = match passed {
@@ -126,29 +187,11 @@ fn action(next: Next) -> Action {
 
 #[expect(clippy::needless_pass_by_value, reason = "the controller hands over what it has")]
 fn on_error(guarded: Arc<Guarded>, error: &Error, context: Arc<Context<Real>>) -> Action {
-    let delay: Duration = integration::after_error(&context, &guarded.uid().unwrap_or_default());
+    // Here too: what fails a pass may fail what follows it, and this is nobody's pass.
+    let uid = guarded.uid().unwrap_or_default();
+    let delay = contained_at_once(|| integration::after_error(&context, &uid)).unwrap_or(AFTER_A_MISTAKE);
     warn!(name = guarded.name_any(), %error, ?delay, "a pass failed");
     Action::requeue(delay)
-}
-
-/// What an administrator is told when nothing can be watched.
-fn advice(error: &watcher::Error) -> &'static str {
-    let (watcher::Error::InitialListFailed(source)
-    | watcher::Error::WatchStartFailed(source)
-    | watcher::Error::WatchFailed(source)) = error
-    else {
-        return "a watch was interrupted and begins anew";
-    };
-    match source {
-        kube::Error::Api(status) if status.code == 404 => {
-            "the resources can't be watched: the CustomResourceDefinition isn't there; apply it, and the operator goes on \
-             by itself"
-        }
-        kube::Error::Api(status) if status.code == 403 => {
-            "the resources or Secrets can't be watched: the operator isn't allowed to; apply the RBAC of the chart"
-        }
-        _ => "the resources or Secrets can't be watched right now; it is tried again",
-    }
 }
 
 /// The resources that a Secret is for.

@@ -21,6 +21,14 @@ const TALKATIVE: [&str; 2] = ["tokio_postgres", "postgres_protocol"];
 /// errors is logged by whoever asked.
 const QUOTES_ANSWERS: &str = "kube_client::client";
 
+/// They warn at each try of what is tried every few seconds; whoever tries says why it fails, once.
+const SAYS_IT_EACH_TIME: [&str; 2] = ["kube_client::client::builder", "kube_runtime::watcher"];
+
+/// Whether it is to be logged: it can't hold a secret, and isn't said already.
+fn is_fit(level: Level, target: &str) -> bool {
+    is_safe(level, target) && !(level <= Level::WARN && SAYS_IT_EACH_TIME.contains(&target))
+}
+
 /// Whether what is logged there can't hold a secret.
 fn is_safe(level: Level, target: &str) -> bool {
     target != QUOTES_ANSWERS && (level <= Level::INFO || !TALKATIVE.iter().any(|name| target.starts_with(name)))
@@ -33,7 +41,7 @@ fn is_safe(level: Level, target: &str) -> bool {
 pub fn start(format: LogFormat, filter: &str) -> Result<(), ParseError> {
     let wanted = EnvFilter::builder().parse(filter)?;
     // A layer of its own: any directive could be outdone by a more specific one.
-    let safe = filter_fn(|metadata| is_safe(*metadata.level(), metadata.target()));
+    let safe = filter_fn(|metadata| is_fit(*metadata.level(), metadata.target()));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
@@ -56,6 +64,14 @@ pub fn log_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_once_is_not_said_at_each_try_by_others() {
+        assert!(!is_fit(Level::ERROR, "kube_client::client::builder"));
+        assert!(!is_fit(Level::WARN, "kube_runtime::watcher"));
+        assert!(is_fit(Level::DEBUG, "kube_client::client::builder"));
+        assert!(is_fit(Level::WARN, "redshift_integration_operator::operator::follow"));
+    }
 
     #[test]
     fn what_could_quote_a_statement_or_a_secret_is_not_logged() {

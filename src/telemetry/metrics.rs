@@ -144,15 +144,15 @@ impl Metrics {
         text
     }
 
-    /// A reconciliation begins.
-    pub fn reconcile_started(&self) {
+    /// A reconciliation begins, and lasts as long as what this returns: it can be given up at any time.
+    pub fn reconcile_started(&self) -> Active {
         self.families.active.get_or_create(&ControllerLabels { controller: CONTROLLER }).inc();
+        Active(self.families.clone())
     }
 
     /// A reconciliation ended: `success`, `requeue_after` or `error`.
     pub fn reconcile_ended(&self, result: &'static str, elapsed: Duration) {
         let controller = ControllerLabels { controller: CONTROLLER };
-        self.families.active.get_or_create(&controller).dec();
         self.families.reconciles.get_or_create(&ReconcileLabels { controller: CONTROLLER, result }).inc();
         if result == "error" {
             self.families.reconcile_errors.get_or_create(&controller).inc();
@@ -203,6 +203,16 @@ impl Metrics {
     }
 }
 
+/// Held by a reconciliation.
+#[derive(Debug)]
+pub struct Active(Arc<Families>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.active.get_or_create(&ControllerLabels { controller: CONTROLLER }).dec();
+    }
+}
+
 fn labels(namespace: &str, name: &str) -> IntegrationLabels {
     IntegrationLabels { namespace: namespace.to_owned(), name: name.to_owned() }
 }
@@ -214,7 +224,7 @@ mod tests {
     #[test]
     fn dashboards_find_the_names_they_know() {
         let metrics = Metrics::new();
-        metrics.reconcile_started();
+        drop(metrics.reconcile_started());
         metrics.reconcile_panicked();
         metrics.reconcile_ended("error", Duration::from_millis(3));
         let text = metrics.text();

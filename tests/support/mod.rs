@@ -8,6 +8,7 @@ pub mod hostile_server;
 mod messages;
 mod operator;
 mod records;
+mod relay;
 mod status;
 mod warehouse;
 
@@ -34,6 +35,7 @@ pub use messages::{FOLDER as MESSAGES, documented, documented_event, documented_
 pub use operator::Operator;
 pub use records::ALL_SECRET;
 use records::Records;
+pub use relay::{Passage, Relay};
 pub use status::{asked_for, condition, conditions, is_current, merge, phase_of, said, statements, tests_with};
 pub use warehouse::{Dump, Observer, admin, assert_same, login, makes_a_lesser_admin, rows};
 
@@ -188,9 +190,7 @@ impl World {
     /// Puts a proxy between the API server and the operators that are started from now on.
     pub async fn behind_a_proxy(&self) -> ApiProxy {
         let proxy = ApiProxy::start().await;
-        let mut config: Value = serde_json::from_slice(&std::fs::read(&self.kubeconfig).unwrap()).unwrap();
-        config["clusters"][0]["cluster"] = json!({"server": proxy.url()});
-        std::fs::write(&self.kubeconfig, config.to_string()).unwrap();
+        self.edit_kubeconfig(|config| config["clusters"][0]["cluster"] = json!({"server": proxy.url()}));
         proxy
     }
 
@@ -204,6 +204,26 @@ impl World {
         assert!(self.operator.is_none());
         let watched = (!self.cluster_wide).then_some(self.namespace.as_str());
         self.operator = Some(Operator::start(watched, &self.kubeconfig, &self.log_path(), arguments));
+    }
+
+    /// Another operator of this world, with a log of its own, as the first process of a container.
+    pub fn first_process(&self, name: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Operator {
+        let log = self.records.path(&format!("{name}.log"), self.folder.path());
+        let watched = format!("--watch-namespaces={}", self.namespace);
+        Operator::start_first(environment, &self.kubeconfig, &log, &[&[watched.as_str()], arguments].concat())
+    }
+
+    /// Where operators of this world find the API server.
+    pub fn api_server(&self) -> String {
+        let config: Value = serde_json::from_slice(&std::fs::read(&self.kubeconfig).unwrap()).unwrap();
+        config["clusters"][0]["cluster"]["server"].as_str().unwrap().to_owned()
+    }
+
+    /// Has operators that are started from now on talk to another server, or with another token.
+    pub fn edit_kubeconfig(&self, edit: impl FnOnce(&mut Value)) {
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&self.kubeconfig).unwrap()).unwrap();
+        edit(&mut config);
+        std::fs::write(&self.kubeconfig, config.to_string()).unwrap();
     }
 
     /// Kills the operator: it gets no chance to tidy up.

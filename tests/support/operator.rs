@@ -3,11 +3,12 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
-use super::{CHART, SERVICE_ACCOUNT, output, succeed};
+use super::{CHART, SERVICE_ACCOUNT, output, patience, succeed};
 
 /// Installs the chart's RBAC in a namespace, for one that is watched or for all of them, and gives a kubeconfig of
 /// its service account.
@@ -33,9 +34,13 @@ pub fn install_rbac(administrators: &Path, namespace: &str, watched: Option<&str
     path
 }
 
+/// What makes a program the first process of a namespace of its own, as it is in a container.
+const AS_FIRST_PROCESS: [&str; 6] = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child=KILL", "--"];
+
 /// A running operator; killed when it is dropped.
 pub struct Operator {
     child: Child,
+    is_first_process: bool,
     log: PathBuf,
     log_start: u64,
 }
@@ -43,6 +48,22 @@ pub struct Operator {
 impl Operator {
     /// Starts one that works for a namespace, or for all of them.
     pub fn start(watched: Option<&str>, kubeconfig: &Path, log: &Path, arguments: &[&str]) -> Self {
+        Self::start_in(&[], &[], watched, kubeconfig, log, arguments)
+    }
+
+    /// The same, as the first process of a container, with more in its environment.
+    pub fn start_first(environment: &[(&str, &str)], kubeconfig: &Path, log: &Path, arguments: &[&str]) -> Self {
+        Self::start_in(&AS_FIRST_PROCESS, environment, None, kubeconfig, log, arguments)
+    }
+
+    fn start_in(
+        within: &[&str],
+        environment: &[(&str, &str)],
+        watched: Option<&str>,
+        kubeconfig: &Path,
+        log: &Path,
+        arguments: &[&str],
+    ) -> Self {
         let file = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let log_start = file.metadata().unwrap().len();
         let errors: File = file.try_clone().unwrap();
@@ -58,23 +79,75 @@ impl Operator {
         };
         let child = Command::new("setpriv")
             // It ends with the test, whatever way that ends.
-            .args(["--pdeathsig=KILL", "--", env!("CARGO_BIN_EXE_redshift-integration-operator"), "run"])
+            .args(["--pdeathsig=KILL", "--"])
+            .args(within)
+            .args([env!("CARGO_BIN_EXE_redshift-integration-operator"), "run"])
             .args(["--http-address=127.0.0.1:0"])
             .args(watched.map(|namespace| format!("--watch-namespaces={namespace}")))
             .args(usual.iter().filter(|usual| !is_set(usual)))
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(file)
             .stderr(errors)
             .spawn()
             .unwrap();
-        Self { child, log: log.to_owned(), log_start }
+        Self { child, is_first_process: !within.is_empty(), log: log.to_owned(), log_start }
     }
 
     /// Its process.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        let started = self.child.id();
+        if !self.is_first_process {
+            return started;
+        }
+        loop {
+            let children = std::fs::read_to_string(format!("/proc/{started}/task/{started}/children")).unwrap();
+            if let Some(child) = children.split_whitespace().next() {
+                return child.parse().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end, and gives its exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        self.until("it ends", |operator| operator.child.try_wait().unwrap().map(|status| status.code())).await
+    }
+
+    /// Waits until it has logged something.
+    pub async fn until_logged(&mut self, text: &str) {
+        self.until(&format!("it logs `{text}`"), |operator| operator.log().contains(text).then_some(())).await;
+    }
+
+    /// Waits until a page of its HTTP server is answered with this status; gives the answer.
+    pub async fn until_answered(&mut self, page: &str, status: u16) -> String {
+        let what = format!("{page} is answered with {status}");
+        let url = format!("http://{}/{page}", self.address());
+        self.until(&what, |_| {
+            let (_, said) = output("curl", &["-s", "-w", "\n%{http_code}", &url], "");
+            let (body, code) = said.rsplit_once('\n')?;
+            (code == status.to_string()).then(|| body.to_owned())
+        })
+        .await
+    }
+
+    async fn until<T>(&mut self, what: &str, mut is: impl FnMut(&mut Self) -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(is) = is(self) {
+                return is;
+            }
+            assert!(started.elapsed() < patience(), "waited in vain until {what}: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// The most memory that it has held so far, in KiB.
