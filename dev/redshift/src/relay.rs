@@ -7,6 +7,7 @@
 mod exchange;
 mod extended;
 mod faults;
+mod questions;
 mod simple;
 
 use std::collections::VecDeque;
@@ -145,6 +146,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
         answer
     }
 
+    /// What becomes of a statement, all that had to be asked about it being known.
     fn judge(&mut self, text: &str) -> Verdict {
         self.context.metadata_security = self.shared.metadata_security.load(Ordering::Relaxed);
         let verdict = judge(text, &self.context);
@@ -183,5 +185,5 @@ fn statement_text(bytes: &[u8]) -> Result<&str, ServerError> {
 }
 
 fn refused(refusal: &Refusal) -> ServerError {
-    ServerError::new(refusal.sqlstate, refusal.message.as_str()).hint(&refusal.page)
+    ServerError::new(&refusal.sqlstate, refusal.message.as_str()).hint(&refusal.page)
 }

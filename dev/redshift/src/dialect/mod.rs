@@ -4,10 +4,12 @@
 //! Pure. Every rule names the page of AWS's documentation that it is from, and an example that
 //! triggers it; a test goes through all of them.
 
+mod blocks;
 mod bodies;
 mod grammar;
 mod names;
 mod procedures;
+mod questions;
 mod refusals;
 mod rewrites;
 mod settings;
@@ -15,8 +17,10 @@ mod sources;
 mod statement;
 pub mod tokens;
 
+pub use questions::{Question, question};
 pub use rewrites::SYSTEM_PRIVILEGES;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use statement::Statement;
@@ -78,7 +82,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusal {
     /// The code of the error.
-    pub sqlstate: &'static str,
+    pub sqlstate: Cow<'static, str>,
     /// Its text, as Redshift means it.
     pub message: String,
     /// The page that says so.
@@ -86,8 +90,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// What Redshift does and the stand-in doesn't.
+    pub(crate) fn beyond(message: impl Into<String>, page: &str) -> Self {
+        Self::new("0A000", message, page)
+    }
+
     fn new(sqlstate: &'static str, message: impl Into<String>, page: &str) -> Self {
-        Self { sqlstate, message: message.into(), page: format!("{GUIDE}{page}.html") }
+        Self { sqlstate: sqlstate.into(), message: message.into(), page: format!("{GUIDE}{page}.html") }
     }
 }
 

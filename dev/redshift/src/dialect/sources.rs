@@ -9,7 +9,7 @@ use super::{Statement, is_name};
 #[rustfmt::skip]
 const CATALOGUES: &[&str] = &[
     "pg_aggregate", "pg_am", "pg_amop", "pg_amproc", "pg_attrdef", "pg_attribute", "pg_attribute_info", "pg_cast", "pg_class",
-    "pg_class_info", "pg_constraint", "pg_conversion", "pg_database", "pg_database_info", "pg_default_acl", "pg_depend",
+    "pg_class_info", "pg_conf", "pg_constraint", "pg_conversion", "pg_database", "pg_database_info", "pg_default_acl", "pg_depend",
     "pg_description", "pg_external_schema", "pg_group", "pg_index", "pg_indexes", "pg_inherits", "pg_language",
     "pg_largeobject", "pg_library", "pg_listener", "pg_locks", "pg_namespace", "pg_opclass", "pg_operator", "pg_proc",
     "pg_proc_info", "pg_rewrite", "pg_rules", "pg_settings", "pg_shadow", "pg_stat_activity", "pg_stat_all_tables",

@@ -85,9 +85,24 @@ fn missing(statement: &Statement<'_>) -> Option<Refusal> {
             return Some(Refusal::new("42883", "function concat has two arguments", "r_CONCAT"));
         }
     }
-    let unknown = sources(statement).into_iter().find(|source| !source.is_known())?;
+    let sources = sources(statement);
+    if let Some(source) = sources.iter().find(|source| is_beyond(source)) {
+        let message = format!("the stand-in can't show {}", source.name);
+        return Some(Refusal::beyond(message, "cm_chap_system-tables"));
+    }
+    let unknown = sources.into_iter().find(|source| !source.is_known())?;
     let message = format!("relation \"{}\" does not exist", unknown.name);
     Some(Refusal::new("42P01", message, "c_unsupported-postgresql-features"))
+}
+
+/// Whether it is a system table or view that isn't in the stand-in's catalogue. Of others' tables names begin with `sys_` too.
+/// <https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_system-tables.html>
+fn is_beyond(source: &Source) -> bool {
+    const PREFIXES: [&str; 6] = ["stl_", "stv_", "svl_", "svcs_", "svv_", "stcs_"];
+    let is_systems = source.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+        && PREFIXES.iter().any(|prefix| source.name.starts_with(prefix));
+    let made = format!("VIEW pg_catalog.{} ", source.name);
+    is_systems && !crate::catalog::IN_EVERY_DATABASE.contains(&made)
 }
 
 /// Whether a name with a parenthesis behind it is that of something that is made, dropped or granted on, or a table's with a
