@@ -162,12 +162,26 @@ pub fn switches_case_sensitivity(text: &str) -> Option<bool> {
     if statement.starts_with(&["RESET", "ALL"]) {
         return Some(false);
     }
+    // DG/r_SET_CONFIG
+    if let Some(call) = statement.find(&["SET_CONFIG", "("]) {
+        let literal = |at: usize| statement.tokens.get(at).and_then(Token::literal);
+        let names_it =
+            literal(call + 2).is_some_and(|name| name.eq_ignore_ascii_case("enable_case_sensitive_identifier"));
+        let value = statement.tokens.get(call + 4).filter(|_| names_it && statement.is(call + 3, ","))?;
+        return Some(is_true(value));
+    }
     statement.find(&["ENABLE_CASE_SENSITIVE_IDENTIFIER"]).filter(|at| *at <= 2)?;
     match statement.tokens.first()? {
         first if first.is("SET") => Some(is_true(statement.tokens.last()?)),
         first if first.is("RESET") => Some(false),
         _ => None,
     }
+}
+
+/// Whether a setting is set for the transaction alone. <https://docs.aws.amazon.com/redshift/latest/dg/r_SET.html>
+#[must_use]
+pub fn is_set_locally(text: &str) -> bool {
+    read(text).is_ok_and(|statement| statement.starts_with(&["SET", "LOCAL"]))
 }
 
 fn is_true(value: &Token) -> bool {

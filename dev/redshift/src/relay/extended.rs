@@ -200,6 +200,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     /// Passes on the error that a statement came to before it was executed.
     async fn fail(&mut self, error: Frame, statement: &Prepared) -> anyhow::Result<()> {
         self.extended.skips = true;
+        self.rolled_back |= !self.context.in_transaction;
         let Some(error) = self.passed(error, &statement.text) else { return Ok(()) };
         let outcome = error.field(b'C').unwrap_or_default();
         self.journal(&statement.text, statement.notes.clone(), &outcome, None);
