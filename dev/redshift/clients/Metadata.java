@@ -42,9 +42,12 @@ public class Metadata {
         Properties login = new Properties();
         login.setProperty("user", System.getenv("REDSHIFT_ADMIN_USER"));
         login.setProperty("password", System.getenv("REDSHIFT_ADMIN_PASSWORD"));
-        login.setProperty("ssl", arguments[0].equals("tls") ? "true" : "false");
-        login.setProperty("sslmode", "verify-full");
-        login.setProperty("sslrootcert", arguments.length > 1 ? arguments[1] : "");
+        boolean encrypted = arguments[0].equals("tls");
+        login.setProperty("ssl", String.valueOf(encrypted));
+        if (encrypted) {
+            login.setProperty("sslmode", "verify-full");
+            login.setProperty("sslrootcert", arguments[1]);
+        }
         String url = "jdbc:redshift://localhost:" + System.getenv("REDSHIFT_PORT") + "/dev";
         try (Connection connection = DriverManager.getConnection(url, login); Statement statement = connection.createStatement()) {
             for (String text : new String[] {

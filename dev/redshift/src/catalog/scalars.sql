@@ -81,6 +81,8 @@ CREATE FUNCTION pg_catalog.btrim(oid) RETURNS text IMMUTABLE STRICT LANGUAGE sql
 CREATE FUNCTION pg_catalog.btrim(bigint) RETURNS text IMMUTABLE STRICT LANGUAGE sql AS $$ SELECT $1::text $$;
 CREATE FUNCTION pg_catalog.rdsdb_is_number_of(text, oid) RETURNS boolean IMMUTABLE STRICT LANGUAGE sql AS $$ SELECT $1 = $2::text $$;
 CREATE OPERATOR pg_catalog.= (LEFTARG = text, RIGHTARG = oid, FUNCTION = rdsdb_is_number_of);
+-- A number is a condition in what AWS's own scripts and sqlalchemy-redshift send (`WHERE 1 AND …`, `WHEN REGEXP_INSTR(…) THEN`).
+UPDATE pg_catalog.pg_cast SET castcontext = 'i' WHERE castsource = 'integer'::regtype AND casttarget = 'boolean'::regtype;
 -- Which tables have no backups, in the same scripts; storage isn't kept here.
 CREATE VIEW pg_catalog.pg_conf AS SELECT ''::text AS key, ''::text AS value WHERE false;
 GRANT SELECT ON pg_catalog.pg_conf TO PUBLIC;

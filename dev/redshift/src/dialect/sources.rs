@@ -45,6 +45,14 @@ impl Source {
         !self.is_catalogue()
     }
 
+    /// Whether it is called as a system table or view is. Of others' tables names begin with `sys_` too.
+    /// <https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_system-tables.html>
+    pub(super) fn is_systems(&self) -> bool {
+        const PREFIXES: [&str; 6] = ["stl_", "stv_", "svl_", "svcs_", "svv_", "stcs_"];
+        self.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+            && PREFIXES.iter().any(|prefix| self.name.starts_with(prefix))
+    }
+
     fn is_catalogue(&self) -> bool {
         let is_in_information_schema = self.schema.as_deref() == Some("information_schema");
         // A user's schema may hold a table of any name.

@@ -213,7 +213,7 @@ const SESSIONS: &[Page] = pages! {
          [FOR <grantees>] [LIMIT <limit:number>]"
         "SHOW GRANTS FOR <grantees> [FROM DATABASE <name>] [LIMIT <limit:number>]";
     "r_SHOW_COLUMN_GRANTS": "SHOW COLUMN GRANTS ON TABLE <shown:place> [LIKE <like:literal>] [FOR <grantees>] [LIMIT <limit:number>]";
-    "r_SHOW": "SHOW {ALL|TIME ZONE|<setting>}";
+    "r_SHOW": "SHOW {ALL|TIME ZONE|TRANSACTION ISOLATION LEVEL|<setting>}";
 };
 
 /// Columns and constraints of a table. <https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html>

@@ -75,6 +75,7 @@ SET analyze_threshold_percent TO 15;
 SET enable_result_cache_for_session TO off;
 SET readonly TO false;
 SHOW search_path;
+SHOW TRANSACTION ISOLATION LEVEL;
 SHOW ALL;
 SELECT current_user_id;
 -- DG/r_CANCEL, r_USE, r_LOCK, r_EXPLAIN
