@@ -41,7 +41,8 @@ impl Question {
 
 /// What has to be asked about a statement before it can be judged, if anything. `settled` says that its aliases were asked about.
 pub fn question(text: &str, context: &SessionContext, settled: bool) -> Result<Option<Question>, Refusal> {
-    if !concerns_queries(text) {
+    // Most statements have no query in them; a procedure's body is one literal.
+    if !super::mentions(text, "SELECT") {
         return Ok(None);
     }
     let Ok(statement) = read(text) else { return Ok(None) };
@@ -58,11 +59,6 @@ pub fn question(text: &str, context: &SessionContext, settled: bool) -> Result<O
         }
     }
     Ok(None)
-}
-
-/// Statements without a query in them are most of all.
-fn concerns_queries(text: &str) -> bool {
-    super::mentions(text, "SELECT") && !super::mentions(text, "PROCEDURE")
 }
 
 /// A query in `PostgreSQL`'s words, with what WITH names around it, and with nothing in the place of its parameters.

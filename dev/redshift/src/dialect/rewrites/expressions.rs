@@ -21,8 +21,17 @@ const CATALOGUES: &[&str] = &[
 ];
 
 /// Functions whose first argument may be a bare unit. <https://docs.aws.amazon.com/redshift/latest/dg/r_Dateparts_for_datetime_functions.html>
-const WITH_UNIT: &[&str] =
-    &["DATEADD", "DATE_ADD", "DATEDIFF", "DATE_DIFF", "DATE_PART", "DATE_PART_YEAR", "DATE_TRUNC", "PGDATE_PART"];
+const WITH_UNIT: &[&str] = &[
+    "DATEADD",
+    "DATE_ADD",
+    "DATEDIFF",
+    "DATE_DIFF",
+    "DATE_PART",
+    "DATEPART",
+    "DATE_PART_YEAR",
+    "DATE_TRUNC",
+    "PGDATE_PART",
+];
 
 pub(super) fn apply(statement: &Statement<'_>, context: &SessionContext, edits: &mut Edits) {
     apart(statement, edits);
@@ -133,6 +142,9 @@ fn call(statement: &Statement<'_>, at: usize, edits: &mut Edits) {
             windows::apply(statement, at, &arguments, close, edits);
         }
         name if WITH_UNIT.contains(&name) => {
+            if name == "DATEPART" {
+                edits.put(statement, at, "date_part");
+            }
             let unit =
                 arguments.first().filter(|unit| unit.len() == 1 && statement.tokens[unit.start].kind == Kind::Word);
             if let Some(unit) = unit {
