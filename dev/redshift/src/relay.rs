@@ -7,6 +7,7 @@
 mod exchange;
 mod extended;
 mod faults;
+mod questions;
 mod simple;
 
 use std::collections::VecDeque;
@@ -18,7 +19,9 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 
 use crate::Shared;
-use crate::dialect::{Refusal, SessionContext, Verdict, judge, switches_case_sensitivity, switches_metadata_security};
+use crate::dialect::{
+    Refusal, SessionContext, Verdict, is_set_locally, judge, switches_case_sensitivity, switches_metadata_security,
+};
 use crate::errors::{ServerError, as_redshift};
 use crate::journal::Event;
 use crate::parameters;
@@ -51,6 +54,12 @@ pub(crate) struct Relay<C: AsyncWrite, S> {
     pub(crate) extended: Extended,
     /// Whether the client has been told that the session ends.
     pub(crate) farewell: bool,
+    /// Whether the case of names was kept before this transaction, if that was set in it.
+    pub(crate) case_sensitive_before: Option<bool>,
+    /// Whether what came last is undone.
+    pub(crate) rolled_back: bool,
+    /// Whether it was set for the transaction alone.
+    pub(crate) set_locally: bool,
 }
 
 /// How a message of the client's ends, and how a session does.
@@ -145,6 +154,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
         answer
     }
 
+    /// What becomes of a statement, all that had to be asked about it being known.
     fn judge(&mut self, text: &str) -> Verdict {
         self.context.metadata_security = self.shared.metadata_security.load(Ordering::Relaxed);
         let verdict = judge(text, &self.context);
@@ -155,13 +165,28 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
             self.shared.metadata_security.store(on, Ordering::Relaxed);
         }
         if let Some(on) = switches_case_sensitivity(text) {
+            self.case_sensitive_before.get_or_insert(self.context.case_sensitive);
             self.context.case_sensitive = on;
+            self.set_locally = is_set_locally(text);
         }
         verdict
     }
 
+    /// Follows the session's transaction, and with it what the transaction has set.
     fn watch(&mut self, frame: &Frame) {
+        match frame.kind {
+            // COMMIT of a transaction that failed says so as well.
+            b'C' => self.rolled_back = frame.text() == "ROLLBACK",
+            b'E' if !self.context.in_transaction => self.rolled_back = true,
+            _ => {}
+        }
         if frame.kind == b'Z' {
+            if frame.body.first() == Some(&b'I') {
+                let before = self.case_sensitive_before.take();
+                if std::mem::take(&mut self.rolled_back) | std::mem::take(&mut self.set_locally) {
+                    self.context.case_sensitive = before.unwrap_or(self.context.case_sensitive);
+                }
+            }
             let in_transaction = frame.body.first() != Some(&b'I');
             self.context.first_in_transaction = in_transaction && !self.context.in_transaction;
             self.context.in_transaction = in_transaction;
@@ -183,5 +208,5 @@ fn statement_text(bytes: &[u8]) -> Result<&str, ServerError> {
 }
 
 fn refused(refusal: &Refusal) -> ServerError {
-    ServerError::new(refusal.sqlstate, refusal.message.as_str()).hint(&refusal.page)
+    ServerError::new(&refusal.sqlstate, refusal.message.as_str()).hint(&refusal.page)
 }

@@ -316,6 +316,9 @@ impl Beginning {
             from_server,
             extended: Extended::default(),
             farewell: false,
+            case_sensitive_before: None,
+            rolled_back: false,
+            set_locally: false,
         };
         let ended = match unwinding(relay.run()).await {
             Ok(ended) => ended,

@@ -37,13 +37,21 @@ port, password = sys.argv[1:]
 connection = redshift_connector.connect(host='localhost', port=int(port), database='dev', user='awsuser', password=password, sslmode='verify-full')
 connection.autocommit = True
 cursor = connection.cursor()
-cursor.execute('CREATE TABLE described (id INTEGER, name VARCHAR(9))')
+cursor.execute('CREATE TABLE described (id INTEGER PRIMARY KEY, name VARCHAR(9))')
+cursor.execute('CREATE TABLE referring (a INTEGER REFERENCES described (id))')
+cursor.execute('GRANT SELECT ON described TO PUBLIC')
 cursor.execute('CREATE PROCEDURE described_procedure(a INTEGER) AS $$ BEGIN NULL; END; $$ LANGUAGE plpgsql')
-# get_tables and get_columns need rules that the dialect doesn't have yet; the rest asks with SHOW alone.
 print([row[0] for row in cursor.get_catalogs()])
 print('public' in [row[0] for row in cursor.get_schemas()])
-print(len(cursor.get_table_types()), len(cursor.get_primary_keys(schema='public', table='described')))
+print([row[2:4] for row in cursor.get_tables(schema_pattern='public')])
+print([row[3] for row in cursor.get_columns(schema_pattern='public', tablename_pattern='described')])
+print(len(cursor.get_table_types()), [row[3] for row in cursor.get_primary_keys(schema='public', table='described')])
+print([row[3:8] for row in cursor.get_imported_keys(schema='public', table='referring')])
+print([row[5] for row in cursor.get_table_privileges(schema_pattern='public', table_name_pattern='described') if row[4] == 'public'])
+print(len(cursor.get_column_privileges(schema='public', table='described')))
 print([row[2] for row in cursor.get_procedures(schema_pattern='public')])
+print([row[3] for row in cursor.get_procedure_columns(schema_pattern='public', procedure_name_pattern='described_procedure')])
+print(len(cursor.get_functions(schema_pattern='public')))
 cursor.executemany('INSERT INTO described VALUES (%s, %s)', [(number, 'x') for number in range(500)])
 cursor.execute('UPDATE described SET name = %s WHERE id < %s', ('y', 3))
 print(cursor.rowcount)
@@ -65,7 +73,22 @@ async fn awss_driver_logs_in_and_runs_statements_with_parameters() {
 #[tokio::test(flavor = "multi_thread")]
 async fn awss_driver_finds_metadata_and_executes_prepared_statements_again() {
     let stand_in = start().await;
-    let expected = "['dev']\nTrue\n5 0\n['described_procedure']\n3\n500\n";
+    let expected = [
+        "['dev']",
+        "True",
+        "[['described', 'TABLE'], ['referring', 'TABLE']]",
+        "['id', 'name']",
+        "5 ['id']",
+        "[['id', 'dev', 'public', 'referring', 'a']]",
+        "['SELECT']",
+        "0",
+        "['described_procedure']",
+        "['a']",
+        "0",
+        "3",
+        "500\n",
+    ]
+    .join("\n");
     assert_eq!(run(&stand_in, METADATA), expected);
 }
 

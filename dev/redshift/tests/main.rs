@@ -12,6 +12,7 @@ mod privileges;
 mod procedures;
 mod protocols;
 mod psql;
+mod queries;
 mod relations;
 mod relay;
 mod support;

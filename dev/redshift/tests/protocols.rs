@@ -179,7 +179,7 @@ async fn the_server_says_of_itself_what_redshift_does() {
         ("datashare_enabled", Some("on")),
         ("external_database", Some("off")),
         ("server_protocol_version", Some("0")),
-        ("show_discovery", Some("0")),
+        ("show_discovery", Some("4")),
         ("standard_conforming_strings", None),
         ("IntervalStyle", None),
         ("DateStyle", None),

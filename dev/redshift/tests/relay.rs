@@ -281,3 +281,29 @@ fn its_server_ends_with_it_however_it_ends() {
     // The next start anywhere removes the folder; one may have been quicker.
     let _ = std::fs::remove_dir_all(server);
 }
+
+#[tokio::test]
+async fn whether_the_case_of_names_is_kept_follows_the_transaction() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    client.batch_execute("CREATE TABLE folded (a INTEGER)").await.unwrap();
+    let folds = async || code(&client, "SELECT a FROM \"FOLDED\"").await == "ok";
+    assert!(folds().await);
+    for (set, end, kept) in [
+        ("SET enable_case_sensitive_identifier TO true", "ROLLBACK", false),
+        ("SET LOCAL enable_case_sensitive_identifier TO true", "COMMIT", false),
+        ("SET enable_case_sensitive_identifier TO true", "COMMIT", true),
+        ("RESET enable_case_sensitive_identifier", "COMMIT", false),
+        ("SELECT set_config('enable_case_sensitive_identifier', 'true', false)", "ROLLBACK", false),
+        ("SELECT set_config('enable_case_sensitive_identifier', 'true', false)", "COMMIT", true),
+    ] {
+        client.batch_execute("BEGIN").await.unwrap();
+        client.batch_execute(set).await.unwrap();
+        client.batch_execute(end).await.unwrap();
+        assert_eq!(folds().await, !kept, "{set}; {end}");
+    }
+    client.batch_execute("RESET ALL").await.unwrap();
+    // What fails in the middle of a message undoes the rest of it.
+    client.batch_execute("SET enable_case_sensitive_identifier TO true; SELECT 1 / 0").await.unwrap_err();
+    assert!(folds().await);
+}

@@ -118,7 +118,10 @@ FROM pg_catalog.svv_redshift_databases;
 CREATE VIEW pg_catalog.rdsdb_show_schemas AS
 SELECT database_name, schema_name, schema_owner, schema_type, schema_acl, source_database, schema_option FROM pg_catalog.svv_all_schemas;
 CREATE VIEW pg_catalog.rdsdb_show_tables AS
-SELECT database_name, schema_name, table_name, table_type, table_acl, remarks FROM pg_catalog.svv_all_tables;
+SELECT t.database_name, t.schema_name, t.table_name, t.table_type, t.table_acl, t.remarks, pg_get_userbyid(c.relowner)::varchar(128) AS owner,
+    NULL::timestamp AS last_altered_time, NULL::timestamp AS last_modified_time, NULL::varchar(64) AS dist_style,
+    CASE c.relkind WHEN 'v' THEN 'REGULAR VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'REGULAR TABLE' END::varchar(64) AS table_subtype
+FROM pg_catalog.svv_all_tables t JOIN pg_namespace n ON n.nspname = t.schema_name JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.table_name;
 CREATE VIEW pg_catalog.rdsdb_show_columns AS
 SELECT database_name, schema_name, table_name, column_name, ordinal_position, column_default, is_nullable, data_type, character_maximum_length,
     numeric_precision, numeric_scale, remarks, NULL::varchar AS sort_key_type, NULL::integer AS sort_key, NULL::integer AS dist_key,
@@ -132,12 +135,14 @@ SELECT database_name, schema_name, function_name AS procedure_name, argument_typ
 FROM pg_catalog.svv_redshift_functions WHERE function_type = 'STORED PROCEDURE';
 CREATE VIEW pg_catalog.rdsdb_show_procedure_parameters AS
 SELECT current_database() AS database_name, n.nspname AS schema_name, p.proname AS procedure_name, p.proargnames[a.at] AS parameter_name, a.at::integer AS ordinal_position,
-    CASE p.proargmodes[a.at] WHEN 'b' THEN 'INOUT' WHEN 'o' THEN 'OUT' ELSE 'IN' END AS parameter_type, format_type(a.type, NULL) AS data_type
+    CASE p.proargmodes[a.at] WHEN 'b' THEN 'INOUT' WHEN 'o' THEN 'OUT' ELSE 'IN' END AS parameter_type, format_type(a.type, NULL) AS data_type,
+    NULL::integer AS character_maximum_length, NULL::integer AS numeric_precision, NULL::integer AS numeric_scale
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN LATERAL unnest(coalesce(p.proallargtypes, p.proargtypes)) WITH ORDINALITY a (type, at)
 WHERE p.prokind = 'p';
 CREATE VIEW pg_catalog.rdsdb_show_function_parameters AS
 SELECT current_database() AS database_name, n.nspname AS schema_name, p.proname AS function_name, p.proargnames[a.at] AS parameter_name, a.at::integer AS ordinal_position,
-    'IN'::text AS parameter_type, format_type(a.type, NULL) AS data_type
+    'IN'::text AS parameter_type, format_type(a.type, NULL) AS data_type, NULL::integer AS character_maximum_length,
+    NULL::integer AS numeric_precision, NULL::integer AS numeric_scale
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN LATERAL unnest(p.proargtypes) WITH ORDINALITY a (type, at)
 WHERE p.prokind = 'f';
 CREATE VIEW pg_catalog.rdsdb_show_primary_keys AS
@@ -146,28 +151,30 @@ FROM pg_catalog.rdsdb_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg
 CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY k (number, at) JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.number
 WHERE c.contype = 'p';
 CREATE VIEW pg_catalog.rdsdb_show_foreign_keys AS
-SELECT current_database() AS pk_database_name, pn.nspname AS pk_schema_name, p.relname AS pk_table_name, current_database() AS fk_database_name,
-    n.nspname AS fk_schema_name, r.relname AS fk_table_name, a.attname AS fk_column_name, k.at::integer AS key_seq, c.conname AS fk_name
+SELECT current_database() AS pk_database_name, pn.nspname AS pk_schema_name, p.relname AS pk_table_name,
+    (SELECT attname FROM pg_attribute WHERE attrelid = p.oid AND attnum = c.confkey[k.at]) AS pk_column_name, current_database() AS fk_database_name,
+    n.nspname AS fk_schema_name, r.relname AS fk_table_name, a.attname AS fk_column_name, k.at::integer AS key_seq, 3 AS update_rule, 3 AS delete_rule,
+    c.conname AS fk_name, (SELECT conname FROM pg_catalog.rdsdb_constraint WHERE conrelid = p.oid AND contype = 'p') AS pk_name, 7 AS deferrability
 FROM pg_catalog.rdsdb_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
 JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
 CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY k (number, at) JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.number
 WHERE c.contype = 'f';
 CREATE VIEW pg_catalog.rdsdb_show_column_grants AS
 SELECT current_database() AS database_name, namespace_name AS schema_name, relation_name AS table_name, column_name, 'COLUMN'::text AS object_type,
-    privilege_type, identity_id, identity_name, identity_type, admin_option, 'COLUMN'::text AS privilege_scope
+    privilege_type, identity_id, identity_name, identity_type, admin_option, 'COLUMN'::text AS privilege_scope, NULL::text AS grantor_name
 FROM pg_catalog.svv_column_privileges;
--- Who granted it is left out: the page shows it in its newest copies only.
+-- Who granted it is not shown: the column is there, since AWS's drivers look for it.
 CREATE VIEW pg_catalog.rdsdb_show_grants AS
 SELECT current_database()::text AS database_name, namespace_name AS schema_name, relation_name AS object_name, 'TABLE'::text AS object_type, privilege_type, identity_id,
-    identity_name, identity_type, admin_option, 'TABLE'::text AS privilege_scope
+    identity_name, identity_type, admin_option, 'TABLE'::text AS privilege_scope, NULL::text AS grantor_name
 FROM pg_catalog.svv_relation_privileges
-UNION ALL SELECT current_database(), namespace_name, NULL, 'SCHEMA', privilege_type, identity_id, identity_name, identity_type, admin_option, privilege_scope
+UNION ALL SELECT current_database(), namespace_name, NULL, 'SCHEMA', privilege_type, identity_id, identity_name, identity_type, admin_option, privilege_scope, NULL
 FROM pg_catalog.svv_schema_privileges
-UNION ALL SELECT database_name, NULL, NULL, 'DATABASE', privilege_type, identity_id, identity_name, identity_type, admin_option, privilege_scope
+UNION ALL SELECT database_name, NULL, NULL, 'DATABASE', privilege_type, identity_id, identity_name, identity_type, admin_option, privilege_scope, NULL
 FROM pg_catalog.svv_database_privileges
 UNION ALL SELECT current_database(), n.nspname, p.proname, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, a.privilege_type,
     pg_catalog.rdsdb_user(a.grantee)::integer, pg_catalog.rdsdb_identity_name(a.grantee, i.name),
-    pg_catalog.rdsdb_identity_type(a.grantee, i.kind), a.is_grantable, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END
+    pg_catalog.rdsdb_identity_type(a.grantee, i.kind), a.is_grantable, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, NULL
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN LATERAL aclexplode(p.proacl) a
 LEFT JOIN pg_catalog.rdsdb_identities i ON i.id = a.grantee
 WHERE n.nspname <> 'pg_catalog' AND (pg_catalog.rdsdb_holds('ACCESS SYSTEM TABLE') OR pg_catalog.rdsdb_accesses(a.grantee, i.owner));

@@ -17,6 +17,9 @@ pub const IN_EVERY_DATABASE: &str = concat!(
     include_str!("policies.sql"),
     include_str!("discovery.sql"),
     include_str!("scalars.sql"),
+    include_str!("windows.sql"),
+    include_str!("activity.sql"),
+    include_str!("questions.sql"),
     include_str!("triggers.sql")
 );
 

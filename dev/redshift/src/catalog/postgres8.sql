@@ -95,9 +95,12 @@ SELECT oid, spcname, pg_catalog.rdsdb_user(spcowner) AS spcowner, ''::text AS sp
 CREATE VIEW pg_catalog.rdsdb_stat_activity AS
 SELECT *, pid AS procpid, query AS current_query FROM pg_stat_activity WHERE usename IS DISTINCT FROM 'rdsdb';
 
+CREATE VIEW pg_catalog.rdsdb_locks AS
+SELECT relation, database, transactionid AS transaction, pid, mode, granted FROM pg_locks WHERE locktype IN ('relation', 'transactionid');
+
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_PG_DEFAULT_ACL.html: ordinary users see their own rows.
 CREATE VIEW pg_catalog.rdsdb_default_acl AS
-SELECT pg_catalog.rdsdb_user(defaclrole) AS defacluser, defaclnamespace, defaclobjtype, pg_catalog.rdsdb_acl(defaclacl) AS defaclacl
+SELECT pg_catalog.rdsdb_user(defaclrole) AS defacluser, defaclnamespace, defaclobjtype, pg_catalog.rdsdb_acl(defaclacl) AS defaclacl, oid
 FROM pg_default_acl
 WHERE pg_catalog.rdsdb_superuser() OR defaclrole = to_regrole(quote_ident(current_user));
 
@@ -121,5 +124,5 @@ FROM pg_catalog.pg_user_info;
 
 GRANT SELECT ON pg_catalog.rdsdb_class, pg_catalog.rdsdb_own_class, pg_catalog.rdsdb_namespace, pg_catalog.rdsdb_own_namespace,
     pg_catalog.rdsdb_proc, pg_catalog.rdsdb_own_proc, pg_catalog.rdsdb_database, pg_catalog.rdsdb_attribute, pg_catalog.rdsdb_attrdef,
-    pg_catalog.rdsdb_tablespace, pg_catalog.rdsdb_stat_activity, pg_catalog.rdsdb_default_acl, pg_catalog.pg_user_info,
+    pg_catalog.rdsdb_tablespace, pg_catalog.rdsdb_stat_activity, pg_catalog.rdsdb_locks, pg_catalog.rdsdb_default_acl, pg_catalog.pg_user_info,
     pg_catalog.svl_user_info TO PUBLIC;

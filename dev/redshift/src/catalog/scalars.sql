@@ -70,6 +70,22 @@ $$ SELECT coalesce(nullif(current_setting(name, true), ''), standard) $$;
 CREATE OPERATOR pg_catalog.+ (LEFTARG = text, RIGHTARG = text, FUNCTION = textcat);
 -- A language to grant on; no function is made in it any more. https://docs.aws.amazon.com/redshift/latest/dg/r_UPDATE.html
 CREATE TRUSTED LANGUAGE plpythonu HANDLER plpgsql_call_handler;
+-- PG_LAST_COPY_ID and its siblings: nothing is copied or unloaded here. PG_LAST_QUERY_ID
+CREATE FUNCTION pg_catalog.pg_last_copy_id() RETURNS integer STABLE LANGUAGE sql AS $$ SELECT -1 $$;
+CREATE FUNCTION pg_catalog.pg_last_copy_count() RETURNS bigint STABLE LANGUAGE sql AS $$ SELECT 0::bigint $$;
+CREATE FUNCTION pg_catalog.pg_last_unload_id() RETURNS integer STABLE LANGUAGE sql AS $$ SELECT -1 $$;
+CREATE FUNCTION pg_catalog.pg_last_unload_count() RETURNS bigint STABLE LANGUAGE sql AS $$ SELECT 0::bigint $$;
+CREATE FUNCTION pg_catalog.pg_last_query_id() RETURNS integer STABLE LANGUAGE sql AS $$ SELECT -1 $$;
+-- TRIM takes numbers in AWS's own scripts, as in PostgreSQL 8.0: https://github.com/awslabs/amazon-redshift-utils
+CREATE FUNCTION pg_catalog.btrim(oid) RETURNS text IMMUTABLE STRICT LANGUAGE sql AS $$ SELECT $1::text $$;
+CREATE FUNCTION pg_catalog.btrim(bigint) RETURNS text IMMUTABLE STRICT LANGUAGE sql AS $$ SELECT $1::text $$;
+CREATE FUNCTION pg_catalog.rdsdb_is_number_of(text, oid) RETURNS boolean IMMUTABLE STRICT LANGUAGE sql AS $$ SELECT $1 = $2::text $$;
+CREATE OPERATOR pg_catalog.= (LEFTARG = text, RIGHTARG = oid, FUNCTION = rdsdb_is_number_of);
+-- A number is a condition in what AWS's own scripts and sqlalchemy-redshift send (`WHERE 1 AND …`, `WHEN REGEXP_INSTR(…) THEN`).
+UPDATE pg_catalog.pg_cast SET castcontext = 'i' WHERE castsource = 'integer'::regtype AND casttarget = 'boolean'::regtype;
+-- Which tables have no backups, in the same scripts; storage isn't kept here.
+CREATE VIEW pg_catalog.pg_conf AS SELECT ''::text AS key, ''::text AS value WHERE false;
+GRANT SELECT ON pg_catalog.pg_conf TO PUBLIC;
 -- r_ANY_VALUE
 CREATE FUNCTION pg_catalog.rdsdb_first(anyelement, anyelement) RETURNS anyelement IMMUTABLE STRICT LANGUAGE sql AS $$ SELECT $1 $$;
 CREATE AGGREGATE pg_catalog.any_value(anyelement) (SFUNC = pg_catalog.rdsdb_first, STYPE = anyelement);

@@ -4,10 +4,12 @@
 //! Pure. Every rule names the page of AWS's documentation that it is from, and an example that
 //! triggers it; a test goes through all of them.
 
+mod blocks;
 mod bodies;
 mod grammar;
 mod names;
 mod procedures;
+mod questions;
 mod refusals;
 mod rewrites;
 mod settings;
@@ -15,8 +17,10 @@ mod sources;
 mod statement;
 pub mod tokens;
 
+pub use questions::{Question, question};
 pub use rewrites::SYSTEM_PRIVILEGES;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use statement::Statement;
@@ -78,7 +82,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusal {
     /// The code of the error.
-    pub sqlstate: &'static str,
+    pub sqlstate: Cow<'static, str>,
     /// Its text, as Redshift means it.
     pub message: String,
     /// The page that says so.
@@ -86,8 +90,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// What Redshift does and the stand-in doesn't.
+    pub(crate) fn beyond(message: impl Into<String>, page: &str) -> Self {
+        Self::new("0A000", message, page)
+    }
+
     fn new(sqlstate: &'static str, message: impl Into<String>, page: &str) -> Self {
-        Self { sqlstate, message: message.into(), page: format!("{GUIDE}{page}.html") }
+        Self { sqlstate: sqlstate.into(), message: message.into(), page: format!("{GUIDE}{page}.html") }
     }
 }
 
@@ -153,12 +162,26 @@ pub fn switches_case_sensitivity(text: &str) -> Option<bool> {
     if statement.starts_with(&["RESET", "ALL"]) {
         return Some(false);
     }
+    // DG/r_SET_CONFIG
+    if let Some(call) = statement.find(&["SET_CONFIG", "("]) {
+        let literal = |at: usize| statement.tokens.get(at).and_then(Token::literal);
+        let names_it =
+            literal(call + 2).is_some_and(|name| name.eq_ignore_ascii_case("enable_case_sensitive_identifier"));
+        let value = statement.tokens.get(call + 4).filter(|_| names_it && statement.is(call + 3, ","))?;
+        return Some(is_true(value));
+    }
     statement.find(&["ENABLE_CASE_SENSITIVE_IDENTIFIER"]).filter(|at| *at <= 2)?;
     match statement.tokens.first()? {
         first if first.is("SET") => Some(is_true(statement.tokens.last()?)),
         first if first.is("RESET") => Some(false),
         _ => None,
     }
+}
+
+/// Whether a setting is set for the transaction alone. <https://docs.aws.amazon.com/redshift/latest/dg/r_SET.html>
+#[must_use]
+pub fn is_set_locally(text: &str) -> bool {
+    read(text).is_ok_and(|statement| statement.starts_with(&["SET", "LOCAL"]))
 }
 
 fn is_true(value: &Token) -> bool {

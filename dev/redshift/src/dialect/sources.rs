@@ -9,7 +9,7 @@ use super::{Statement, is_name};
 #[rustfmt::skip]
 const CATALOGUES: &[&str] = &[
     "pg_aggregate", "pg_am", "pg_amop", "pg_amproc", "pg_attrdef", "pg_attribute", "pg_attribute_info", "pg_cast", "pg_class",
-    "pg_class_info", "pg_constraint", "pg_conversion", "pg_database", "pg_database_info", "pg_default_acl", "pg_depend",
+    "pg_class_info", "pg_conf", "pg_constraint", "pg_conversion", "pg_database", "pg_database_info", "pg_default_acl", "pg_depend",
     "pg_description", "pg_external_schema", "pg_group", "pg_index", "pg_indexes", "pg_inherits", "pg_language",
     "pg_largeobject", "pg_library", "pg_listener", "pg_locks", "pg_namespace", "pg_opclass", "pg_operator", "pg_proc",
     "pg_proc_info", "pg_rewrite", "pg_rules", "pg_settings", "pg_shadow", "pg_stat_activity", "pg_stat_all_tables",
@@ -43,6 +43,14 @@ impl Source {
     /// `PostgreSQL`'s. <https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html>
     pub(super) fn is_on_compute_nodes(&self) -> bool {
         !self.is_catalogue()
+    }
+
+    /// Whether it is called as a system table or view is. Of others' tables names begin with `sys_` too.
+    /// <https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_system-tables.html>
+    pub(super) fn is_systems(&self) -> bool {
+        const PREFIXES: [&str; 6] = ["stl_", "stv_", "svl_", "svcs_", "svv_", "stcs_"];
+        self.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+            && PREFIXES.iter().any(|prefix| self.name.starts_with(prefix))
     }
 
     fn is_catalogue(&self) -> bool {

@@ -16,6 +16,8 @@ pub enum Kind {
     Dollar,
     /// A number.
     Number,
+    /// A parameter of a prepared statement.
+    Parameter,
     /// Anything else: one character.
     Symbol,
 }
@@ -95,6 +97,10 @@ pub fn read(text: &str) -> Result<Vec<Token>, &'static str> {
                 at = end_of_quoted(bytes, at)?;
                 Kind::Quoted
             }
+            b'$' if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) => {
+                at += 1 + bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+                Kind::Parameter
+            }
             b'$' => {
                 if let Some(end) = end_of_dollar(text, at) {
                     at = end;
@@ -105,9 +111,7 @@ pub fn read(text: &str) -> Result<Vec<Token>, &'static str> {
                 }
             }
             b if b.is_ascii_digit() => {
-                at = text[at..]
-                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '.')
-                    .map_or(bytes.len(), |end| at + end);
+                at = end_of_number(bytes, at);
                 Kind::Number
             }
             b if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 => {
@@ -128,6 +132,26 @@ pub fn read(text: &str) -> Result<Vec<Token>, &'static str> {
         tokens.push(Token { kind, span: start..at, text });
     }
     Ok(tokens)
+}
+
+/// Digits, a fraction, an exponent. A word may follow at once, as in `THEN 1WHEN`.
+fn end_of_number(bytes: &[u8], start: usize) -> usize {
+    let digits = |from: usize| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        from + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let mut at = digits(start);
+    if bytes.get(at) == Some(&b'.') {
+        at = digits(at + 1);
+    }
+    if bytes.get(at).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'e')) {
+        let sign = usize::from(bytes.get(at + 1).is_some_and(|byte| *byte == b'-' || *byte == b'+'));
+        let end = digits(at + 1 + sign);
+        if end > at + 1 + sign {
+            at = end;
+        }
+    }
+    at
 }
 
 fn end_of_comment(bytes: &[u8], start: usize) -> Result<usize, &'static str> {
@@ -239,6 +263,13 @@ mod tests {
         let tokens = read("AS $body$ BEGIN; $$ x $$; END $body$ LANGUAGE plpgsql").unwrap();
         assert_eq!(tokens.len(), 4);
         assert_eq!(tokens[1].kind, Kind::Dollar);
+    }
+
+    #[test]
+    fn a_number_ends_where_a_word_begins() {
+        let texts = |text| read(text).unwrap().into_iter().map(|token| token.text).collect::<Vec<_>>();
+        assert_eq!(texts("1WHEN 2.5e-3 1e x 3."), ["1", "WHEN", "2.5e-3", "1", "E", "X", "3."]);
+        assert_eq!(texts("$1.$23"), ["$1", ".", "$23"]);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::exchange::{FLUSH, Request};
+use super::questions::{Unanswered, first_value};
 use super::{Answered, PROTOCOL_VIOLATION, Relay, refused, statement_text};
-use crate::dialect::{Refusal, Verdict, split, tokens};
+use crate::dialect::{Verdict, split, tokens};
 use crate::errors::ServerError;
 use crate::protocol::{Frame, until_zero};
 
@@ -97,9 +98,14 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
             Ok(text) => text,
             Err(error) => return self.refuse_to_parse("", error, None).await,
         };
-        let (sql, prepared) = match self.judged_one(text) {
+        let (sql, prepared) = match self.judged_one(text).await? {
             Ok(judged) => judged,
-            Err(refusal) => return self.refuse_to_parse(text, refused(&refusal), Some(refusal.page)).await,
+            Err(Unanswered::Refused(refusal)) => {
+                return self.refuse_to_parse(text, refused(&refusal), Some(refusal.page)).await;
+            }
+            Err(Unanswered::Failed(error, _)) => {
+                return self.fail(error, &Prepared { text: text.to_owned(), ..Prepared::default() }).await;
+            }
         };
         if !self.come_first(&prepared).await? {
             return Ok(());
@@ -112,19 +118,26 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     }
 
     /// What the server gets, and what is kept.
-    fn judged_one(&mut self, text: &str) -> Result<(String, Prepared), Refusal> {
-        let spans = split(text)?;
+    async fn judged_one(&mut self, text: &str) -> anyhow::Result<Result<(String, Prepared), Unanswered>> {
+        let spans = match split(text) {
+            Ok(spans) => spans,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
         let mut prepared = Prepared { text: text.to_owned(), ..Prepared::default() };
         // Several, or none: the server says so, and does none of them.
-        let [span] = spans.as_slice() else { return Ok((text.to_owned(), prepared)) };
-        match self.judge(&text[span.clone()]) {
-            Verdict::Refuse(refusal) => Err(refusal),
-            Verdict::Forward => Ok((text.to_owned(), prepared)),
+        let [span] = spans.as_slice() else { return Ok(Ok((text.to_owned(), prepared))) };
+        let settled = match self.settled(&text[span.clone()], false).await? {
+            Ok(settled) => settled,
+            Err(unanswered) => return Ok(Err(unanswered)),
+        };
+        Ok(match self.judge(settled.as_deref().unwrap_or(&text[span.clone()])) {
+            Verdict::Refuse(refusal) => Err(refusal.into()),
+            Verdict::Forward => Ok((settled.unwrap_or_else(|| text.to_owned()), prepared)),
             Verdict::Rewrite { before, sql, notes } => {
                 (prepared.before, prepared.notes) = (before, notes);
                 Ok((sql, prepared))
             }
-        }
+        })
     }
 
     async fn bind(&mut self, frame: &Frame) -> anyhow::Result<()> {
@@ -187,6 +200,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     /// Passes on the error that a statement came to before it was executed.
     async fn fail(&mut self, error: Frame, statement: &Prepared) -> anyhow::Result<()> {
         self.extended.skips = true;
+        self.rolled_back |= !self.context.in_transaction;
         let Some(error) = self.passed(error, &statement.text) else { return Ok(()) };
         let outcome = error.field(b'C').unwrap_or_default();
         self.journal(&statement.text, statement.notes.clone(), &outcome, None);
@@ -195,6 +209,11 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
 
     /// Executes a statement of the stand-in's own; the error if it fails.
     async fn own(&mut self, sql: &str) -> anyhow::Result<Option<Frame>> {
+        self.own_rows(sql, &mut Vec::new()).await
+    }
+
+    /// The same, with the first value of each row.
+    pub(super) async fn own_rows(&mut self, sql: &str, rows: &mut Vec<String>) -> anyhow::Result<Option<Frame>> {
         let frames = [
             // It may still be there, from one that failed.
             Frame::new(b'C', [b"P", OWN].concat()),
@@ -210,6 +229,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
             match answer.kind {
                 b'E' => return Ok(Some(answer)),
                 b'C' => return Ok(None),
+                b'D' => rows.extend(first_value(&answer)),
                 b'S' => self.pass(answer, sql).await?,
                 _ => {}
             }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use tokio::io::AsyncWrite;
 
 use super::exchange::Request;
+use super::questions::Unanswered;
 use super::{Answered, PROTOCOL_VIOLATION, Relay, refused, statement_text};
 use crate::dialect::{Refusal, Verdict, split};
 use crate::errors::ServerError;
@@ -26,9 +27,12 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
             Ok(message) => message,
             Err(error) => return self.refuse("", error, None).await,
         };
-        let judged = match self.judged(message) {
+        let judged = match self.judged(message).await? {
             Ok(judged) => judged,
-            Err(refusal) => return self.refuse(message, refused(&refusal), Some(refusal.page)).await,
+            Err(Unanswered::Refused(refusal)) => {
+                return self.refuse(message, refused(&refusal), Some(refusal.page)).await;
+            }
+            Err(Unanswered::Failed(error, ready)) => return self.failed(message, &error, ready).await,
         };
         let bytes = if judged.sql == message {
             frame.bytes()
@@ -40,13 +44,28 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     }
 
     /// What becomes of a message: as it is, where nothing in it differs.
-    fn judged(&mut self, message: &str) -> Result<Judged, Refusal> {
+    async fn judged(&mut self, message: &str) -> anyhow::Result<Result<Judged, Unanswered>> {
         let mut judged = Judged { sql: String::new(), notes: Vec::new(), own: VecDeque::new() };
         let mut differs = false;
-        for span in split(message)? {
-            let text = &message[span];
+        let spans = match split(message) {
+            Ok(spans) => spans,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
+        let is_alone = spans.len() == 1;
+        for span in spans {
+            let settled = match self.settled(&message[span.clone()], true).await? {
+                Ok(settled) => settled,
+                // What it reads may be made by the same message.
+                Err(Unanswered::Failed(..)) if !is_alone => {
+                    let message = "the stand-in can't show QUALIFY or EXCLUDE behind another statement of its message";
+                    return Ok(Err(Refusal::beyond(message, "r_QUALIFY_clause").into()));
+                }
+                Err(unanswered) => return Ok(Err(unanswered)),
+            };
+            differs |= settled.is_some();
+            let text = settled.as_deref().unwrap_or(&message[span]);
             match self.judge(text) {
-                Verdict::Refuse(refusal) => return Err(refusal),
+                Verdict::Refuse(refusal) => return Ok(Err(refusal.into())),
                 Verdict::Rewrite { before, sql, notes } => {
                     differs = true;
                     judged.notes.extend(notes);
@@ -64,7 +83,18 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
         if !differs {
             message.clone_into(&mut judged.sql);
         }
-        Ok(judged)
+        Ok(Ok(judged))
+    }
+
+    /// The server's error to a question is that of the statement.
+    async fn failed(&mut self, statement: &str, error: &Frame, ready: Option<Frame>) -> anyhow::Result<Answered> {
+        self.journal(statement, Vec::new(), &error.field(b'C').unwrap_or_default(), None);
+        self.say(error).await?;
+        if let Some(ready) = ready {
+            self.watch(&ready);
+            self.say(&ready).await?;
+        }
+        Ok(Answered::Yes)
     }
 
     async fn refuse(&mut self, statement: &str, error: ServerError, page: Option<String>) -> anyhow::Result<Answered> {

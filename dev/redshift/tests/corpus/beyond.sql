@@ -7,3 +7,5 @@ USE dev;
 CREATE TABLE a_name_of_more_than_sixty_three_bytes_which_is_all_that_postgresql_has (a INTEGER);
 CREATE PROCEDURE p(a OUT INTEGER, b INTEGER) AS $$ BEGIN a := b; END; $$ LANGUAGE plpgsql;
 CREATE PROCEDURE p() AS $$ BEGIN TRUNCATE t; END; $$ LANGUAGE plpgsql SECURITY DEFINER;
+CREATE PROCEDURE p() AS $$ DECLARE r RECORD; BEGIN FOR r IN SELECT a FROM t x QUALIFY rank() OVER (ORDER BY a) = 1 LOOP NULL; END LOOP; END; $$ LANGUAGE plpgsql;
+SELECT * FROM stl_wlm_query;

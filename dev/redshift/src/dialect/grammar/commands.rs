@@ -200,20 +200,20 @@ const SESSIONS: &[Page] = pages! {
     "r_SHOW_VIEW": "SHOW VIEW <shown:object>";
     "r_SHOW_PROCEDURE": "SHOW PROCEDURE <shown:object> [<block>]";
     "r_SHOW_TABLE": "SHOW TABLE <shown:object>";
-    "r_SHOW_DATABASES": "SHOW DATABASES [LIKE <like:text>] [LIMIT <limit:number>]";
-    "r_SHOW_SCHEMAS": "SHOW SCHEMAS FROM DATABASE <shown:object> [LIKE <like:text>] [LIMIT <limit:number>]";
-    "r_SHOW_TABLES": "SHOW TABLES FROM SCHEMA <shown:object> [LIKE <like:text>] [LIMIT <limit:number>]";
-    "r_SHOW_COLUMNS": "SHOW COLUMNS FROM TABLE <shown:object> [LIKE <like:text>] [LIMIT <limit:number>]";
-    "r_SHOW_FUNCTIONS": "SHOW FUNCTIONS FROM SCHEMA <shown:object> [LIKE <like:text>] [LIMIT <limit:number>]";
-    "r_SHOW_PROCEDURES": "SHOW PROCEDURES FROM SCHEMA <shown:object> [LIKE <like:text>] [LIMIT <limit:number>]";
-    "r_SHOW_PARAMETERS": "SHOW PARAMETERS OF {FUNCTION|PROCEDURE} <shown:object> [<block>] [LIKE <like:text>] [LIMIT <limit:number>]";
-    "r_SHOW_CONSTRAINTS": "SHOW CONSTRAINTS {PRIMARY KEYS|FOREIGN KEYS [EXPORTED]} FROM TABLE <shown:object> [LIMIT <limit:number>]";
+    "r_SHOW_DATABASES": "SHOW DATABASES [LIKE <like:literal>] [LIMIT <limit:number>]";
+    "r_SHOW_SCHEMAS": "SHOW SCHEMAS FROM DATABASE <shown:place> [LIKE <like:literal>] [LIMIT <limit:number>]";
+    "r_SHOW_TABLES": "SHOW TABLES FROM SCHEMA <shown:place> [LIKE <like:literal>] [LIMIT <limit:number>]";
+    "r_SHOW_COLUMNS": "SHOW COLUMNS FROM TABLE <shown:place> [LIKE <like:literal>] [LIMIT <limit:number>]";
+    "r_SHOW_FUNCTIONS": "SHOW FUNCTIONS FROM SCHEMA <shown:place> [LIKE <like:literal>] [LIMIT <limit:number>]";
+    "r_SHOW_PROCEDURES": "SHOW PROCEDURES FROM SCHEMA <shown:place> [LIKE <like:literal>] [LIMIT <limit:number>]";
+    "r_SHOW_PARAMETERS": "SHOW PARAMETERS OF {FUNCTION|PROCEDURE} <shown:place> [<block>] [LIKE <like:literal>] [LIMIT <limit:number>]";
+    "r_SHOW_CONSTRAINTS": "SHOW CONSTRAINTS {PRIMARY KEYS|FOREIGN KEYS [EXPORTED]} FROM TABLE <shown:place> [LIMIT <limit:number>]";
     "r_SHOW_GRANTS":
-        "SHOW GRANTS ON {DATABASE <shown:object>|SCHEMA <shown:object>|{FUNCTION|PROCEDURE} <shown:object> [<block>]|[TABLE] <shown:object>} \
+        "SHOW GRANTS ON {DATABASE <shown:place>|SCHEMA <shown:place>|{FUNCTION|PROCEDURE} <shown:place> [<block>]|[TABLE] <shown:place>} \
          [FOR <grantees>] [LIMIT <limit:number>]"
         "SHOW GRANTS FOR <grantees> [FROM DATABASE <name>] [LIMIT <limit:number>]";
-    "r_SHOW_COLUMN_GRANTS": "SHOW COLUMN GRANTS ON TABLE <shown:object> [FOR <grantees>] [LIMIT <limit:number>]";
-    "r_SHOW": "SHOW {ALL|TIME ZONE|<setting>}";
+    "r_SHOW_COLUMN_GRANTS": "SHOW COLUMN GRANTS ON TABLE <shown:place> [LIKE <like:literal>] [FOR <grantees>] [LIMIT <limit:number>]";
+    "r_SHOW": "SHOW {ALL|TIME ZONE|TRANSACTION ISOLATION LEVEL|<setting>}";
 };
 
 /// Columns and constraints of a table. <https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html>
@@ -245,6 +245,9 @@ const SHARED: &[(&str, &str)] = &[
     ("policy", "<name> [. <name>]"),
     ("language", "LANGUAGE {PLPGSQL|<text>}"),
     ("setting", "<value> {. <value>}*"),
+    // AWS's driver for Python sends names as parameters.
+    ("place", "{<parameter> {. <parameter>}*|<object>}"),
+    ("literal", "{<text>|<parameter>}"),
 ];
 
 /// A sequence that several forms have, read once for each place of it.

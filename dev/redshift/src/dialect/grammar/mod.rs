@@ -31,6 +31,8 @@ enum Place {
     Text,
     /// A number, with a sign or without.
     Number,
+    /// A parameter of a prepared statement.
+    Parameter,
     /// A word, a name, a literal or a number.
     Value,
     /// What is between parentheses, and these.
@@ -187,6 +189,7 @@ impl Matcher<'_> {
                 one(token.is_some_and(|token| is_name(token) || token.kind == Kind::Text)).or_else(|| self.number(at))
             }
             Place::Number => self.number(at),
+            Place::Parameter => one(kind == Some(Kind::Parameter)),
             Place::Block => closing(self.tokens, at),
             Place::Columns => return self.columns(at),
             Place::Type => {

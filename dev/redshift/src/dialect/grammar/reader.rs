@@ -100,6 +100,7 @@ fn place(text: &'static str) -> Item {
         "word" => Place::Word,
         "text" => Place::Text,
         "number" => Place::Number,
+        "parameter" => Place::Parameter,
         "value" => Place::Value,
         "block" => Place::Block,
         "columns" => Place::Columns,

@@ -56,8 +56,12 @@ const LEADER_ONLY: &[&str] = &[
     "HAS_TABLE_PRIVILEGE", "LOG", "NOW", "SUBSTR", "VERSION",
     // Documented as a reserved word alone, and so not among what compute nodes know.
     "SESSION_USER",
-    // The guide calls these unsupported, and says of their kind that they may run on the leader; AWS's drivers rely on it.
-    // <https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-functions.html>
+];
+
+/// The guide calls these unsupported, and says of their kind that they may run on the leader; AWS's drivers rely on it, beside
+/// system views as well. <https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-functions.html>
+#[rustfmt::skip]
+const ON_THE_LEADER: &[&str] = &[
     "ARRAY_LOWER", "ARRAY_TO_STRING", "ARRAY_UPPER", "COL_DESCRIPTION", "FORMAT_TYPE", "GENERATE_SERIES", "OBJ_DESCRIPTION",
     "SHOBJ_DESCRIPTION", "UNNEST", "PG_GET_EXPR", "PG_TABLE_IS_VISIBLE",
 ];
@@ -85,9 +89,20 @@ fn missing(statement: &Statement<'_>) -> Option<Refusal> {
             return Some(Refusal::new("42883", "function concat has two arguments", "r_CONCAT"));
         }
     }
-    let unknown = sources(statement).into_iter().find(|source| !source.is_known())?;
+    let sources = sources(statement);
+    if let Some(source) = sources.iter().find(|source| is_beyond(source)) {
+        let message = format!("the stand-in can't show {}", source.name);
+        return Some(Refusal::beyond(message, "cm_chap_system-tables"));
+    }
+    let unknown = sources.into_iter().find(|source| !source.is_known())?;
     let message = format!("relation \"{}\" does not exist", unknown.name);
     Some(Refusal::new("42P01", message, "c_unsupported-postgresql-features"))
+}
+
+/// Whether it is a system table or view that isn't in the stand-in's catalogue.
+fn is_beyond(source: &Source) -> bool {
+    let made = format!("VIEW pg_catalog.{} ", source.name);
+    source.is_systems() && !crate::catalog::IN_EVERY_DATABASE.contains(&made)
 }
 
 /// Whether a name with a parenthesis behind it is that of something that is made, dropped or granted on, or a table's with a
@@ -121,11 +136,16 @@ fn nodes(statement: &Statement<'_>) -> Option<Refusal> {
     }
     let sources = sources(statement);
     let on_compute_nodes = first.is("UPDATE") || sources.iter().any(Source::is_on_compute_nodes);
+    let beside_users =
+        first.is("UPDATE") || sources.iter().any(|source| source.is_on_compute_nodes() && !source.is_systems());
     for (at, token) in statement.tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Word) {
         let is_array = token.is("ARRAY") && statement.is(at + 1, "[");
         let is_called = statement.is(at + 1, "(") || token.is("SESSION_USER") || is_array;
+        let name = token.text.as_str();
         let misplaced = if on_compute_nodes { LEADER_ONLY } else { COMPUTE_ONLY };
-        if is_called && (misplaced.contains(&token.text.as_str()) || (on_compute_nodes && is_array)) {
+        let is_tolerated = on_compute_nodes && !beside_users;
+        let is_unsupported = on_compute_nodes && !is_tolerated && (is_array || ON_THE_LEADER.contains(&name));
+        if is_called && (misplaced.contains(&name) || is_unsupported) {
             let (what, page) = if on_compute_nodes {
                 ("not supported on Redshift tables", "c_SQL_functions_leader_node_only")
             } else {

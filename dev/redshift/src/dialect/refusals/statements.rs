@@ -1,5 +1,6 @@
 //! Refusals of single kinds of statement.
 
+use super::super::blocks::blocks;
 use super::super::procedures;
 use super::super::sources::{depths, first_from, sources};
 use super::{Refusal, SYNTAX, SessionContext, Statement, UNSUPPORTED};
@@ -16,6 +17,7 @@ pub(super) fn find(statement: &Statement<'_>, context: &SessionContext) -> Optio
         .or_else(|| grant(statement))
         .or_else(|| late_binding(statement))
         .or_else(|| beyond(statement))
+        .or_else(|| in_procedure(statement, context))
         .or_else(|| boolean_test(statement))
         .or_else(|| superuser_only(statement, context))
 }
@@ -243,6 +245,17 @@ fn beyond(statement: &Statement<'_>) -> Option<Refusal> {
         return None;
     };
     Some(Refusal::new(UNSUPPORTED, format!("the stand-in can't show {what}"), page))
+}
+
+/// What the server would have to be asked about, which is done before a statement and not before each of a body's.
+fn in_procedure(statement: &Statement<'_>, context: &SessionContext) -> Option<Refusal> {
+    let blocks = if context.in_procedure { blocks(statement) } else { Vec::new() };
+    let has_exclude =
+        |list: std::ops::Range<usize>| list.skip(1).any(|at| statement.is(at, "EXCLUDE") && statement.is(at - 1, "*"));
+    let found = blocks.into_iter().find(|block| !block.qualify.is_empty() || has_exclude(block.list.clone()))?;
+    let (what, page) =
+        if found.qualify.is_empty() { ("EXCLUDE", "r_EXCLUDE_list") } else { ("QUALIFY", "r_QUALIFY_clause") };
+    Some(Refusal::beyond(format!("the stand-in can't show {what} in a procedure"), page))
 }
 
 /// In a select list, on tables. <https://docs.aws.amazon.com/redshift/latest/dg/r_Boolean_type.html>

@@ -3,7 +3,7 @@
 use super::super::names::is_reserved;
 use super::super::settings::own_default;
 use super::super::tokens::Kind;
-use super::{Edits, SessionContext, Statement, is_name, literal};
+use super::{Edits, SessionContext, Statement, is_name, literal, windows};
 
 /// Catalogues in whose place views stand that show what Redshift's have: `catalog/postgres8.sql`.
 const CATALOGUES: &[&str] = &[
@@ -13,6 +13,7 @@ const CATALOGUES: &[&str] = &[
     "PG_CONSTRAINT",
     "PG_DATABASE",
     "PG_DEFAULT_ACL",
+    "PG_LOCKS",
     "PG_NAMESPACE",
     "PG_PROC",
     "PG_STAT_ACTIVITY",
@@ -20,10 +21,20 @@ const CATALOGUES: &[&str] = &[
 ];
 
 /// Functions whose first argument may be a bare unit. <https://docs.aws.amazon.com/redshift/latest/dg/r_Dateparts_for_datetime_functions.html>
-const WITH_UNIT: &[&str] =
-    &["DATEADD", "DATE_ADD", "DATEDIFF", "DATE_DIFF", "DATE_PART", "DATE_PART_YEAR", "DATE_TRUNC", "PGDATE_PART"];
+const WITH_UNIT: &[&str] = &[
+    "DATEADD",
+    "DATE_ADD",
+    "DATEDIFF",
+    "DATE_DIFF",
+    "DATE_PART",
+    "DATEPART",
+    "DATE_PART_YEAR",
+    "DATE_TRUNC",
+    "PGDATE_PART",
+];
 
 pub(super) fn apply(statement: &Statement<'_>, context: &SessionContext, edits: &mut Edits) {
+    apart(statement, edits);
     for (at, token) in statement.tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Word) {
         let is_field = at > 0 && statement.is(at - 1, ".");
         let is_qualified = is_field && at > 1 && statement.is(at - 2, "PG_CATALOG");
@@ -35,11 +46,26 @@ pub(super) fn apply(statement: &Statement<'_>, context: &SessionContext, edits: 
             catalogue(statement, at, is_qualified, context, edits);
         } else if statement.is(at + 1, "(") {
             call(statement, at, edits);
+        } else if name == "MAX" && at > 1 && statement.is(at - 1, "(") && statement.is(at + 1, ")") {
+            // DG/r_Character_types: in a cast; those of columns are written anew with their tables.
+            if ["VARCHAR", "NVARCHAR", "VARYING"].iter().any(|word| statement.is(at - 2, word)) {
+                edits.put(statement, at, "65535");
+            }
         } else if name == "SYSDATE" {
             // DG/r_SYSDATE: a function without parentheses.
             edits.put(statement, at, "pg_catalog.sysdate()");
         } else if name == "CURRENT_USER_ID" {
             edits.put(statement, at, "pg_catalog.current_user_id()");
+        }
+    }
+}
+
+/// A word right behind a number, as AWS's JDBC driver writes it: `PostgreSQL` 15 no longer takes it.
+fn apart(statement: &Statement<'_>, edits: &mut Edits) {
+    for (at, pair) in statement.tokens.windows(2).enumerate() {
+        let touch = pair[0].span.end == pair[1].span.start;
+        if touch && pair[0].kind == Kind::Number && pair[1].kind == Kind::Word {
+            edits.insert_behind(statement, at, " ");
         }
     }
 }
@@ -112,7 +138,13 @@ fn call(statement: &Statement<'_>, at: usize, edits: &mut Edits) {
             edits.insert_behind(statement, first.end - 1, if has_separator { ")::text" } else { ")::text, ''" });
             within_group(statement, close, edits);
         }
+        "FIRST_VALUE" | "LAST_VALUE" | "NTH_VALUE" | "LAG" | "LEAD" => {
+            windows::apply(statement, at, &arguments, close, edits);
+        }
         name if WITH_UNIT.contains(&name) => {
+            if name == "DATEPART" {
+                edits.put(statement, at, "date_part");
+            }
             let unit =
                 arguments.first().filter(|unit| unit.len() == 1 && statement.tokens[unit.start].kind == Kind::Word);
             if let Some(unit) = unit {

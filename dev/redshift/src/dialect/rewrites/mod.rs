@@ -11,6 +11,7 @@ mod queries;
 mod show;
 mod tables;
 mod views;
+mod windows;
 
 use std::ops::Range;
 

@@ -1,5 +1,6 @@
 //! SHOW of objects and of grants: queries of the catalogue.
 
+use super::super::tokens::Kind;
 use super::{Statement, Verdict, instead, literal};
 
 /// What becomes of one of these statements.
@@ -54,22 +55,41 @@ fn in_database(statement: &Statement<'_>, view: &str, columns: &[&str]) -> Strin
         .enumerate()
         .map(|(at, column)| {
             let value = at.checked_sub(missing).and_then(|at| parts.get(at));
-            value.map_or_else(
-                || format!("{column} = current_database()"),
-                |value| format!("{column} = {}", literal(value)),
-            )
+            value.map_or_else(|| format!("{column} = current_database()"), |value| format!("{column} = {value}"))
         })
         .collect();
     let like = statement.parsed.labelled("like").next().map_or(String::new(), |like| {
         let column = view.strip_suffix('s').unwrap_or(view);
         format!(" AND {column}_name LIKE {}", statement.written(&like))
     });
-    format!("SELECT * FROM pg_catalog.rdsdb_show_{view} WHERE {}{like}", conditions.join(" AND "))
+    // The types of a routine's arguments; where they are parameters, PostgreSQL wants each to be used.
+    let types = statement.tokens.iter().enumerate().filter(|(at, token)| {
+        token.kind == Kind::Parameter && view.ends_with("parameters") && !statement.parsed.is_labelled("shown", *at)
+    });
+    let types: String = types.map(|(_, token)| format!(" AND ({}::text IS NULL OR true)", token.text)).collect();
+    let order = match view {
+        "foreign_keys" => "fk_name, key_seq",
+        "schemas" => "2",
+        "tables" | "functions" | "procedures" => "3",
+        // By the place of a column, a parameter, a part of a key.
+        _ => "5",
+    };
+    format!(
+        "SELECT * FROM pg_catalog.rdsdb_show_{view} WHERE {}{like}{types} ORDER BY {order}",
+        conditions.join(" AND ")
+    )
 }
 
+/// The parts of the name of what is shown, as literals or parameters.
 fn shown(statement: &Statement<'_>) -> Vec<String> {
-    let parts = statement.parsed.labelled("shown").next().map_or(Vec::new(), |name| statement.parts(name));
-    parts.into_iter().map(|part| part.to_lowercase()).collect()
+    let part = |at: usize| {
+        let token = &statement.tokens[at];
+        if token.kind == Kind::Parameter {
+            return Some(format!("lower({})", token.text));
+        }
+        token.name().map(|name| literal(&name.to_lowercase()))
+    };
+    statement.parsed.labelled("shown").next().map_or(Vec::new(), |name| name.filter_map(part).collect())
 }
 
 fn limited(statement: &Statement<'_>, query: &str) -> String {
@@ -101,7 +121,7 @@ fn grants(statement: &Statement<'_>) -> Option<String> {
     }
     let parts = shown(statement);
     let (view, columns): (&str, &[&str]) = if statement.is(1, "COLUMN") {
-        ("column_grants", &["schema_name", "table_name"])
+        ("column_grants", &["database_name", "schema_name", "table_name"])
     } else if statement.is(2, "FOR") {
         ("grants", &[])
     } else {
@@ -114,12 +134,15 @@ fn grants(statement: &Statement<'_>) -> Option<String> {
         }
         match kind {
             "DATABASE" => ("grants", &["database_name"]),
-            "SCHEMA" => ("grants", &["schema_name"]),
-            _ => ("grants", &["schema_name", "object_name"]),
+            "SCHEMA" => ("grants", &["database_name", "schema_name"]),
+            _ => ("grants", &["database_name", "schema_name", "object_name"]),
         }
     };
     for (column, value) in columns.iter().rev().zip(parts.iter().rev()) {
-        conditions.push(format!("{column} = {}", literal(value)));
+        conditions.push(format!("{column} = {value}"));
+    }
+    if let Some(like) = statement.parsed.labelled("like").next() {
+        conditions.push(format!("column_name LIKE {}", statement.written(&like)));
     }
     let condition = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
     Some(format!("SELECT * FROM pg_catalog.rdsdb_show_{view}{condition}"))

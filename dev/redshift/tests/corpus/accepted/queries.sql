@@ -16,6 +16,21 @@ SELECT TOP 3 a, b FROM s.t ORDER BY a;
 SELECT a FROM s.t MINUS SELECT a FROM s.u;
 SELECT a FROM s.t EXCEPT SELECT a FROM s.u;
 SELECT a INTO s.made FROM s.t;
+-- DG/r_SELECT_list: an alias is known in the rest of the list and in WHERE, unless there is a column of that name
+SELECT a + 1 AS n, n * 2 AS m FROM s.t WHERE m > 2;
+SELECT relname AS table_name, table_name || '!' AS loud FROM pg_class WHERE table_name = 't';
+-- DG/r_EXCLUDE_list
+SELECT * EXCLUDE b FROM s.t;
+SELECT * EXCLUDE (b, c) FROM s.t ORDER BY a LIMIT 1;
+CREATE VIEW s.without AS SELECT * EXCLUDE (c) FROM s.t;
+-- DG/r_QUALIFY_clause
+SELECT a, b FROM s.t x QUALIFY row_number() OVER (PARTITION BY b ORDER BY a) <= 2;
+SELECT b, sum(a) AS total FROM s.t WHERE a > 0 GROUP BY b HAVING sum(a) > 0 QUALIFY rank() OVER (ORDER BY total DESC) = 1 ORDER BY b;
+CREATE TABLE s.best AS SELECT a FROM s.t AS x QUALIFY row_number() OVER (ORDER BY a) = 1;
+INSERT INTO s.best SELECT a FROM s.t AS x QUALIFY row_number() OVER (ORDER BY a) = 2;
+-- DG/r_WF_first_value, r_WF_NTH, r_WF_LAG, r_WF_LEAD
+SELECT first_value(b) IGNORE NULLS OVER (PARTITION BY c ORDER BY a ROWS UNBOUNDED PRECEDING), last_value(b IGNORE NULLS) OVER (ORDER BY a ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM s.t;
+SELECT nth_value(b, 2) IGNORE NULLS OVER (ORDER BY a ROWS UNBOUNDED PRECEDING), lag(b) IGNORE NULLS OVER (ORDER BY a), lead(b, 2) RESPECT NULLS OVER (ORDER BY a) FROM s.t;
 -- usage of AWS's drivers
 SELECT x FROM (SELECT 1 AS x);
 SELECT count(*) FROM (SELECT a FROM s.t), (SELECT a FROM s.u);
@@ -60,6 +75,7 @@ SET analyze_threshold_percent TO 15;
 SET enable_result_cache_for_session TO off;
 SET readonly TO false;
 SHOW search_path;
+SHOW TRANSACTION ISOLATION LEVEL;
 SHOW ALL;
 SELECT current_user_id;
 -- DG/r_CANCEL, r_USE, r_LOCK, r_EXPLAIN
