@@ -72,7 +72,7 @@ fn refusal(sqlstate: &str, message: &str, detail: &str) -> Action {
     }
 }
 
-async fn connector(stand_in: &StandIn) -> (Connector, Target, Credentials) {
+fn connector(stand_in: &StandIn) -> (Connector, Target, Credentials) {
     let deadlines = Deadlines { connect: Duration::from_mins(1), statement: Duration::from_mins(1) };
     let policy = AddressPolicy::new(vec!["127.0.0.1".parse().unwrap()]);
     let target = Target {
@@ -87,7 +87,7 @@ async fn connector(stand_in: &StandIn) -> (Connector, Target, Credentials) {
 #[tokio::test]
 async fn each_error_of_a_real_server_is_passing_or_lasting_at_each_kind_of_statement() {
     let stand_in = StandIn::start(Options::default()).await.unwrap();
-    let (connector, target, credentials) = connector(&stand_in).await;
+    let (connector, target, credentials) = connector(&stand_in);
     let kinds = [
         ("a look-up", vec![], "SELECT usename FROM pg_user"),
         ("a change in a transaction", vec!["BEGIN"], "CREATE TABLE public.it (id INTEGER)"),
@@ -119,7 +119,7 @@ async fn each_error_of_a_real_server_is_passing_or_lasting_at_each_kind_of_state
 #[tokio::test]
 async fn each_error_of_a_real_server_at_a_login_is_told_apart() {
     let stand_in = StandIn::start(Options::default()).await.unwrap();
-    let (connector, target, credentials) = connector(&stand_in).await;
+    let (connector, target, credentials) = connector(&stand_in);
     let shared = "Cannot connect to shared database \"x\". Connect to the databases in your cluster instead and use \
                   cross-database query notation";
     for (sqlstate, message, reason, category) in [

@@ -18,6 +18,23 @@ pub use integration::{
 /// The API group of the custom resource, and the prefix of every annotation and label of this operator.
 pub const GROUP: &str = "redshift-governance.dev";
 
+/// A kind of resource.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Kind {
+    /// An integration.
+    RedshiftIntegration,
+}
+
+impl Kind {
+    /// The name of its controller in metrics: the kind in small letters, as controller-runtime has it.
+    #[must_use]
+    pub fn controller(self) -> &'static str {
+        match self {
+            Self::RedshiftIntegration => "redshiftintegration",
+        }
+    }
+}
+
 /// Held while there may be anything of the integration in the warehouse.
 pub const FINALIZER: &str = "redshift-governance.dev/warehouse";
 

@@ -24,7 +24,7 @@ use crate::adapters::Real;
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Failure;
 use crate::ports::Key;
-use crate::reconcile::integration::{self, Error};
+use crate::reconcile::integration::{self, Error, KIND};
 use crate::reconcile::{Context, Next};
 use crate::telemetry::Health;
 
@@ -158,13 +158,13 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context<Real>>) -> Result
     let key = Key::of(&*guarded);
     let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
     let started = Instant::now();
-    let _active = context.metrics.reconcile_started();
+    let _active = context.metrics.of(KIND).reconcile_started();
     let uid = guarded.uid().unwrap_or_default();
     let passed = contained(integration::pass(&*context, &key, &uid).instrument(span.clone())).await;
     let result = match passed {
         Ok(result) => result,
         Err(panicked) => {
-            context.metrics.reconcile_panicked();
+            context.metrics.of(KIND).reconcile_panicked();
             let shown = integration::give_up(&*context, &key, panicked.into()).instrument(span);
             contained(shown).await.unwrap_or_else(|panicked| Err(Failure::from(panicked).into()))
         }
@@ -174,7 +174,7 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context<Real>>) -> Result
         Ok(Next::After(_)) => "requeue_after",
         Err(_) => "error",
     };
-    context.metrics.reconcile_ended(word, started.elapsed());
+    context.metrics.of(KIND).reconcile_ended(word, started.elapsed());
     result.map(action)
 }
 

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-const CONTROLLER: &str = "redshiftintegration";
+use crate::api::Kind;
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ReconcileLabels {
@@ -144,25 +144,10 @@ impl Metrics {
         text
     }
 
-    /// A reconciliation begins, and lasts as long as what this returns: it can be given up at any time.
-    pub fn reconcile_started(&self) -> Active {
-        self.families.active.get_or_create(&ControllerLabels { controller: CONTROLLER }).inc();
-        Active(self.families.clone())
-    }
-
-    /// A reconciliation ended: `success`, `requeue_after` or `error`.
-    pub fn reconcile_ended(&self, result: &'static str, elapsed: Duration) {
-        let controller = ControllerLabels { controller: CONTROLLER };
-        self.families.reconciles.get_or_create(&ReconcileLabels { controller: CONTROLLER, result }).inc();
-        if result == "error" {
-            self.families.reconcile_errors.get_or_create(&controller).inc();
-        }
-        self.durations.get_or_create(&controller).observe(elapsed.as_secs_f64());
-    }
-
-    /// A reconciliation panicked.
-    pub fn reconcile_panicked(&self) {
-        self.families.reconcile_panics.get_or_create(&ControllerLabels { controller: CONTROLLER }).inc();
+    /// What is counted of one kind of resource.
+    #[must_use]
+    pub fn of(&self, kind: Kind) -> OfKind {
+        OfKind { metrics: self.clone(), controller: kind.controller() }
     }
 
     /// A statement was answered, or not.
@@ -185,31 +170,64 @@ impl Metrics {
     pub fn connection_closed(&self) {
         self.families.connections_open.dec();
     }
+}
+
+/// What is counted of one kind of resource; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct OfKind {
+    metrics: Metrics,
+    controller: &'static str,
+}
+
+impl OfKind {
+    /// A reconciliation begins, and lasts as long as what this returns: it can be given up at any time.
+    pub fn reconcile_started(&self) -> Active {
+        self.metrics.families.active.get_or_create(&ControllerLabels { controller: self.controller }).inc();
+        Active { families: self.metrics.families.clone(), controller: self.controller }
+    }
+
+    /// A reconciliation ended: `success`, `requeue_after` or `error`.
+    pub fn reconcile_ended(&self, result: &'static str, elapsed: Duration) {
+        let controller = ControllerLabels { controller: self.controller };
+        self.metrics.families.reconciles.get_or_create(&ReconcileLabels { controller: self.controller, result }).inc();
+        if result == "error" {
+            self.metrics.families.reconcile_errors.get_or_create(&controller).inc();
+        }
+        self.metrics.durations.get_or_create(&controller).observe(elapsed.as_secs_f64());
+    }
+
+    /// A reconciliation panicked.
+    pub fn reconcile_panicked(&self) {
+        self.metrics.families.reconcile_panics.get_or_create(&ControllerLabels { controller: self.controller }).inc();
+    }
 
     /// Whether an integration is ready.
     pub fn ready(&self, namespace: &str, name: &str, ready: bool) {
-        self.families.ready.get_or_create(&labels(namespace, name)).set(i64::from(ready));
+        self.metrics.families.ready.get_or_create(&labels(namespace, name)).set(i64::from(ready));
     }
 
     /// An integration was validated just now.
     pub fn validated(&self, namespace: &str, name: &str, at: i64) {
-        self.families.validated.get_or_create(&labels(namespace, name)).set(at);
+        self.metrics.families.validated.get_or_create(&labels(namespace, name)).set(at);
     }
 
     /// An integration is gone.
     pub fn forget(&self, namespace: &str, name: &str) {
-        self.families.ready.remove(&labels(namespace, name));
-        self.families.validated.remove(&labels(namespace, name));
+        self.metrics.families.ready.remove(&labels(namespace, name));
+        self.metrics.families.validated.remove(&labels(namespace, name));
     }
 }
 
 /// Held by a reconciliation.
 #[derive(Debug)]
-pub struct Active(Arc<Families>);
+pub struct Active {
+    families: Arc<Families>,
+    controller: &'static str,
+}
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.active.get_or_create(&ControllerLabels { controller: CONTROLLER }).dec();
+        self.families.active.get_or_create(&ControllerLabels { controller: self.controller }).dec();
     }
 }
 
@@ -224,9 +242,10 @@ mod tests {
     #[test]
     fn dashboards_find_the_names_they_know() {
         let metrics = Metrics::new();
-        drop(metrics.reconcile_started());
-        metrics.reconcile_panicked();
-        metrics.reconcile_ended("error", Duration::from_millis(3));
+        let of_integrations = metrics.of(Kind::RedshiftIntegration);
+        drop(of_integrations.reconcile_started());
+        of_integrations.reconcile_panicked();
+        of_integrations.reconcile_ended("error", Duration::from_millis(3));
         let text = metrics.text();
         for line in [
             "controller_runtime_reconcile_total{controller=\"redshiftintegration\",result=\"error\"} 1",

@@ -173,7 +173,7 @@ fn impersonation(watched: &Watched, role: &str) -> Vec<Drift> {
     match watched.own_roles.get(role) {
         Some(true) => {}
         Some(false) => {
-            found.push(drift(format!("{account} may not grant the role {role}"), Mender::Superuser(grant, "")))
+            found.push(drift(format!("{account} may not grant the role {role}"), Mender::Superuser(grant, "")));
         }
         None => {
             let condition = ", if the role is there and is not another one that somebody made under this name";

@@ -61,12 +61,12 @@ fn pair(row: &Row) -> (String, String) {
     (row.text(0).to_owned(), row.text(1).to_owned())
 }
 
-fn pairs<C: FromIterator<(String, String)>>(rows: Vec<Row>) -> C {
+fn pairs<C: FromIterator<(String, String)>>(rows: &[Row]) -> C {
     rows.iter().map(pair).collect()
 }
 
 /// Names, and the ids of users beside them.
-fn owned(rows: Vec<Row>) -> BTreeMap<String, UserId> {
+fn owned(rows: &[Row]) -> BTreeMap<String, UserId> {
     rows.iter().map(|row| (row.text(0).to_owned(), UserId::new(row.text(1)))).collect()
 }
 
@@ -84,11 +84,11 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
         let message = "the server doesn't list the user who asks in pg_user";
         return Err(Failure::waiting(Reason::StatementFailed, message).into());
     };
-    let users = owned(look.rows(LookUp::Users).await?);
+    let users = owned(&look.rows(LookUp::Users).await?);
     let databases = local_databases(&look).await?;
     let is_on = |rows: Vec<Row>| rows.first().is_some_and(|row| matches!(row.text(0), "on" | "true"));
     let case_sensitive_identifiers = look.seen(LookUp::CaseSensitivity, is_on).await?;
-    let roles = look.seen(LookUp::Roles, pairs).await?;
+    let roles = look.seen(LookUp::Roles, |rows| pairs(&rows)).await?;
     let language_is_public = if setup.impersonation_role.is_some() {
         let is_public = |rows: Vec<Row>| rows.iter().any(|row| row.text(1) == "public");
         look.seen(LookUp::LanguagePrivileges, is_public).await?
@@ -96,8 +96,8 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
         Seen::No(Unseen::NotAsked)
     };
     let grantable_databases = if setup.database_mode == DatabaseMode::Existing && !account.superuser {
-        let is_own = |row: &&Row| row.text(1).eq_ignore_ascii_case("create") && row.text(2) == account.name;
-        let own = |rows: Vec<Row>| rows.iter().filter(is_own).map(|row| row.text(0).to_owned()).collect();
+        let is_grantable = |row: &&Row| row.text(1).eq_ignore_ascii_case("create") && row.text(2) == account.name;
+        let own = |rows: Vec<Row>| rows.iter().filter(is_grantable).map(|row| row.text(0).to_owned()).collect();
         look.seen(LookUp::GrantablePrivileges, own).await?
     } else {
         Seen::No(Unseen::NotAsked)
@@ -122,9 +122,9 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
 /// Glue, are listed beside them and take no logins.
 /// <https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_DATABASES.html>
 async fn local_databases<S: Session>(look: &Look<'_, S>) -> Result<BTreeMap<String, UserId>, Error> {
-    let mut databases = owned(look.rows(LookUp::Databases).await?);
+    let mut databases = owned(&look.rows(LookUp::Databases).await?);
     databases.retain(|name, _| !SYSTEM_DATABASES.contains(&name.as_str()));
-    let kinds: Seen<BTreeMap<String, String>> = look.seen(LookUp::KindsOfDatabases, pairs).await?;
+    let kinds: Seen<BTreeMap<String, String>> = look.seen(LookUp::KindsOfDatabases, |rows| pairs(&rows)).await?;
     if let Seen::Yes(kinds) = kinds {
         databases.retain(|name, _| kinds.get(name).is_none_or(|kind| kind == "local"));
     }
@@ -136,8 +136,8 @@ async fn held(session: &impl Session, user: &str) -> Result<Seen<BTreeSet<String
     let look = Look::at(session, "admin_name", user);
     let role = |rows: Vec<Row>| rows.iter().map(|row| row.text(0).to_owned()).collect::<BTreeSet<_>>();
     let own = look.seen(LookUp::OwnRoles, role).await?;
-    let nested = look.seen(LookUp::NestedRoles, pairs::<Vec<_>>).await?;
-    let privileges = look.seen(LookUp::SystemPrivileges, pairs::<Vec<_>>).await?;
+    let nested = look.seen(LookUp::NestedRoles, |rows| pairs::<Vec<_>>(&rows)).await?;
+    let privileges = look.seen(LookUp::SystemPrivileges, |rows| pairs::<Vec<_>>(&rows)).await?;
     let (mut held, nested, privileges) = match (own, nested, privileges) {
         (Seen::Yes(own), Seen::Yes(nested), Seen::Yes(privileges)) => (own, nested, privileges),
         (Seen::No(why), ..) | (_, Seen::No(why), _) | (.., Seen::No(why)) => return Ok(Seen::No(why)),

@@ -34,7 +34,7 @@ pub use error::Error;
 use super::Context;
 use super::pace::Next;
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, CaBundleKind, Phase, REQUESTED_AT_ANNOTATION, Reason, RedshiftIntegration, Remedy,
+    CONFIRM_DELETE_ANNOTATION, CaBundleKind, Kind, Phase, REQUESTED_AT_ANNOTATION, Reason, RedshiftIntegration, Remedy,
     TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::{
@@ -46,7 +46,9 @@ use secret::Found;
 use work::Work;
 
 /// How long another pass on the same warehouse, or an older resource, is waited for. Short, since both
-/// are a matter of moments; nothing is written meanwhile.
+/// are a matter of moments; nothing is written meanwhile./// The kind that all of this is about.
+pub const KIND: Kind = Kind::RedshiftIntegration;
+
 const SHORTLY: Duration = Duration::from_secs(1);
 
 /// What a pass is based on. As long as it stays the same, nothing is done before its time.
@@ -164,7 +166,7 @@ pub fn after_error<W: World>(context: &Context<W>, uid: &str) -> Duration {
 
 fn forget<W: World>(context: &Context<W>, key: &Key, uid: &str) {
     context.memories.forget(uid);
-    context.metrics.forget(&key.namespace, &key.name);
+    context.metrics.of(KIND).forget(&key.namespace, &key.name);
 }
 
 /// Claims made at the same moment go by creation time, then UID: whoever came first is looked at first.
@@ -223,13 +225,13 @@ async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<Sys
         }
         Found::Ours(account) => Some(*account),
     };
-    if let Some(account) = &account {
-        if !account.place.is_where(&wanted.place) {
-            let place = refusals::described(&account.place);
-            let message = format!("the Secret {name} says that this integration is in {place}");
-            let remedy = Remedy::new("set spec.config back to that; or delete the resource and create it anew");
-            return Err(Failure::stalled(Reason::RecordedElsewhere, message).remedy(remedy).into());
-        }
+    if let Some(account) = &account
+        && !account.place.is_where(&wanted.place)
+    {
+        let place = refusals::described(&account.place);
+        let message = format!("the Secret {name} says that this integration is in {place}");
+        let remedy = Remedy::new("set spec.config back to that; or delete the resource and create it anew");
+        return Err(Failure::stalled(Reason::RecordedElsewhere, message).remedy(remedy).into());
     }
     work.account.clone_from(&account);
     Ok((wanted, account))
@@ -314,12 +316,12 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
     let is_ready = object.status.as_ref().is_some_and(|status| {
         status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
     });
-    context.metrics.ready(&namespace, &name, is_ready);
+    context.metrics.of(KIND).ready(&namespace, &name, is_ready);
     let mut memory = context.memories.of(&uid).after_a_pass();
     let delay = match &outcome.activity {
         Activity::Settled => {
             memory.rest();
-            context.metrics.validated(&namespace, &name, context.host.now().as_second());
+            context.metrics.of(KIND).validated(&namespace, &name, context.host.now().as_second());
             validate_spec(&object.spec).ok().map(|wanted| wanted.validation_interval)
         }
         Activity::Suspended => None,
