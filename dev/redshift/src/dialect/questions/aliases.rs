@@ -69,7 +69,9 @@ fn from_alone(statement: &Statement<'_>, block: &Block) -> String {
             && depth_is(statement, *at, block)
     });
     let end = end.or(groups).unwrap_or(block.source.end);
-    statement.written(&(block.source.start..end)).to_owned()
+    // `SELECT a WHERE b`: there is no FROM.
+    let from = block.source.start..end;
+    if from.is_empty() { String::new() } else { statement.written(&from).to_owned() }
 }
 
 fn depth_is(statement: &Statement<'_>, at: usize, block: &Block) -> bool {

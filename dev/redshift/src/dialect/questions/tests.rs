@@ -39,6 +39,10 @@ fn an_alias_that_is_no_column_is_what_it_stands_for() {
     );
     assert_eq!(settled(text, &["0:c"]), "SELECT a + 1 AS b, b * 2 AS c, (b * 2) FROM t WHERE (b * 2) > 1");
     assert_eq!(settled(text, &[]), text);
+    assert_eq!(
+        settled("SELECT 1 AS a, a AS b WHERE b > 0", &["0:a", "0:b"]),
+        "SELECT 1 AS a, (1) AS b WHERE ((1)) > 0"
+    );
 }
 
 #[test]
