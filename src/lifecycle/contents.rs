@@ -394,9 +394,9 @@ impl Contents {
         }
     }
 
-    /// What was set up and isn't there.
+    /// What belongs to a setup and isn't there.
     #[must_use]
-    pub fn missing(&self, impersonation: bool) -> Vec<String> {
+    pub fn missing(&self, setup: &Setup) -> Vec<String> {
         let schemas = SCHEMAS
             .iter()
             .filter(|name| !self.schemas.iter().any(|schema| schema.name == **name))
@@ -408,7 +408,7 @@ impl Contents {
         let there = self.procedures();
         let procedures = PROCEDURES
             .iter()
-            .filter(|name| impersonation && !there.contains(name))
+            .filter(|name| setup.impersonation_role.is_some() && !there.contains(name))
             .map(|name| format!("procedure {PROCEDURES_SCHEMA}.{name}"));
         schemas.chain(relations).chain(procedures).collect()
     }
@@ -472,8 +472,14 @@ mod tests {
     #[test]
     fn what_was_set_up_is_not_foreign() {
         assert_eq!(ours().foreign(), Vec::<String>::new());
-        assert_eq!(ours().missing(false), Vec::<String>::new());
-        assert_eq!(ours().missing(true).len(), 3);
+        let setup = |role: Option<&str>| Setup {
+            database: "immuta".to_owned(),
+            database_mode: crate::api::DatabaseMode::Create,
+            system_account: "account".to_owned(),
+            impersonation_role: role.map(str::to_owned),
+        };
+        assert_eq!(ours().missing(&setup(None)), Vec::<String>::new());
+        assert_eq!(ours().missing(&setup(Some("acting"))).len(), 3);
     }
 
     #[test]

@@ -158,13 +158,13 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context<Real>>) -> Result
     let key = Key::of(&*guarded);
     let span = info_span!("reconcile", namespace = key.namespace, name = key.name);
     let started = Instant::now();
-    let _active = context.metrics.of(KIND).reconcile_started();
+    let _active = context.metrics.of(KIND.controller()).reconcile_started();
     let uid = guarded.uid().unwrap_or_default();
     let passed = contained(integration::pass(&*context, &key, &uid).instrument(span.clone())).await;
     let result = match passed {
         Ok(result) => result,
         Err(panicked) => {
-            context.metrics.of(KIND).reconcile_panicked();
+            context.metrics.of(KIND.controller()).reconcile_panicked();
             let shown = integration::give_up(&*context, &key, panicked.into()).instrument(span);
             contained(shown).await.unwrap_or_else(|panicked| Err(Failure::from(panicked).into()))
         }
@@ -174,7 +174,7 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context<Real>>) -> Result
         Ok(Next::After(_)) => "requeue_after",
         Err(_) => "error",
     };
-    context.metrics.of(KIND).reconcile_ended(word, started.elapsed());
+    context.metrics.of(KIND.controller()).reconcile_ended(word, started.elapsed());
     result.map(action)
 }
 

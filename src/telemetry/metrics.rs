@@ -11,8 +11,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::api::Kind;
-
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ReconcileLabels {
     controller: &'static str,
@@ -144,10 +142,10 @@ impl Metrics {
         text
     }
 
-    /// What is counted of one kind of resource.
+    /// What is counted of one kind of resource, by the name of its controller.
     #[must_use]
-    pub fn of(&self, kind: Kind) -> OfKind {
-        OfKind { metrics: self.clone(), controller: kind.controller() }
+    pub fn of(&self, controller: &'static str) -> OfKind {
+        OfKind { metrics: self.clone(), controller }
     }
 
     /// A statement was answered, or not.
@@ -242,7 +240,7 @@ mod tests {
     #[test]
     fn dashboards_find_the_names_they_know() {
         let metrics = Metrics::new();
-        let of_integrations = metrics.of(Kind::RedshiftIntegration);
+        let of_integrations = metrics.of("redshiftintegration");
         drop(of_integrations.reconcile_started());
         of_integrations.reconcile_panicked();
         of_integrations.reconcile_ended("error", Duration::from_millis(3));

@@ -135,7 +135,7 @@ pub fn drift(watched: &Watched) -> Vec<Drift> {
 }
 
 fn missing(watched: &Watched) -> Vec<Drift> {
-    let missing = watched.contents.missing(watched.registry.setup.impersonation_role.is_some());
+    let missing = watched.contents.missing(&watched.registry.setup);
     let drift = |what| Drift {
         test: OBJECTS,
         what: format!("{what} is missing"),

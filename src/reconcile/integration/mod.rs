@@ -166,7 +166,7 @@ pub fn after_error<W: World>(context: &Context<W>, uid: &str) -> Duration {
 
 fn forget<W: World>(context: &Context<W>, key: &Key, uid: &str) {
     context.memories.forget(uid);
-    context.metrics.of(KIND).forget(&key.namespace, &key.name);
+    context.metrics.of(KIND.controller()).forget(&key.namespace, &key.name);
 }
 
 /// Claims made at the same moment go by creation time, then UID: whoever came first is looked at first.
@@ -316,12 +316,12 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
     let is_ready = object.status.as_ref().is_some_and(|status| {
         status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
     });
-    context.metrics.of(KIND).ready(&namespace, &name, is_ready);
+    context.metrics.of(KIND.controller()).ready(&namespace, &name, is_ready);
     let mut memory = context.memories.of(&uid).after_a_pass();
     let delay = match &outcome.activity {
         Activity::Settled => {
             memory.rest();
-            context.metrics.of(KIND).validated(&namespace, &name, context.host.now().as_second());
+            context.metrics.of(KIND.controller()).validated(&namespace, &name, context.host.now().as_second());
             validate_spec(&object.spec).ok().map(|wanted| wanted.validation_interval)
         }
         Activity::Suspended => None,

@@ -21,6 +21,15 @@ pub struct Sweep<'s, 'a, W: World> {
     pub rules: sweep::Sweep<'s>,
 }
 
+/// What of a database is looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Scope {
+    /// Whatever a deletion would destroy or leave behind.
+    Everything,
+    /// What others granted to roles that are to be dropped.
+    GrantsToRoles,
+}
+
 impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
     /// A sweep over the databases of a warehouse; `setup` is what is set up there.
     pub fn new(site: &'s Site<'a, W>, setup: &'s Setup) -> Self {
@@ -33,7 +42,7 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
             return Ok(Vec::new());
         }
         let roles: Vec<_> = self.rules.ownership.own_roles().collect();
-        let mut obstacles = self.of_databases(true, &roles).await?;
+        let mut obstacles = self.of_databases(Scope::Everything, &roles).await?;
         let acls = look::database_acls(self.site.initial()).await?;
         obstacles.extend(self.rules.of_users_on_databases(&acls));
         obstacles.extend(self.rules.of_users_among_roles());
@@ -48,7 +57,7 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
         if roles.is_empty() {
             return Ok(Vec::new());
         }
-        let mut obstacles = self.of_databases(false, roles).await?;
+        let mut obstacles = self.of_databases(Scope::GrantsToRoles, roles).await?;
         obstacles.extend(self.database_grants(roles, &[]).await?);
         Ok(obstacles)
     }
@@ -77,7 +86,7 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
             .into())
     }
 
-    async fn of_databases(&self, everything: bool, roles: &[&str]) -> Result<Vec<Obstacle>, Error> {
+    async fn of_databases(&self, scope: Scope, roles: &[&str]) -> Result<Vec<Obstacle>, Error> {
         let mut obstacles = Vec::new();
         for database in self.rules.facts.databases.keys() {
             let entered: SessionOf<W>;
@@ -100,9 +109,9 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
                     }
                 }
             };
-            let is_dropped = everything && self.rules.is_dropped(database);
+            let is_dropped = scope == Scope::Everything && self.rules.is_dropped(database);
             let mut contents = Contents::default();
-            if everything {
+            if scope == Scope::Everything {
                 contents = look::contents(session).await?;
                 // Views in a database that is dropped are listed as what they are.
                 let views =
