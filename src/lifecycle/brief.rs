@@ -1,5 +1,7 @@
 //! Texts for people, kept short: a status is read at a glance, and the API server refuses what is too long.
 
+use crate::api::Remedy;
+
 /// Longest message, in bytes. An event's note takes 1,024, and more than this nobody reads.
 pub const LONGEST_MESSAGE: usize = 800;
 
@@ -14,8 +16,6 @@ const MOST_REMEDIES: usize = 24;
 
 /// Longest command, in bytes. One that is longer is left out: half of it may do something else.
 const LONGEST_COMMAND: usize = 1_024;
-
-use crate::api::Remedy;
 
 /// The entries, as many as have room, and how many more there are.
 #[must_use]
