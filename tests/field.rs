@@ -84,6 +84,11 @@ fn connector(stand_in: &StandIn) -> (Connector, Target, Credentials) {
     (Connector::new(policy, deadlines, Metrics::new()), target, credentials)
 }
 
+/// What the resource's events warn of.
+async fn warnings(world: &World) -> Vec<(String, String, String)> {
+    world.events("analytics").await.into_iter().filter(|(type_, ..)| type_ == "Warning").collect()
+}
+
 #[tokio::test]
 async fn each_error_of_a_real_server_is_passing_or_lasting_at_each_kind_of_statement() {
     let stand_in = StandIn::start(Options::default()).await.unwrap();
@@ -96,20 +101,18 @@ async fn each_error_of_a_real_server_is_passing_or_lasting_at_each_kind_of_state
     ];
     for (sqlstate, message, detail, category) in real_errors() {
         for (kind, before, text) in &kinds {
-            let session = connector.connect(&target, &credentials, "dev").await.unwrap();
-            for statement in before {
-                session.query(&Statement::new("before", (*statement).to_owned(), Vec::new())).await.unwrap();
-            }
-            stand_in.faults().set(Fault::new(refusal(sqlstate, message, detail)).at(text));
-            let refused = session.query(&Statement::new("it", (*text).to_owned(), Vec::new())).await.unwrap_err();
+            let refused_with = async |message: &str| {
+                let session = connector.connect(&target, &credentials, "dev").await.unwrap();
+                for statement in before {
+                    session.query(&Statement::new("before", (*statement).to_owned(), Vec::new())).await.unwrap();
+                }
+                stand_in.faults().set(Fault::new(refusal(sqlstate, message, detail)).at(text));
+                session.query(&Statement::new("it", (*text).to_owned(), Vec::new())).await.unwrap_err()
+            };
+            let refused = refused_with(message).await;
             assert_eq!(refused.category(), category, "{kind}: {message}: {refused}");
             // Nothing of it is another at the next try.
-            stand_in.faults().set(Fault::new(refusal(sqlstate, &message.replace('5', "6"), detail)).at(text));
-            let session = connector.connect(&target, &credentials, "dev").await.unwrap();
-            for statement in before {
-                session.query(&Statement::new("before", (*statement).to_owned(), Vec::new())).await.unwrap();
-            }
-            let again = session.query(&Statement::new("it", (*text).to_owned(), Vec::new())).await.unwrap_err();
+            let again = refused_with(&message.replace('5', "6")).await;
             let is_same = again.to_string() == refused.to_string();
             assert!(is_same || message.contains("\"500\""), "{refused}\n{again}");
         }
@@ -169,9 +172,7 @@ async fn a_look_up_that_fails_once_in_passing_is_asked_again_and_stalls_nothing(
     }
     world.delete().await;
     world.until_gone().await;
-    let stopped: Vec<_> =
-        world.events("analytics").await.into_iter().filter(|(type_, ..)| type_ == "Warning").collect();
-    assert_eq!(stopped, []);
+    assert_eq!(warnings(&world).await, []);
 }
 
 #[tokio::test]
@@ -293,9 +294,7 @@ async fn databases_that_are_not_the_warehouses_own_are_not_entered() {
     world.until("impersonation is off", is_edited).await;
     world.delete().await;
     world.until_gone().await;
-    let stopped: Vec<_> =
-        world.events("analytics").await.into_iter().filter(|(type_, ..)| type_ == "Warning").collect();
-    assert_eq!(stopped, []);
+    assert_eq!(warnings(&world).await, []);
 }
 
 #[tokio::test]
@@ -309,9 +308,9 @@ async fn a_login_that_is_refused_in_passing_at_the_look_of_a_deletion_is_waited_
     }
     world.delete().await;
     world.until_gone().await;
-    let events = world.events("analytics").await;
-    let stopped: Vec<_> = events.iter().filter(|(type_, ..)| type_ == "Warning").map(|(_, reason, _)| reason).collect();
-    assert!(stopped.iter().all(|reason| *reason == "TooManyConnections") && stopped.len() <= 1, "{events:?}");
+    let warnings = warnings(&world).await;
+    let is_expected = warnings.iter().all(|(_, reason, _)| reason == "TooManyConnections");
+    assert!(is_expected && warnings.len() <= 1, "{warnings:?}");
 }
 
 #[tokio::test]
@@ -327,7 +326,7 @@ async fn one_slow_login_is_no_verdict() {
     };
     let object = world.until("it was looked", is_handled).await;
     assert_eq!(conditions(&object), ["True", "False", "False"]);
-    assert!(world.events("analytics").await.iter().all(|(type_, ..)| type_ == "Normal"));
+    assert_eq!(warnings(&world).await, []);
     assert!(world.api_writes().len() > written);
 }
 

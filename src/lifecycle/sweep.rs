@@ -88,7 +88,8 @@ impl Sweep<'_> {
     /// What our users hold on columns and languages.
     #[must_use]
     pub fn of_hidden_ties(&self, database: &str, ties: &[(String, String)]) -> Vec<Obstacle> {
-        let is_ours = |user: &str| self.users().iter().any(|(name, _)| *name == user);
+        let ours = self.users();
+        let is_ours = |user: &str| ours.iter().any(|(name, _)| *name == user);
         let ties = ties.iter().filter(|(user, _)| is_ours(user));
         ties.map(|(user, what)| Obstacle::new(format!("{database}: {user} has {what}"), Fate::Stays)).collect()
     }

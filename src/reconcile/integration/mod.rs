@@ -248,7 +248,7 @@ async fn resume<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &Sys
 
 /// Looks at an integration that was set up, and edits it if the spec asks for something else.
 async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
-    match validate::look(work.context, &work.object, wanted, account).await {
+    match validate::look(work, wanted, account).await {
         Ok(seen) if validate::is_heritage(&work.object, &seen) => create::run(work, wanted).await,
         Ok(seen) if edit::is_due(&work.uid(), &seen, wanted, account) => edit::run(work, wanted, account, seen).await,
         Ok(seen) => validate::report(work, wanted, &seen),

@@ -89,15 +89,10 @@ pub fn is_heritage(object: &RedshiftIntegration, seen: &Seen) -> bool {
 pub type Unwatched = (Error, Vec<Test>);
 
 /// Looks at an integration that was enabled before. `account` is what the Secret says.
-pub async fn look<W: World>(
-    context: &Context<W>,
-    object: &RedshiftIntegration,
-    wanted: &Wanted,
-    account: &SystemAccount,
-) -> Result<Seen, Unwatched> {
+pub async fn look<W: World>(work: &Work<'_, W>, wanted: &Wanted, account: &SystemAccount) -> Result<Seen, Unwatched> {
+    let (context, object) = (work.context, &work.object);
     let no_tests = |error| (error, Vec::new());
-    let patience = context.memories.of(&object.uid().unwrap_or_default()).patience();
-    let target = dereference::target(&context.kubernetes, object, patience).await.map_err(no_tests)?;
+    let target = dereference::target(&context.kubernetes, object, work.patience()).await.map_err(no_tests)?;
     let database = &account.place.setup.database;
     let (session, account_name) = log_in(context, &target, account).await.map_err(|error| {
         let failure = if error.is_refused_login() {
