@@ -55,7 +55,7 @@ fn scripts_print_the_statements_in_their_order_and_no_password() {
     assert!(at.is_sorted(), "{script}");
     assert!(script.contains("PASSWORD '<md5 of the claim''s password>'"), "{script}");
     let (_, create, _) = run(&["scripts", "create", "-f", SAMPLE]);
-    assert!(create.contains("CREATE VIEW immuta_system.user_profile"));
+    assert!(create.contains("CREATE OR REPLACE VIEW immuta_system.user_profile"));
     let (_, delete, _) = run(&["scripts", "delete", "-f", SAMPLE]);
     assert!(delete.find("DROP DATABASE").unwrap() < delete.find("DROP USER redshift_governance_claim").unwrap());
 }

@@ -283,7 +283,7 @@ async fn deleted_in_the_middle_of_a_creation_or_an_edit_everything_goes() {
     use redshift_stand_in::faults::{Action, Fault};
     for (start, edit, at) in [
         (json!({}), None, "CREATE DATABASE"),
-        (with_impersonation(), None, "CREATE VIEW immuta_system.user_profile"),
+        (with_impersonation(), None, "CREATE OR REPLACE VIEW immuta_system.user_profile"),
         (json!({}), Some(json!({"spec": with_impersonation()})), "CREATE ROLE"),
         (json!({}), Some(json!({"spec": {"config": {"systemAccount": {"name": "governor"}}}})), "ALTER USER"),
     ] {

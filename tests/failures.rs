@@ -336,7 +336,6 @@ async fn what_this_version_does_not_do_is_stalled_and_says_so() {
     let unsupported = [
         ("manual", json!({"autoBootstrap": false}), "spec.autoBootstrap"),
         ("keys", json!({"config": {"authenticationType": "accessKey"}}), "authenticationType"),
-        ("repair", json!({"repair": true}), "spec.repair"),
     ];
     for (name, changes, field) in unsupported {
         world.create_named(name, changes).await;

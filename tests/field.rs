@@ -153,8 +153,11 @@ fn mark(which: LookUp) -> String {
     let parameters = ["admin_name", "role_name", "system_account_name", "claim_name"]
         .into_iter()
         .fold(Parameters::new(), |parameters, name| parameters.text(name, "MARK"));
+    let parameters =
+        ["schema", "object"].into_iter().fold(parameters, |parameters, name| parameters.identifier(name, "MARK"));
     let statement = redshift_integration_operator::scripts::look_up(which, &parameters).unwrap();
-    statement.text().split("'MARK'").next().unwrap().to_owned()
+    let text = statement.text().split("'MARK'").next().unwrap();
+    text.split("\"MARK\"").next().unwrap().to_owned()
 }
 
 #[tokio::test]

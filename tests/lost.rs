@@ -66,7 +66,7 @@ type Case = (Doing, &'static str, Operator, End);
 
 const CLAIM: &str = "CREATE USER redshift_governance_claim";
 const DATABASE: &str = "CREATE DATABASE";
-const OBJECTS: &str = "CREATE VIEW immuta_system.user_profile";
+const OBJECTS: &str = "CREATE OR REPLACE VIEW immuta_system.user_profile";
 const ROLE: &str = "CREATE ROLE";
 const COMMIT: &str = "COMMIT";
 const MARK: &str = "SET state = 'deleting'";

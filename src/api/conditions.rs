@@ -24,6 +24,12 @@ pub enum Reason {
     Editing,
     /// What was set up was changed.
     Edited,
+    /// What an older version of the operator has set up is being migrated.
+    Migrating,
+    /// It was migrated.
+    Migrated,
+    /// What others had changed was mended.
+    Repaired,
     /// What was set up is being taken away.
     Deleting,
     /// It was taken away.
@@ -137,6 +143,9 @@ impl Reason {
             Self::Creating => "Creating",
             Self::Editing => "Editing",
             Self::Edited => "Edited",
+            Self::Migrating => "Migrating",
+            Self::Migrated => "Migrated",
+            Self::Repaired => "Repaired",
             Self::Deleting => "Deleting",
             Self::Deleted => "Deleted",
             Self::Disabled => "Disabled",

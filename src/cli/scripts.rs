@@ -83,6 +83,8 @@ fn plan(which: Which, wanted: &Wanted) -> Plan {
             schema_version: SCHEMA_VERSION.into(),
             applied_hash: setup.hash(),
             setup: setup.clone(),
+            definitions: None,
+            claim_user_id: None,
         });
         contents = Contents::of(setup);
     } else if setup.database_mode == DatabaseMode::Existing {

@@ -12,7 +12,7 @@ use crate::api::{Remedy, ValidationStatus, ValidationTest};
 
 pub use preflight::{Preflight, already_exists, one_integration, verified};
 pub use privileges::{Needs, lacking_for_removal};
-pub use watch::{Drift, Mender, Watched, drift, unwatched, watch};
+pub use watch::{Watched, unwatched, watch};
 
 /// Login to the initial database (before the creation) or the managed one (after it).
 pub const CONNECTION: &str = "Initial Validation: Basic Connection Test";

@@ -96,6 +96,43 @@ pub struct Contents {
     pub default_privileges: Vec<DefaultPrivileges>,
 }
 
+/// A kind of object that is set up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OwnKind {
+    /// A schema; its objects' names are empty.
+    Schema,
+    /// A table or view.
+    Relation,
+    /// A procedure.
+    Procedure,
+}
+
+/// One of our objects, as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Own<'a> {
+    /// What it is.
+    pub kind: OwnKind,
+    /// Its schema.
+    pub schema: &'static str,
+    /// Its name; a schema's is empty.
+    pub name: &'static str,
+    /// Its owner.
+    pub owner: &'a UserId,
+    /// Who may do what with it.
+    pub acl: &'a Acl,
+}
+
+impl fmt::Display for Own<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, schema, name, .. } = self;
+        match kind {
+            OwnKind::Schema => write!(formatter, "the schema {schema}"),
+            OwnKind::Relation => write!(formatter, "{schema}.{name}"),
+            OwnKind::Procedure => write!(formatter, "the procedure {schema}.{name}"),
+        }
+    }
+}
+
 /// Who may do what: the access control list of one object, as the catalogue prints it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Acl(Vec<AclItem>);
@@ -143,6 +180,18 @@ impl Acl {
 
     fn public(&self) -> Option<&AclItem> {
         self.0.iter().find(|item| item.grantee.is_empty())
+    }
+
+    /// Whoever holds anything here, other than PUBLIC, and what, by the letters of the catalogue.
+    pub fn holders(&self) -> impl Iterator<Item = (&str, &str)> {
+        let holders = self.0.iter().filter(|item| !item.grantee.is_empty());
+        holders.map(|item| (item.grantee.as_str(), item.privileges.as_str()))
+    }
+
+    /// The privileges that PUBLIC holds here, by their letters.
+    #[must_use]
+    pub fn of_public(&self) -> &str {
+        self.public().map_or("", |item| item.privileges.as_str())
     }
 
     /// Whether a user holds anything here.
@@ -332,15 +381,6 @@ impl Contents {
             .collect()
     }
 
-    /// Who may call one of our procedures, beside its owner.
-    #[must_use]
-    pub fn procedure_is_public(&self, name: &str) -> bool {
-        self.routines
-            .iter()
-            .filter(|routine| routine.schema == PROCEDURES_SCHEMA && routine.name == name)
-            .any(|routine| routine.acl.public().is_some())
-    }
-
     /// What a user owns in this database, or holds on others' objects. Dropping the user would leave the
     /// one without an owner and the other without a name, since Redshift looks in one database only.
     #[must_use]
@@ -394,54 +434,41 @@ impl Contents {
         }
     }
 
-    /// What belongs to a setup and isn't there.
+    /// What belongs to a setup and isn't there: its kind, schema and name.
     #[must_use]
-    pub fn missing(&self, setup: &Setup) -> Vec<String> {
-        let schemas = SCHEMAS
-            .iter()
-            .filter(|name| !self.schemas.iter().any(|schema| schema.name == **name))
-            .map(|name| format!("schema {name}"));
-        let relations = RELATIONS
-            .iter()
-            .filter(|(schema, name)| self.relation(&format!("{schema}.{name}")).is_none())
-            .map(|(schema, name)| format!("relation {schema}.{name}"));
-        let there = self.procedures();
-        let procedures = PROCEDURES
-            .iter()
-            .filter(|name| setup.impersonation_role.is_some() && !there.contains(name))
-            .map(|name| format!("procedure {PROCEDURES_SCHEMA}.{name}"));
+    pub fn missing(&self, setup: &Setup) -> Vec<(OwnKind, &'static str, &'static str)> {
+        let there = self.own();
+        let is_there = |(kind, schema, name): &(OwnKind, &str, &str)| {
+            there.iter().any(|own| (own.kind, own.schema, own.name) == (*kind, *schema, *name))
+        };
+        let procedures = if setup.impersonation_role.is_some() { &PROCEDURES[..] } else { &[] };
+        let schemas = SCHEMAS.into_iter().map(|schema| (OwnKind::Schema, schema, ""));
+        let relations = RELATIONS.into_iter().map(|(schema, name)| (OwnKind::Relation, schema, name));
+        let procedures = procedures.iter().map(|name| (OwnKind::Procedure, PROCEDURES_SCHEMA, *name));
+        schemas.chain(relations).chain(procedures).filter(|it| !is_there(it)).collect()
+    }
+
+    /// Those of our objects that are there.
+    #[must_use]
+    pub fn own(&self) -> Vec<Own<'_>> {
+        let schemas = SCHEMAS.into_iter().filter_map(|schema| {
+            let Schema { owner, acl, .. } = self.schemas.iter().find(|it| it.name == schema)?;
+            Some(Own { kind: OwnKind::Schema, schema, name: "", owner, acl })
+        });
+        let relations = RELATIONS.into_iter().filter_map(|(schema, name)| {
+            let Relation { owner, acl, .. } = self.relation(&format!("{schema}.{name}"))?;
+            Some(Own { kind: OwnKind::Relation, schema, name, owner, acl })
+        });
+        let procedures = PROCEDURES.into_iter().filter_map(|name| {
+            let of_that_name = |it: &&Routine| it.schema == PROCEDURES_SCHEMA && it.name == name;
+            let Routine { owner, acl, .. } = self.routines.iter().find(of_that_name)?;
+            Some(Own { kind: OwnKind::Procedure, schema: PROCEDURES_SCHEMA, name, owner, acl })
+        });
         schemas.chain(relations).chain(procedures).collect()
     }
 
     fn relation(&self, qualified: &str) -> Option<&Relation> {
         self.relations.iter().find(|relation| format!("{}.{}", relation.schema, relation.name) == qualified)
-    }
-
-    /// Whether PUBLIC holds anything on a relation (`schema.name`).
-    #[must_use]
-    pub fn is_granted_to_public(&self, qualified: &str) -> bool {
-        self.relation(qualified).and_then(|relation| relation.acl.public()).is_some()
-    }
-
-    /// Whether PUBLIC may read a relation (`schema.name`).
-    #[must_use]
-    pub fn public_may_select(&self, qualified: &str) -> bool {
-        self.relation(qualified)
-            .and_then(|relation| relation.acl.public())
-            .is_some_and(|item| item.privileges.contains('r'))
-    }
-
-    /// Those of our schemas that PUBLIC can't use.
-    #[must_use]
-    pub fn schemas_without_public_usage(&self) -> Vec<&'static str> {
-        let usable = |name: &str| {
-            self.schemas
-                .iter()
-                .find(|schema| schema.name == name)
-                .and_then(|schema| schema.acl.public())
-                .is_some_and(|item| item.privileges.contains('U'))
-        };
-        SCHEMAS.into_iter().filter(|name| !usable(name)).collect()
     }
 }
 
@@ -478,7 +505,7 @@ mod tests {
             system_account: "account".to_owned(),
             impersonation_role: role.map(str::to_owned),
         };
-        assert_eq!(ours().missing(&setup(None)), Vec::<String>::new());
+        assert_eq!(ours().missing(&setup(None)), []);
         assert_eq!(ours().missing(&setup(Some("acting"))).len(), 3);
     }
 
@@ -523,14 +550,5 @@ mod tests {
         assert_eq!(ties("x", "7"), ["owns relation public.t"]);
         let on = Grantable::Relation("public".into(), "t".into());
         assert_eq!(contents.grantors_on(&on, "immuta_two").0, ["awsuser"]);
-    }
-
-    #[test]
-    fn privileges_of_public_on_the_profile_are_noticed() {
-        let mut contents = ours();
-        assert!(!contents.is_granted_to_public(PROFILE));
-        assert!(contents.public_may_select(USER_PROFILE));
-        contents.relations[2].acl = Acl::parse("a=arwd/a|=r/a");
-        assert!(contents.is_granted_to_public(PROFILE));
     }
 }

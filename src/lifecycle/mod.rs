@@ -10,6 +10,8 @@ pub mod by_hand;
 pub mod checks;
 pub mod contents;
 mod credentials;
+pub mod definitions;
+pub mod drift;
 mod endpoint;
 mod failure;
 pub mod hints;
@@ -36,7 +38,8 @@ pub use endpoint::Endpoint;
 pub use failure::{Category, Failure};
 pub use parameters::parameters;
 pub use plan::{
-    Connection, Observed, Operation, Plan, Record, Recorded, Refusal, Stages, Subject, inheritance, removal, set_up,
+    Connection, Mend, Observed, Operation, Plan, Record, Recorded, Refusal, Stages, Subject, can_migrate, inheritance,
+    migration, removal, repair, set_up,
 };
 pub use report::{Activity, Outcome, next_status};
 pub use situation::{

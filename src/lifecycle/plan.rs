@@ -3,16 +3,20 @@
 
 mod change;
 pub mod inheritance;
+mod migration;
 mod removal;
+mod repair;
 
-use super::contents::{Contents, IMPERSONATION_KEY, PROCEDURES_SCHEMA};
+use super::contents::{Contents, IMPERSONATION_KEY, PROCEDURES_SCHEMA, SCHEMAS};
 use super::obstacle::Grant;
 use super::proof::Heritage;
 use super::{AccountPower, ManagedDatabase, Member, Ownership, RegistryState, Seen, Setup, Standing};
 use crate::api::DatabaseMode;
 use crate::scripts::Section;
 
+pub use migration::{can_migrate, migration};
 pub use removal::removal;
+pub use repair::{Mend, repair};
 
 /// Which of the connections an operation runs on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -322,8 +326,21 @@ fn creation(plan: &mut Plan, observed: &Observed<'_>, wanted: &Setup) {
         plan.in_transaction(initial, |plan| plan.run(initial, Section::DatabaseGrants));
         plan.in_transaction(managed, |plan| plan.run(managed, Section::Registry));
     }
+    let migrations = match &ownership.database {
+        ManagedDatabase::Registered(registry) => migration::sections(registry).unwrap_or_default(),
+        _ => Vec::new(),
+    };
     plan.in_change(managed, |plan| {
+        for section in migrations {
+            plan.run(managed, section);
+        }
         plan.run(managed, Section::Objects);
+        plan.run(managed, Section::UserProfile);
+        for schema in SCHEMAS {
+            plan.run_for(managed, Section::OpenSchema, Subject::Object(schema, ""));
+        }
+        plan.run(managed, Section::OpenUserProfile);
+        plan.run(managed, Section::OpenFutureFunctions);
         if wanted.impersonation_role.is_some() {
             plan.switch_on(managed);
         }
@@ -353,6 +370,7 @@ mod tests {
 
     use super::*;
     use crate::lifecycle::Registry;
+    use crate::scripts::SCHEMA_VERSION;
 
     fn setup(account: &str, role: Option<&str>) -> Setup {
         Setup {
@@ -375,9 +393,11 @@ mod tests {
                 integration_uid: "uid".to_owned(),
                 state: RegistryState::Complete,
                 fencing_counter: 2,
-                schema_version: 1,
+                schema_version: SCHEMA_VERSION.into(),
                 applied_hash: applied.hash(),
                 setup: applied.clone(),
+                definitions: None,
+                claim_user_id: None,
             }),
         }
     }

@@ -31,6 +31,15 @@ pub fn ties(user: &str) -> Vec<Remedy> {
     found.iter().map(remedy).collect()
 }
 
+/// Who has changed what is ours lately, as far as the warehouse tells.
+#[must_use]
+pub fn changes() -> Vec<Remedy> {
+    let descriptions =
+        ["see who changes it, as a superuser", "see who changes it, as a superuser, on Redshift Serverless"];
+    let found = of(Section::ListChanges, &Parameters::new());
+    found.iter().zip(descriptions).map(|(query, what)| Remedy::command(what, query.text())).collect()
+}
+
 /// Nothing, where a name can't stand in a statement: no query is better than a wrong one.
 fn of(section: Section, parameters: &Parameters) -> Vec<Statement> {
     statements(section, parameters).unwrap_or_default()

@@ -62,8 +62,8 @@ pub fn next_status(
     now: Timestamp,
 ) -> RedshiftIntegrationStatus {
     if let Activity::Doubtful(_) = &outcome.activity {
-        let handled = handled_request.or_else(|| before.last_handled_reconcile_at.clone());
-        return RedshiftIntegrationStatus { last_handled_reconcile_at: handled, ..before.clone() };
+        // Nor is a look that was asked for done yet.
+        return before.clone();
     }
     let set = |type_: &str, status: &str, reason: Reason, message: &str| {
         condition(&before.conditions, type_, status, reason.as_str(), message, generation, now)
@@ -81,10 +81,10 @@ pub fn next_status(
     };
     let before_ready = before.conditions.iter().find(|condition| condition.type_ == types::READY);
     let ready = match (outcome.ready, before_ready, &outcome.activity) {
-        (Some(true), _, activity) => set(types::READY, "True", Reason::Enabled, &works(activity)),
+        (Some(true), _, activity) => set(types::READY, "True", Reason::Enabled, &works(outcome.phase, activity)),
         (Some(false), ..) | (None, None, _) => set(types::READY, "False", reason, &message),
         (None, Some(old), Activity::Stopped(_)) if old.status == "True" => {
-            set_again(types::READY, "True", old, &works(&outcome.activity))
+            set_again(types::READY, "True", old, &works(outcome.phase, &outcome.activity))
         }
         // Why it isn't may have changed.
         (None, Some(old), Activity::Stopped(_)) => set(types::READY, &old.status, reason, &message),
@@ -109,10 +109,11 @@ pub fn next_status(
 
 /// What `Ready` says of an integration that is set up. Whoever lists resources sees this message, and would
 /// otherwise not learn of an edit that failed.
-fn works(activity: &Activity) -> String {
+fn works(phase: Phase, activity: &Activity) -> String {
     match activity {
         Activity::Stopped(failure) => {
-            format!("what was set up works on; the edit has stopped: {}", failure.said())
+            let what = if phase == Phase::MigrateError { "" } else { "the edit has stopped: " };
+            format!("what was set up works on; {what}{}", failure.said())
         }
         Activity::Settled | Activity::Working(..) | Activity::Suspended | Activity::Doubtful(_) => IS_SET_UP.to_owned(),
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::contents::Contents;
+use super::definitions::Definitions;
 use super::{Failure, Setup, brief};
 use crate::api::{Reason, Remedy};
 use crate::scripts::{CLAIM_USER, SCHEMA_VERSION};
@@ -275,6 +276,10 @@ pub struct Registry {
     pub applied_hash: String,
     /// What is set up, or is being set up.
     pub setup: Setup,
+    /// What the server showed of it right after it was made; nothing until that was recorded.
+    pub definitions: Option<Definitions>,
+    /// The claim's id, recorded with that.
+    pub claim_user_id: Option<UserId>,
 }
 
 /// How what is set up compares with what this version of the operator sets up.

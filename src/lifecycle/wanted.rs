@@ -212,9 +212,6 @@ fn refuse_what_is_not_supported(spec: &RedshiftIntegrationSpec) -> Result<(), In
             "set it to `userPassword` and name a Secret with `username` and `password`",
         );
     }
-    if spec.repair {
-        return refuse("spec.repair", "repairing", "set it to `false`");
-    }
     Ok(())
 }
 
@@ -268,7 +265,6 @@ mod tests {
         for (changes, field) in [
             (serde_json::json!({"autoBootstrap": false}), "autoBootstrap"),
             (serde_json::json!({"config": {"authenticationType": "okta"}}), "authenticationType"),
-            (serde_json::json!({"repair": true}), "repair"),
         ] {
             let error = validate(&spec(changes)).unwrap_err().to_string();
             assert!(error.contains(field), "{error}");

@@ -40,7 +40,15 @@ pub struct Memory<B> {
     pub not_before: Option<Duration>,
     /// What was told since all was well.
     told: BTreeSet<String>,
+    /// What of the drift was mended lately, and when.
+    mended: Vec<(String, Duration)>,
 }
+
+/// How often something is mended within a day before it is left alone: somebody else changes it as often.
+const MOST_MENDED: usize = 3;
+
+/// How long it is remembered that something was mended.
+const DAY: Duration = Duration::from_hours(24);
 
 /// Longest patience with a login: a Serverless workgroup that was asleep takes about 20 s, and others wait for a place.
 const MOST_PATIENCE: u32 = 4;
@@ -61,6 +69,19 @@ impl<B> Memory<B> {
         Self { basis: None, not_before: None, ..self }
     }
 
+    /// Something was mended.
+    pub fn mended(&mut self, what: &str, now: Duration) {
+        self.mended.retain(|(_, at)| now.saturating_sub(*at) < DAY);
+        self.mended.push((what.to_owned(), now));
+    }
+
+    /// Whether something was mended so often within a day that somebody else must be changing it.
+    #[must_use]
+    pub fn is_fought_over(&self, what: &str, now: Duration) -> bool {
+        let lately = self.mended.iter().filter(|(known, at)| known == what && now.saturating_sub(*at) < DAY);
+        lately.count() >= MOST_MENDED
+    }
+
     /// Nothing is going on any more.
     pub fn rest(&mut self) {
         (self.failures, self.doubts) = (0, 0);
@@ -70,7 +91,7 @@ impl<B> Memory<B> {
 
 impl<B> Default for Memory<B> {
     fn default() -> Self {
-        Self { basis: None, failures: 0, doubts: 0, not_before: None, told: BTreeSet::new() }
+        Self { basis: None, failures: 0, doubts: 0, not_before: None, told: BTreeSet::new(), mended: Vec::new() }
     }
 }
 
@@ -142,6 +163,17 @@ impl Drop for Working<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_mended_three_times_in_a_day_is_left_alone_until_a_day_has_passed() {
+        let (mut memory, hours) = (Memory::<()>::default(), |hours| Duration::from_hours(hours));
+        for hour in [0, 1, 2] {
+            assert!(!memory.is_fought_over("it", hours(hour)));
+            memory.mended("it", hours(hour));
+        }
+        assert!(memory.is_fought_over("it", hours(3)) && !memory.is_fought_over("something else", hours(3)));
+        assert!(!memory.is_fought_over("it", hours(24)));
+    }
 
     #[test]
     fn one_pass_at_a_time_works_on_a_warehouse() {

@@ -24,4 +24,4 @@ pub use statement::Statement;
 pub const CLAIM_USER: &str = "redshift_governance_claim";
 
 /// Version of what `create.sql` sets up; raised with every change of it.
-pub const SCHEMA_VERSION: i32 = 1;
+pub const SCHEMA_VERSION: i32 = 2;

@@ -119,6 +119,10 @@ sections! {
         BeginChange = "begin-change",
         /// The registry says that everything is there.
         Complete = "complete",
+        /// What the server shows of what was made.
+        RecordDefinitions = "record-definitions",
+        /// Something of what is set up was mended.
+        Mended = "mended",
         /// The registry names another integration.
         TakeOver = "take-over",
         /// The registry says that the integration is being deleted.
@@ -129,8 +133,16 @@ sections! {
         CommitChange = "commit-change",
     }
     CREATE = "sql/create.sql" {
-        /// Schemas, tables, the view and their grants.
+        /// Schemas and tables.
         Objects = "objects",
+        /// The view, or its text anew.
+        UserProfile = "user-profile",
+        /// Lets everybody use a schema.
+        OpenSchema = "open-schema",
+        /// Lets everybody read the view.
+        OpenUserProfile = "open-user-profile",
+        /// Lets everybody execute what the system account will put into the schema of functions.
+        OpenFutureFunctions = "open-future-functions",
     }
     IMPERSONATION = "sql/impersonation.sql" {
         /// Writes a new key of impersonations.
@@ -163,6 +175,30 @@ sections! {
         DropRole = "drop-role",
         /// Sets new passwords for the claim and the system account.
         SetPasswords = "set-passwords",
+    }
+    REPAIR = "sql/repair.sql" {
+        /// Lets nobody but its owner put anything into a schema.
+        CloseSchema = "close-schema",
+        /// Takes from everybody what they may do with a table or view.
+        CloseRelation = "close-relation",
+        /// Takes the right to call a procedure from everybody.
+        CloseProcedure = "close-procedure",
+        /// Takes from a user what it may do with a procedure.
+        RevokeProcedure = "revoke-procedure",
+        /// Gives a schema back to the system account.
+        GiveSchema = "give-schema",
+        /// Gives a table or view back to the system account.
+        GiveRelation = "give-relation",
+        /// Gives a procedure back to the system account.
+        GiveProcedure = "give-procedure",
+        /// Lets the system account grant the role again.
+        GrantRoleAgain = "grant-role-again",
+    }
+    MIGRATE = "sql/migrate.sql" {
+        /// The registry holds definitions and the claim's id.
+        MigrateTo2 = "migrate-to-2",
+        /// The registry says which version is set up.
+        Migrated = "migrated",
     }
     DELETE = "sql/delete.sql" {
         /// Lets what follows on the connection wait for a short time only.
@@ -213,6 +249,10 @@ sections! {
         LookAtRegistry = "registry-row",
         /// Reads what is in one database, and whose.
         LookAtContents = "contents",
+        /// Reads what the server shows of our objects.
+        LookAtDefinitions = "definitions",
+        /// Reads the ids of our users.
+        LookAtOurUsers = "our-users",
         /// Reads the views that speak of our schemas.
         LookAtDependents = "dependents",
         /// Reads who may do what with each database.
@@ -231,6 +271,8 @@ sections! {
         ListObjects = "objects",
         /// For a person: what ties a user to others' objects, in one database.
         ListTies = "ties",
+        /// For a person: who has changed what is ours.
+        ListChanges = "changes",
     }
 }
 
@@ -280,6 +322,14 @@ look_ups! {
         Relations = "read-relations",
         Routines = "read-routines",
         DefaultPrivileges = "read-default-privileges",
+    }
+    LookAtDefinitions {
+        Columns = "read-columns",
+        View = "read-view",
+        Procedure = "read-procedure",
+    }
+    LookAtOurUsers {
+        OurUsers = "read-our-users",
     }
     LookAtDependents {
         ViewsThatSpeakOfUs = "read-views-that-speak-of-us",
@@ -352,7 +402,9 @@ mod tests {
             .text("operator_version", "0.1.0")
             .text("applied_hash", "00")
             .text("applied", "[]")
-            .integer("schema_version", 1)
+            .text("definitions", "")
+            .text("claim_user_id", "101")
+            .integer("schema_version", 2)
             .integer("fencing_counter", 1)
             .text("claim_name", CLAIM_USER)
             .text("database_text", "immuta")

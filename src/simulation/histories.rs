@@ -44,6 +44,8 @@ pub enum Action {
     Delete,
     Retain(bool),
     Suspend(bool),
+    /// Lets drift be mended, or doesn't.
+    Repair(bool),
     EmptyStatus,
     DeleteSecret,
     /// Spoils the Secret of the system account, or restores what was spoiled.
@@ -298,6 +300,7 @@ fn edit(spec: &mut RedshiftIntegrationSpec, action: Action, status: &mut Option<
             spec.deletion_policy = if retain { DeletionPolicy::Retain } else { DeletionPolicy::Delete };
         }
         Action::Suspend(suspend) => spec.suspend = suspend,
+        Action::Repair(repair) => spec.repair = repair,
         Action::EmptyStatus => *status = None,
         _ => unreachable!("no edit: {action:?}"),
     }

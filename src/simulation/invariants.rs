@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::histories::word_that_confirms;
 use super::kubernetes::{Cluster, has_finalizer};
+use super::others::TAMPERED;
 use super::statements::identifier;
 use super::warehouse::{Maker, Warehouse};
 use super::world::World;
@@ -228,6 +229,9 @@ fn status_claims_only_what_is_so(warehouse: &Warehouse, resource: &RedshiftInteg
     let missing = database.missing(setup.impersonation_role.is_some());
     if !missing.is_empty() || database.keys != u64::from(setup.impersonation_role.is_some()) {
         return wrong(&format!("missing: {missing:?}"));
+    }
+    if database.objects.values().any(|object| object.text == TAMPERED) {
+        return wrong("something of ours was changed");
     }
     let may_grant = |role: &String| {
         warehouse.roles.get(role).is_some_and(|role| role.members.get(&setup.system_account) == Some(&true))

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::others::MADE;
 use super::statements::{literal, number_after, refuse};
 use super::warehouse::{Database, Kind, Maker, Object};
 use crate::api::DatabaseMode;
-use crate::lifecycle::{Registry, RegistryState, Setup};
+use crate::lifecycle::definitions::Definitions;
+use crate::lifecycle::{Registry, RegistryState, Setup, UserId};
 
 /// The objects of one database, and who changes them.
 pub struct Objects<'a> {
@@ -26,16 +28,18 @@ impl Objects<'_> {
             self.owned(schema, "")?;
         }
         let maker = Maker::Integration(self.uid.to_owned());
-        let object = Object { kind, owner: self.acting, maker, public: false, grantees: BTreeSet::new() };
+        let text = if kind == Kind::Routine { MADE.to_owned() } else { String::new() };
+        let object = Object { kind, owner: self.acting, maker, public: false, grantees: BTreeSet::new(), text };
         self.there.objects.insert(key, object);
         Ok(())
     }
 
-    pub fn replace(&mut self, schema: &str, name: &str) -> Result<(), String> {
-        if self.there.objects.contains_key(&(schema.to_owned(), name.to_owned())) {
-            return self.owned(schema, name).map(|_| ());
+    pub fn replace(&mut self, kind: Kind, schema: &str, name: &str) -> Result<(), String> {
+        if !self.there.objects.contains_key(&(schema.to_owned(), name.to_owned())) {
+            self.create(kind, schema, name)?;
         }
-        self.create(Kind::Routine, schema, name)
+        MADE.clone_into(&mut self.owned(schema, name)?.text);
+        Ok(())
     }
 
     pub fn owned(&mut self, schema: &str, name: &str) -> Result<&mut Object, String> {
@@ -48,6 +52,18 @@ impl Objects<'_> {
     pub fn open(&mut self, schema: &str, name: &str) -> Result<(), String> {
         self.owned(schema, name)?.public = true;
         Ok(())
+    }
+
+    pub fn close(&mut self, schema: &str, name: &str) -> Result<(), String> {
+        self.owned(schema, name)?.public = false;
+        Ok(())
+    }
+
+    /// Another column of the registry, which an older version doesn't have.
+    pub fn add_column(&mut self) -> Result<(), String> {
+        self.owned("immuta_system", "registry")?;
+        let row = self.there.registry.as_ref().ok_or("the registry is empty")?;
+        refuse(row.schema_version == 1, "the column is there")
     }
 
     pub fn keys(&mut self, keys: u64) -> Result<(), String> {
@@ -84,8 +100,10 @@ impl Objects<'_> {
                 integration_uid: literal(text, 0),
                 state: RegistryState::Applying,
                 fencing_counter: 1,
-                schema_version: 1,
+                schema_version: number_after(text, "'applying', 1,"),
                 applied_hash: literal(text, 5),
+                definitions: None,
+                claim_user_id: None,
                 setup: Setup {
                     database: database.to_owned(),
                     database_mode: mode,
@@ -102,7 +120,21 @@ impl Objects<'_> {
                 let found = (row.integration_uid.clone(), row.fencing_counter, row.state.as_str().to_owned());
                 return refuse(expected == found, "the registry has changed");
             }
+            "write-definitions" => {
+                let expected = (literal(text, 2), number_after(text, "fencing_counter = "));
+                if expected == (row.integration_uid.clone(), row.fencing_counter)
+                    && row.state == RegistryState::Complete
+                {
+                    row.definitions = Definitions::parse(&literal(text, 0));
+                    row.claim_user_id = Some(literal(text, 1)).filter(|id| !id.is_empty()).map(UserId::new);
+                }
+                return Ok(());
+            }
+            "write-mended" => {}
+            "write-schema-version" => row.schema_version = number_after(text, "schema_version = "),
             "complete-registry" => {
+                row.schema_version = number_after(text, "schema_version = ");
+                (row.definitions, row.claim_user_id) = (None, None);
                 row.state = RegistryState::Complete;
                 row.setup.system_account = literal(text, 1);
                 row.setup.impersonation_role = role(literal(text, 2));

@@ -41,10 +41,75 @@ pub enum Deed {
     ChangePassword(usize),
     /// One of our roles is dropped.
     DropRole(usize),
+    /// What is ours is changed, in one of several ways.
+    Tamper(usize),
+    /// An older version of the operator has set it up.
+    Outdate,
 }
 
+/// The ways in which what is ours is changed.
+pub const TAMPERINGS: usize = 6;
+
+/// The text of what somebody has changed.
+pub const TAMPERED: &str = "tampered with";
+
+const VIEW: (&str, &str) = ("immuta_system", "user_profile");
+const PROCEDURE: (&str, &str) = ("immuta_procedures", "impersonate_user");
+
+/// What was changed before anything was recorded of it can't be told from what was made.
+fn tamper(database: &mut Database, how: usize) {
+    let is_recorded = database.registry.as_ref().is_some_and(|registry| registry.definitions.is_some());
+    if how < 2 && !is_recorded {
+        return;
+    }
+    let mut change = |(schema, name), change: &dyn Fn(&mut Object)| {
+        if let Some(object) = database.objects.get_mut(&key(schema, name)) {
+            change(object);
+        }
+    };
+    match how {
+        0 => change(VIEW, &|it| TAMPERED.clone_into(&mut it.text)),
+        1 => change(PROCEDURE, &|it| TAMPERED.clone_into(&mut it.text)),
+        2 => change(VIEW, &|it| it.public = false),
+        3 => change(PROCEDURE, &|it| it.public = true),
+        4 => change(VIEW, &|it| it.owner = 1),
+        _ => change(("immuta_system", "profile"), &|it| {
+            it.grantees.insert("analyst".to_owned());
+        }),
+    }
+}
+
+/// Whether anything of ours is still as somebody has changed it.
+pub fn is_tampered_with(database: &Database) -> bool {
+    let mut restored = database.clone();
+    restore(&mut restored);
+    restored != *database
+}
+
+/// What is ours is as it was made again: only the account that owns it could do so, or a superuser.
+fn restore(database: &mut Database) {
+    let account = database.objects.get(&key("immuta_system", "registry")).map(|it| it.owner);
+    let ours = database.objects.iter_mut().filter(|(_, object)| object.maker != Maker::Others);
+    for (name, object) in ours {
+        let is_view = *name == key(VIEW.0, VIEW.1);
+        object.owner = account.filter(|_| is_view).unwrap_or(object.owner);
+        if object.text == TAMPERED {
+            MADE.clone_into(&mut object.text);
+        }
+        if is_view {
+            object.public = true;
+        } else if object.kind != Kind::Schema {
+            object.public = false;
+        }
+        object.grantees.remove("analyst");
+    }
+}
+
+/// The text of what we made.
+pub const MADE: &str = "as it was made";
+
 fn object(kind: Kind, owner: u32) -> Object {
-    Object { kind, owner, maker: Maker::Others, public: false, grantees: BTreeSet::new() }
+    Object { kind, owner, maker: Maker::Others, public: false, grantees: BTreeSet::new(), text: String::new() }
 }
 
 fn key(schema: &str, name: &str) -> (String, String) {
@@ -144,6 +209,15 @@ impl Deed {
                     user.password = None;
                 }
             }
+            Self::Tamper(how) => warehouse.databases.values_mut().for_each(|database| tamper(database, how)),
+            Self::Outdate => {
+                let as_made = |database: &&mut Database| database.objects.values().all(|it| it.text != TAMPERED);
+                let databases = warehouse.databases.values_mut().filter(as_made);
+                for registry in databases.filter_map(|it| it.registry.as_mut()) {
+                    registry.schema_version = 1;
+                    (registry.definitions, registry.claim_user_id) = (None, None);
+                }
+            }
             Self::DropRole(n) => {
                 warehouse.roles.remove(ROLES[n]);
                 for database in warehouse.databases.values_mut() {
@@ -169,10 +243,8 @@ pub fn clear_up(world: &mut World) {
         database.in_use = false;
         database.granted_by_others.clear();
         database.objects.retain(|_, object| object.maker != Maker::Others);
-        if let Some(profile) = database.objects.get_mut(&key("immuta_system", "profile")) {
-            profile.public = false;
-        }
     }
+    warehouse.databases.values_mut().for_each(restore);
 }
 
 /// Any of it.

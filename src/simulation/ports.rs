@@ -380,6 +380,6 @@ impl Host for Clock {
     }
 
     fn generate_key(&self) -> SecretString {
-        SecretString::from("key")
+        SecretString::from("k".repeat(64))
     }
 }

@@ -9,15 +9,15 @@ use secrecy::ExposeSecret;
 use super::histories::{Action, Event, ROLES, Run, SLOTS, give_authority, give_credentials, spoil};
 use super::invariants::{is_enabled, uid_of};
 use super::kubernetes::Cluster;
-use super::others::{Deed, clear_up};
+use super::others::{Deed, clear_up, is_tampered_with};
 use super::strategies::{
-    begun, begun_with_a_member, config, modes, of_confirmed_deletions, of_one_alone, of_one_among_others, of_renamings,
-    of_several, of_take_overs, power,
+    begun, begun_with_a_member, config, modes, of_changes_by_others, of_confirmed_deletions, of_one_alone,
+    of_one_among_others, of_renamings, of_several, of_take_overs, power,
 };
 use super::warehouse::{Power, Warehouse};
 use crate::api::{Phase, RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::validate;
-use crate::scripts::CLAIM_USER;
+use crate::scripts::{CLAIM_USER, SCHEMA_VERSION};
 
 /// Cases per property.
 const CASES: u32 = 2_000;
@@ -283,6 +283,30 @@ proptest! {
         check(run.settle())?;
         prop_assert!(run.enabled() <= 1);
         check(run.delete_all())?;
+    }
+
+    /// What others change of ours is mended, what an older version has set up is migrated, and nothing else is touched.
+    #[test]
+    fn what_others_change_is_mended_and_what_is_old_is_migrated(
+        mode in modes(),
+        admin in power(),
+        history in of_changes_by_others(),
+    ) {
+        let mut run = Run::new(admin, true);
+        run.play(&begun_with_a_member(mode));
+        run.play(&history);
+        check(run.settle())?;
+        run.play(&[Event::User(0, Action::Suspend(false)), Event::User(0, Action::Repair(true))]);
+        // Owners are changed by a superuser. A new process has seen nothing mended yet.
+        run.set_admin(Power::Superuser);
+        check(run.settle())?;
+        check(run.all_are_done())?;
+        let world = run.world.borrow();
+        for database in world.warehouse.databases.values() {
+            let registry = database.registry.iter();
+            prop_assert!(registry.clone().all(|registry| registry.schema_version == i64::from(SCHEMA_VERSION)));
+            prop_assert!(!is_tampered_with(database), "{database:#?}");
+        }
     }
 
     /// Resources of two clusters, of one cluster under two host names, and of one under the same.

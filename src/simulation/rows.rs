@@ -1,7 +1,8 @@
 //! What the look-ups of the scripts (`look.sql`) find: rows, as a server would send them, for whoever asks.
 
-use super::statements::{literal, refuse};
+use super::statements::{identifier, literal, refuse};
 use super::warehouse::{Database, Kind, Object, Power, Warehouse};
+use crate::lifecycle::UserId;
 use crate::lifecycle::contents::SCHEMAS;
 use crate::ports::{Row, Rows};
 use crate::scripts::Statement;
@@ -67,6 +68,17 @@ pub fn answer(warehouse: &Warehouse, id: u32, database: &str, statement: &Statem
         "read-routines" => reader.objects(|kind| kind == Kind::Routine),
         "read-default-privileges" => reader.default_privileges(),
         "read-views-that-speak-of-us" => reader.views(),
+        "read-columns" => reader.columns(),
+        "read-view" => return reader.text("immuta_system", "user_profile"),
+        "read-procedure" => {
+            let (schema, name) = (identifier(statement.text(), 0), identifier(statement.text(), 1));
+            return reader.text(&schema, &name);
+        }
+        "read-our-users" => {
+            let named = [0, 1].map(|n| literal(statement.text(), n));
+            let ours = warehouse.users.iter().filter(|(name, _)| named.contains(name));
+            ours.map(|(name, user)| row([name, &user.id.to_string()])).collect()
+        }
         "read-registry" => return reader.registry(),
         "count-keys" => return reader.keys(),
         other => panic!("the simulation doesn't know the look-up {other}"),
@@ -160,8 +172,13 @@ impl Reader<'_> {
     /// Whoever owns an object granted what others hold on it.
     fn acl(&self, object: &Object) -> String {
         let owner = self.warehouse.name_of(object.owner).unwrap_or("unknown");
-        let public = object.public.then(|| format!("=rUX/{owner}")).into_iter();
-        let granted = object.grantees.iter().map(|name| format!("{name}=r/{owner}"));
+        let privilege = match object.kind {
+            Kind::Schema => 'U',
+            Kind::Relation | Kind::Reader => 'r',
+            Kind::Routine => 'X',
+        };
+        let public = object.public.then(|| format!("={privilege}/{owner}")).into_iter();
+        let granted = object.grantees.iter().map(|name| format!("{name}={privilege}/{owner}"));
         public.chain(granted).collect::<Vec<_>>().join("|")
     }
 
@@ -193,6 +210,18 @@ impl Reader<'_> {
         views.map(|((schema, name), _)| row([schema, name, "SELECT … FROM immuta_system.user_profile"])).collect()
     }
 
+    /// Nobody changes a column here.
+    fn columns(&self) -> Vec<Row> {
+        let here =
+            self.here().objects.iter().filter(|((schema, _), it)| schema == "immuta_system" && is_relation(it.kind));
+        here.map(|((schema, name), _)| row([schema, name, "a", "varchar", ""])).collect()
+    }
+
+    fn text(&self, schema: &str, name: &str) -> Result<Vec<Row>, String> {
+        let object = self.here().objects.get(&(schema.to_owned(), name.to_owned()));
+        Ok(vec![row([&object.ok_or("it does not exist")?.text])])
+    }
+
     /// What is the owner's alone, and superusers'.
     fn private(&self, table: &str) -> Result<(), String> {
         let table = self.here().objects.get(&("immuta_system".to_owned(), table.to_owned()));
@@ -205,7 +234,7 @@ impl Reader<'_> {
         let registry = self.here().registry.iter();
         let line = |registry: &crate::lifecycle::Registry| {
             let setup = &registry.setup;
-            row([
+            let first = [
                 &registry.integration_uid,
                 registry.state.as_str(),
                 &registry.fencing_counter.to_string(),
@@ -214,14 +243,25 @@ impl Reader<'_> {
                 &setup.system_account,
                 setup.impersonation_role.as_deref().unwrap_or_default(),
                 &registry.applied_hash,
+                "[]",
                 "0.1.0",
-            ])
+                "1970-01-01 00:00:00",
+            ];
+            if registry.schema_version == 1 {
+                return row(first);
+            }
+            let definitions = registry.definitions.as_ref().map(ToString::to_string).unwrap_or_default();
+            let claim = registry.claim_user_id.as_ref().map_or("", UserId::as_str);
+            let mut rows = Rows::default();
+            rows.push(first.into_iter().chain([definitions.as_str(), claim]));
+            rows.into_rows().remove(0)
         };
         Ok(registry.map(line).collect())
     }
 
     fn keys(&self) -> Result<Vec<Row>, String> {
         self.private("impersonation_key")?;
-        Ok(vec![row([&self.here().keys.to_string()])])
+        let keys = self.here().keys.to_string();
+        Ok(vec![row([&keys, &keys])])
     }
 }

@@ -48,6 +48,9 @@ impl Warehouse {
             | "grant-temporary-tables-to-public"
             | "grant-database-to-system-account"
             | "revoke-database-from-system-account" => self.grant_database(acting, name, text),
+            _ if name.starts_with("give-") && name != "give-role-to-system-account" => {
+                self.give(acting, database, name, text)
+            }
             _ if name.starts_with("revoke-on-") => self.revoke(acting, database, name, text),
             _ if name.contains("role") && super::warehouse::is_of_users_and_roles(name) => {
                 self.change_role(acting, database, name, text, uid)
@@ -69,6 +72,17 @@ impl Warehouse {
                 Ok(())
             }
         }
+    }
+
+    /// To its system account.
+    fn give(&mut self, acting: u32, database: &str, name: &str, text: &str) -> Result<(), String> {
+        refuse(self.is_superuser(acting), "must be owner")?;
+        let is_schema = name.starts_with("give-schema");
+        let to = self.users.get(&identifier(text, if is_schema { 1 } else { 2 })).ok_or("no such user")?.id;
+        let object = if is_schema { String::new() } else { identifier(text, 1) };
+        let there = self.databases.get_mut(database).ok_or("no such database")?;
+        there.objects.get_mut(&(identifier(text, 0), object)).ok_or("no such object")?.owner = to;
+        Ok(())
     }
 
     fn is_taken(&self, name: &str) -> bool {
@@ -244,7 +258,8 @@ impl Warehouse {
                     there.owner = id.ok_or("no such user")?;
                 } else {
                     refuse(id.is_some() || name == "grant-role-to-role", "no such user")?;
-                    let admin = matches!(name, "grant-role-to-system-account" | "grant-role-to-administrator");
+                    let admin =
+                        name.starts_with("grant-role-to-system-account") || name == "grant-role-to-administrator";
                     there.members.entry(other).and_modify(|had| *had |= admin).or_insert(admin);
                 }
             }
@@ -274,10 +289,19 @@ impl Warehouse {
             "create-registry" => contents.create(Kind::Relation, system, "registry"),
             "create-profile" => contents.create(Kind::Relation, system, "profile"),
             "create-impersonation-key" => contents.create(Kind::Relation, system, "impersonation_key"),
-            "create-user-profile" => contents.create(Kind::Relation, system, "user_profile"),
-            "grant-system-schema-to-public" => contents.open(system, ""),
-            "grant-functions-schema-to-public" => contents.open("immuta_functions", ""),
-            "grant-procedures-schema-to-public" => contents.open(procedures, ""),
+            "create-user-profile" => contents.replace(Kind::Relation, system, "user_profile"),
+            "grant-schema-to-public" => contents.open(&identifier(text, 0), ""),
+            // Here PUBLIC holds nothing on a schema but the use of it.
+            "revoke-create-on-schema-from-public" => contents.owned(&identifier(text, 0), "").map(|_| ()),
+            "revoke-relation-from-public" | "revoke-procedure-from-public" => {
+                contents.close(&identifier(text, 0), &identifier(text, 1))
+            }
+            "revoke-procedure-from-user" => {
+                let object = contents.owned(&identifier(text, 0), &identifier(text, 1))?;
+                object.grantees.remove(&identifier(text, 2));
+                Ok(())
+            }
+            "add-definitions" | "add-claim-user-id" => contents.add_column(),
             "grant-user-profile-to-public" => contents.open(system, "user_profile"),
             "grant-future-functions-to-public" => {
                 contents.owned("immuta_functions", "")?;
@@ -289,9 +313,9 @@ impl Warehouse {
                 contents.there.defaults = false;
                 Ok(())
             }
-            "create-impersonate-user" => contents.replace(procedures, "impersonate_user"),
-            "create-grant-impersonation" => contents.replace(procedures, "grant_impersonation"),
-            "create-revoke-impersonation" => contents.replace(procedures, "revoke_impersonation"),
+            "create-impersonate-user" => contents.replace(Kind::Routine, procedures, "impersonate_user"),
+            "create-grant-impersonation" => contents.replace(Kind::Routine, procedures, "grant_impersonation"),
+            "create-revoke-impersonation" => contents.replace(Kind::Routine, procedures, "revoke_impersonation"),
             "grant-impersonate-user-to-role" => {
                 let role = identifier(text, 0);
                 refuse(self.roles.contains_key(&role), "no such role")?;

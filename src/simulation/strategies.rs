@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::histories::{ACCOUNTS, Action, Event, ROLES, SLOTS};
-use super::others::{Deed, deeds};
+use super::others::{Deed, TAMPERINGS, deeds};
 use super::warehouse::Power;
 use super::world::{Fault, Step};
 
@@ -57,6 +57,20 @@ fn renamings() -> impl Strategy<Value = Event> {
         3 => (0..ROLES.len()).prop_map(|role| Event::User(0, Action::Impersonate(Some(role)))),
         1 => (0..ACCOUNTS.len()).prop_map(|account| Event::User(0, Action::Rename(account))),
     ]
+}
+
+/// What is ours is changed by others, or was set up by an older version of the operator.
+fn changes_by_others() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (0..TAMPERINGS).prop_map(|how| Event::Others(Deed::Tamper(how))),
+        1 => Just(Event::Others(Deed::Outdate)),
+        1 => Just(Event::Others(Deed::Expose)),
+        2 => any::<bool>().prop_map(|repair| Event::User(0, Action::Repair(repair))),
+    ]
+}
+
+pub fn of_changes_by_others() -> impl Strategy<Value = Vec<Event>> {
+    vec(prop_oneof![3 => passes(Just(0)), 1 => renamings(), 3 => changes_by_others()], 1..30)
 }
 
 /// Beginnings and ends.

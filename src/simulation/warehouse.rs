@@ -64,6 +64,8 @@ pub struct Object {
     pub public: bool,
     /// Users and roles that hold something on it.
     pub grantees: BTreeSet<String>,
+    /// What a server shows of its definition.
+    pub text: String,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -412,6 +414,7 @@ pub fn is_of_users_and_roles(name: &str) -> bool {
         "create-role"
             | "grant-role-to-system-account"
             | "give-role-to-system-account"
+            | "grant-role-to-system-account-again"
             | "rename-system-account"
             | "set-password-of-renamed-account"
             | "rename-role"

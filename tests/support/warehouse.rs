@@ -77,8 +77,8 @@ impl Observer {
             let mut contents = rows(client, IN_EACH_DATABASE).await;
             if contents.iter().any(|row| row.starts_with("relation|immuta_system|registry|")) {
                 // What is the same however an integration came to be.
-                let registry = "SELECT 'registry row', state, schema_version, database_mode, system_account, \
-                     impersonation_role, applied_hash, applied FROM immuta_system.registry";
+                let registry = "SELECT 'registry row', to_jsonb(r) - ARRAY['integration_uid', 'fencing_counter', \
+                     'changed_at', 'operator_version', 'claim_user_id'] FROM immuta_system.registry r";
                 contents.extend(rows(client, registry).await);
             }
             if self.dropped == Some(&database) {
@@ -94,6 +94,14 @@ impl Dump {
     /// Looks at all of it, once.
     pub async fn of(stand_in: &Arc<StandIn>) -> Self {
         Observer::new(stand_in, None).dump().await
+    }
+
+    /// A list of privileges that holds an owner alone means what no list does.
+    #[must_use]
+    pub fn without_lists_of(self, owner: &str) -> Self {
+        let lists = ["arwdDxt", "UC", "X"].map(|all| format!("{{{owner}={all}/{owner}}}"));
+        let untouched = |row: &String| lists.iter().fold(row.clone(), |row, list| row.replace(list, ""));
+        Self(self.0.into_iter().map(|(key, rows)| (key, rows.iter().map(untouched).collect())).collect())
     }
 
     /// What differs, for a reader.

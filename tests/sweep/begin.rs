@@ -26,13 +26,28 @@ const OBSTACLES: [(&str, &str); 8] = [
     ("dev", "GRANT TEMP ON DATABASE shop TO immuta_system_account"),
 ];
 
+/// What others change of ours: the system account can mend two of them, and a superuser the third.
+const CHANGES: [&str; 3] = [
+    "GRANT SELECT ON immuta_system.profile TO PUBLIC",
+    "DROP VIEW immuta_system.user_profile",
+    "ALTER PROCEDURE immuta_procedures.impersonate_user(VARCHAR) OWNER TO awsuser",
+];
+
+/// What makes the first version of what is set up out of this one.
+const VERSION_1: [&str; 3] = [
+    "ALTER TABLE immuta_system.registry DROP COLUMN definitions",
+    "ALTER TABLE immuta_system.registry DROP COLUMN claim_user_id",
+    "UPDATE immuta_system.registry SET schema_version = 1",
+];
+
 impl Circle {
     fn spec(&self, change: &str) -> Value {
         let mut config = json(change);
         if self.mode == Mode::Existing {
             merge(&mut config, json!({"databaseMode": "Existing", "database": self.database()}));
         }
-        json!({"config": config, "deletionPolicy": if self.is_retained() { "Retain" } else { "Delete" }})
+        let policy = if self.is_retained() { "Retain" } else { "Delete" };
+        json!({"config": config, "deletionPolicy": policy, "repair": self.is_repaired()})
     }
 
     /// Makes the warehouse what it is before everything.
@@ -105,9 +120,13 @@ impl Scene {
                 annotate(&self.world, CONFIRM_DELETE, self.confirmation.as_deref().unwrap()).await;
             }
             Begin::TakeOver { with_secret: false } => lose_secret(&self.world).await,
-            Begin::LoseSecret => {
+            Begin::LoseSecret | Begin::Change | Begin::Outdate => {
                 self.world.kill_operator();
-                lose_secret(&self.world).await;
+                match flow.begin {
+                    Begin::Change => self.superuser_does(&CHANGES).await,
+                    Begin::Outdate => self.superuser_does(&VERSION_1).await,
+                    _ => lose_secret(&self.world).await,
+                }
                 self.requests += 1;
                 annotate(&self.world, REQUESTED_AT, &self.requests.to_string()).await;
             }
@@ -128,7 +147,13 @@ impl Scene {
             Begin::Delete | Begin::Leave => self.world.delete().await,
             Begin::TakeOver { .. } => self.take_over(circle).await,
             // What happened while there was no operator.
-            Begin::DeleteConfirmed | Begin::LoseSecret => self.start_operator(),
+            Begin::DeleteConfirmed | Begin::LoseSecret | Begin::Change | Begin::Outdate => self.start_operator(),
+        }
+    }
+
+    async fn superuser_does(&mut self, statements: &[&str]) {
+        for statement in statements {
+            as_admin(&self.world, "immuta", statement).await;
         }
     }
 

@@ -39,6 +39,10 @@ pub enum Begin {
     },
     /// Its Secret is lost.
     LoseSecret,
+    /// Others have changed what is ours, while there was no operator.
+    Change,
+    /// An older version of the operator has set it up.
+    Outdate,
 }
 
 /// What a flow comes to.
@@ -79,7 +83,12 @@ impl Flow {
     /// What it comes to.
     pub fn ends(&self) -> Ends {
         match self.begin {
-            Begin::Create(_) | Begin::Edit(_) | Begin::TakeOver { .. } | Begin::LoseSecret => Ends::Enabled,
+            Begin::Create(_)
+            | Begin::Edit(_)
+            | Begin::TakeOver { .. }
+            | Begin::LoseSecret
+            | Begin::Change
+            | Begin::Outdate => Ends::Enabled,
             Begin::Delete | Begin::DeleteConfirmed => Ends::Gone,
             Begin::Leave => Ends::Left,
         }
@@ -121,7 +130,7 @@ const NOTHING: &str =
     r#"{"impersonation": {"enabled": false, "role": "one"}, "systemAccount": {"name": "immuta_system_account"}}"#;
 
 use Admin::{Lesser, Superuser};
-use Begin::{Create, Delete, DeleteConfirmed, Edit, Leave, LoseSecret, TakeOver};
+use Begin::{Change, Create, Delete, DeleteConfirmed, Edit, Leave, LoseSecret, Outdate, TakeOver};
 use Coverage::{Every, EveryOther, Rotating};
 
 /// Creation and deletion.
@@ -303,8 +312,20 @@ pub const LOST_SECRET: Circle = Circle {
     ..SWITCH
 };
 
+/// Others change what is ours, and the operator mends it.
+pub const CHANGED: Circle = Circle {
+    number: 17,
+    start: Some(IMPERSONATION),
+    flows: &[flow("changed by others and mended", Change, Every)],
+    ..SWITCH
+};
+
+/// What an older version has set up is migrated.
+pub const OUTDATED: Circle =
+    Circle { number: 18, start: Some(IMPERSONATION), flows: &[flow("migrated", Outdate, Every)], ..SWITCH };
+
 /// All of them.
-pub const ALL: [Circle; 17] = [
+pub const ALL: [Circle; 19] = [
     PLAIN_LIFE,
     LIFE,
     PLAIN_LIFE_IN_EXISTING,
@@ -322,6 +343,8 @@ pub const ALL: [Circle; 17] = [
     EDITS_IN_EXISTING,
     HERITAGE,
     LOST_SECRET,
+    CHANGED,
+    OUTDATED,
 ];
 
 impl Circle {
@@ -346,6 +369,11 @@ impl Circle {
     /// Whether others have work in the way of its deletions.
     pub fn has_obstacles(&self) -> bool {
         self.has(|begin| matches!(begin, DeleteConfirmed))
+    }
+
+    /// Whether what others change is mended.
+    pub fn is_repaired(&self) -> bool {
+        self.has(|begin| matches!(begin, Change))
     }
 
     /// Whether what it sets up outlives the resource.

@@ -39,6 +39,8 @@ static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
         include_str!("../../src/scripts/sql/registry.sql"),
         include_str!("../../src/scripts/sql/impersonation.sql"),
         include_str!("../../src/scripts/sql/edit.sql"),
+        include_str!("../../src/scripts/sql/repair.sql"),
+        include_str!("../../src/scripts/sql/migrate.sql"),
         include_str!("../../src/scripts/sql/delete.sql"),
     ];
     look.into_iter().chain(others.into_iter().flat_map(|source| templates(source, false))).collect()

@@ -49,8 +49,10 @@ pub struct RedshiftIntegrationSpec {
     /// it is.
     #[serde(default)]
     pub suspend: bool,
-    /// Whether drift in the warehouse is mended while the Secret with the credentials is there. Not supported by this
-    /// version.
+    /// Whether what others change of what was set up (the view, the procedures, who may do what with them, their owners) is
+    /// changed back at the next validation: by the system account where it can, and by the account in the Secret of
+    /// `config.credentialsSecretRef`, while that is there and is a superuser's, where it can't. Each time is told in an event.
+    /// What keeps being changed is left alone for a day, and the status says so. With `false`, the status says what to run.
     #[serde(default)]
     pub repair: bool,
     /// Time between two validations of an enabled integration, from `1m` to `24h`, such as `30m` or `1h30m`. Each takes

@@ -15,7 +15,7 @@ use crate::lifecycle::checks::Watched;
 use crate::lifecycle::obstacle::{Grant, Grantable};
 use crate::lifecycle::proof::Heritage;
 use crate::lifecycle::{
-    Connection, Failure, ManagedDatabase, Operation, Place, Record, Registry, RegistryState, Subject, UserIds,
+    Connection, Failure, ManagedDatabase, Operation, Place, Record, Registry, RegistryState, Subject, UserId, UserIds,
     parameters,
 };
 use crate::ports::{ConnectError, Host, Session, SessionOf, StatementError, World};
@@ -151,6 +151,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
             self.execute(connection, section, statement).await?;
         }
         match section {
+            Section::Mended | Section::Migrated => self.expected.fencing_counter += 1,
             Section::Complete => self.expected.becomes(RegistryState::Complete),
             Section::MarkDeleting => self.expected.becomes(RegistryState::Deleting),
             Section::TakeOver => {
@@ -294,6 +295,25 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         let session = self.session(Connection::ManagedDatabase).await?;
         let registry = look::registry(session, &setup.database).await?;
         let registry = registry.map_err(|why| Failure::waiting(Reason::RegistryUnreadable, why))?;
-        look::watched(session, registry, &setup.system_account).await
+        let watched = look::watched(session, registry, &setup.system_account).await?;
+        self.record_definitions(watched).await
+    }
+
+    /// Records what the server shows of what was just made, unless that is done, or can't be seen.
+    pub async fn record_definitions(&mut self, mut watched: Watched) -> Result<Watched, Error> {
+        let Some(definitions) = watched.unrecorded().cloned() else { return Ok(watched) };
+        let registry = &watched.registry;
+        let claim = watched.claim.as_ref().map_or("", UserId::as_str);
+        let parameters = Parameters::new()
+            .text("definitions", &definitions.to_string())
+            .text("claim_user_id", claim)
+            .text("integration_uid", &registry.integration_uid)
+            .integer("fencing_counter", registry.fencing_counter);
+        let session = self.session(Connection::ManagedDatabase).await?;
+        for statement in statements(Section::RecordDefinitions, &parameters)? {
+            session.execute(&[statement]).await?;
+        }
+        (watched.registry.definitions, watched.registry.claim_user_id) = (Some(definitions), watched.claim.clone());
+        Ok(watched)
     }
 }

@@ -7,7 +7,10 @@ use tracing::debug;
 use super::error::Error;
 use crate::api::{DatabaseMode, Reason};
 use crate::lifecycle::checks::Watched;
-use crate::lifecycle::contents::{Acl, Contents, DefaultPrivileges, Relation, Routine, SCHEMAS, Schema};
+use crate::lifecycle::contents::{
+    Acl, Contents, DefaultPrivileges, PROCEDURES_SCHEMA, Relation, Routine, SCHEMAS, Schema, USER_PROFILE,
+};
+use crate::lifecycle::definitions::Definitions;
 use crate::lifecycle::obstacle::Grantable;
 use crate::lifecycle::sweep::{DatabaseAcl, RoleGrants};
 use crate::lifecycle::{
@@ -347,6 +350,8 @@ pub async fn registry(session: &impl Session, database: &str) -> Result<Result<R
             fencing_counter,
             schema_version: number(3)?,
             applied_hash: row.text(7).to_owned(),
+            definitions: Definitions::parse(row.text(11)),
+            claim_user_id: Some(row.text(12)).filter(|id| !id.is_empty()).map(UserId::new),
             setup: Setup {
                 database: database.to_owned(),
                 database_mode,
@@ -374,6 +379,46 @@ pub async fn collation(session: &impl Session) -> Result<Seen<String>, Error> {
     Look::new(session).seen(LookUp::Collation, text).await
 }
 
+/// Our own users that are there, and their ids.
+async fn our_users(session: &impl Session, account: &str) -> Result<BTreeMap<String, UserId>, Error> {
+    let parameters = Parameters::new().text("claim_name", CLAIM_USER).text("system_account_name", account);
+    let look = Look { session, parameters };
+    Ok(owned(&look.rows(LookUp::OurUsers).await?))
+}
+
+/// What the server shows of our objects, as far as they are there.
+async fn definitions(session: &impl Session, contents: &Contents, account: &str) -> Result<Seen<Definitions>, Error> {
+    let look = Look::new(session);
+    let column = |row: &Row| {
+        let relation = format!("{}.{}", row.text(0), row.text(1));
+        (relation, [2, 3, 4].map(|column| row.text(column)).join(" "))
+    };
+    let ours = |(relation, _): &(String, String)| contents.own().iter().any(|own| own.to_string() == *relation);
+    let columns = |rows: Vec<Row>| rows.iter().map(column).filter(ours).collect::<Vec<_>>();
+    let columns = match look.seen(LookUp::Columns, columns).await? {
+        Seen::Yes(columns) => columns,
+        Seen::No(why) => return Ok(Seen::No(why)),
+    };
+    let text = |rows: Vec<Row>| rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default();
+    let view = if contents.has_relation(USER_PROFILE) {
+        match look.seen(LookUp::View, text).await? {
+            Seen::Yes(view) => Some(view),
+            Seen::No(why) => return Ok(Seen::No(why)),
+        }
+    } else {
+        None
+    };
+    let mut procedures = Vec::new();
+    for name in contents.procedures() {
+        let parameters = Parameters::new().identifier("schema", PROCEDURES_SCHEMA).identifier("object", name);
+        match (Look { session, parameters }).seen(LookUp::Procedure, text).await? {
+            Seen::Yes(text) => procedures.push((name, text)),
+            Seen::No(why) => return Ok(Seen::No(why)),
+        }
+    }
+    Ok(Seen::Yes(Definitions::of(&columns, view.as_deref(), &procedures, contents, account)))
+}
+
 /// What the periodic validation looks at, as the system account.
 pub async fn watched(session: &impl Session, registry: Registry, account: &str) -> Result<Watched, Error> {
     let (look, collation) = (Look::new(session), collation(session).await?);
@@ -384,15 +429,25 @@ pub async fn watched(session: &impl Session, registry: Registry, account: &str) 
         })
         .await?;
     let contents = contents(session).await?;
-    let keys = match look.seen(LookUp::CountKeys, |rows| rows.first().and_then(|row| row.text(0).parse().ok())).await? {
+    // One of another length than ours is none.
+    let whole = |rows: Vec<Row>| {
+        let row = rows.first().filter(|row| row.text(0) == row.text(1) || row.text(0) == "0")?;
+        row.text(0).parse().ok()
+    };
+    let keys = match look.seen(LookUp::CountKeys, whole).await? {
         Seen::Yes(count) => count.unwrap_or_default(),
         // The table is gone: another test says so.
         Seen::No(_) => 0,
     };
+    let users = our_users(session, account).await?;
     Ok(Watched {
+        definitions: definitions(session, &contents, account).await?,
         contents,
         own_roles: own_roles(session, account).await?,
         keys,
+        account_name: account.to_owned(),
+        account: users.get(account).cloned(),
+        claim: users.get(CLAIM_USER).cloned(),
         collation,
         isolation: isolation(levels),
         registry,

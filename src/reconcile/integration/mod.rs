@@ -9,11 +9,13 @@ mod dereference;
 mod edit;
 mod error;
 pub mod look;
+mod migrate;
 mod observe;
 mod obstacles;
 mod refusals;
 mod remedies;
 mod remove;
+mod repair;
 mod resource;
 mod search;
 pub mod secret;
@@ -246,13 +248,38 @@ async fn resume<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &Sys
     create::run(work, wanted).await;
 }
 
-/// Looks at an integration that was set up, and edits it if the spec asks for something else.
+/// Looks at an integration that was set up: migrates it if an older version of the operator has set it up, mends what
+/// others have changed, and edits it if the spec asks for something else. After each change it is looked again.
 async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
-    match validate::look(work, wanted, account).await {
-        Ok(seen) if validate::is_heritage(&work.object, &seen) => create::run(work, wanted).await,
-        Ok(seen) if edit::is_due(&work.uid(), &seen, wanted, account) => edit::run(work, wanted, account, seen).await,
-        Ok(seen) => validate::report(work, wanted, &seen),
-        Err(unwatched) => validate::report_failure(work, wanted, account, unwatched),
+    let (mut is_repaired, mut failed) = (false, None);
+    loop {
+        let (seen, inside) = match validate::look(work, wanted, account).await {
+            Ok(found) => found,
+            Err(unwatched) => return validate::report_failure(work, wanted, account, unwatched),
+        };
+        if validate::is_heritage(&work.object, &seen) {
+            return create::run(work, wanted).await;
+        }
+        if migrate::is_due(&work.uid(), &seen) {
+            if migrate::run(work, wanted, &seen, inside).await {
+                continue;
+            }
+            return;
+        }
+        if let Some(repair) = repair::due(work, &seen).filter(|_| !is_repaired) {
+            failed = repair::run(work, wanted, &seen, inside, repair).await;
+            is_repaired = true;
+            continue;
+        }
+        let seen = match validate::recorded(work, seen, inside).await {
+            Ok(seen) => seen,
+            Err(error) => return validate::report_failure(work, wanted, account, (error, Vec::new())),
+        };
+        if edit::is_due(&work.uid(), &seen, wanted, account) {
+            return edit::run(work, wanted, account, seen).await;
+        }
+        validate::report(work, wanted, &seen);
+        return repair::explain(work, &seen, failed);
     }
 }
 

@@ -14,7 +14,7 @@ use super::{look, refusals};
 use crate::api::{Reason, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::inheritance::{Inside, Purpose, inherit};
 use crate::lifecycle::proof::{self, Heritage};
-use crate::lifecycle::{ManagedDatabase, Place, Refusal, Schema, Setup, WarehouseFacts};
+use crate::lifecycle::{ManagedDatabase, Place, Refusal, RegistryState, Schema, Setup, WarehouseFacts, can_migrate};
 use crate::ports::{SessionOf, World};
 
 /// What becomes of what the registry says is ours, or a person says is to be.
@@ -74,7 +74,8 @@ fn heritage<W: World>(work: &Work<'_, W>, site: &Site<'_, W>) -> Option<Heritage
     proof::heritage(registered, &work.uid(), annotation, account, &site.facts).cloned()
 }
 
-/// What another version of the operator has set up isn't known here. What an older one has can be removed all the same.
+/// What another version of the operator has set up isn't known here. What an older one has can be removed all the same, and
+/// what it has begun goes on from where it is; what it has completed is migrated by its system account.
 fn refuse_other_versions<W: World>(
     site: &Site<'_, W>,
     found: Option<&Heritage>,
@@ -88,6 +89,7 @@ fn refuse_other_versions<W: World>(
     match registry.schema() {
         Schema::Current => Ok(()),
         Schema::Older if inheritance == Inheritance::Removed => Ok(()),
+        Schema::Older if registry.state == RegistryState::Applying && can_migrate(registry) => Ok(()),
         Schema::Older | Schema::Newer => Err(registry.failure_of_schema().into()),
     }
 }

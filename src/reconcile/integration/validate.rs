@@ -2,15 +2,25 @@
 
 use kube::ResourceExt;
 
+use super::apply::Pass;
 use super::error::Error;
+use super::site::Site;
 use super::work::Work;
 use super::{dereference, look, resource, secret};
 use crate::api::{Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
-use crate::lifecycle::{Failure, Outcome, RegistryState, SystemAccount, Wanted};
+use crate::lifecycle::{Failure, Outcome, Place, RegistryState, SystemAccount, Wanted};
 use crate::ports::{ConnectError, SessionOf, Target, Warehouses, World};
 use crate::reconcile::Context;
 use crate::scripts::show_identifier;
+
+/// The connection over which an integration was looked at, as its system account.
+pub struct Inside<W: World> {
+    /// The connection.
+    pub session: SessionOf<W>,
+    /// Where it leads.
+    pub target: Target,
+}
 
 /// A look at an integration, as its system account.
 pub struct Seen {
@@ -52,6 +62,19 @@ pub async fn is_complete<W: World>(
     object.uid().as_ref() == Some(&registry.integration_uid) && registry.state == RegistryState::Complete
 }
 
+/// Records what the server shows of our objects, if that isn't recorded: it was made in a pass that ended too early.
+pub async fn recorded<W: World>(work: &mut Work<'_, W>, seen: Seen, inside: Inside<W>) -> Result<Seen, Error> {
+    let is_ours = seen.watched.registry.integration_uid == work.uid();
+    if !is_ours || seen.watched.unrecorded().is_none() {
+        return Ok(seen);
+    }
+    let Seen { watched, account_name } = seen;
+    let mut site = Site::of_system_account(work, inside, &watched).await?;
+    let place = Place { endpoint: site.access.target.endpoint.clone(), setup: watched.registry.setup.clone() };
+    let watched = Pass::new(work, &mut site, place).record_definitions(watched).await?;
+    Ok(Seen { watched, account_name })
+}
+
 /// Reports a look.
 pub fn report<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, seen: &Seen) {
     work.outcome = Outcome::of_look(&work.status(), &work.uid(), wanted, &seen.watched);
@@ -89,7 +112,11 @@ pub fn is_heritage(object: &RedshiftIntegration, seen: &Seen) -> bool {
 pub type Unwatched = (Error, Vec<Test>);
 
 /// Looks at an integration that was enabled before. `account` is what the Secret says.
-pub async fn look<W: World>(work: &Work<'_, W>, wanted: &Wanted, account: &SystemAccount) -> Result<Seen, Unwatched> {
+pub async fn look<W: World>(
+    work: &Work<'_, W>,
+    wanted: &Wanted,
+    account: &SystemAccount,
+) -> Result<(Seen, Inside<W>), Unwatched> {
     let (context, object) = (work.context, &work.object);
     let no_tests = |error| (error, Vec::new());
     let target = dereference::target(&context.kubernetes, object, work.patience()).await.map_err(no_tests)?;
@@ -111,7 +138,7 @@ pub async fn look<W: World>(work: &Work<'_, W>, wanted: &Wanted, account: &Syste
         (failure.into(), tests)
     })?;
     let watched = look::watched(&session, registry, &account_name).await.map_err(no_tests)?;
-    Ok(Seen { watched, account_name })
+    Ok((Seen { watched, account_name }, Inside { session, target }))
 }
 
 /// There are several causes, and nobody here can tell which.

@@ -28,6 +28,8 @@ CREATE TABLE immuta_system.profile (
 -- the view below and the procedures, which run with its rights.
 CREATE TABLE immuta_system.impersonation_key (secret VARCHAR(64) NOT NULL);
 
+--= user-profile
+
 --! create-user-profile
 -- The caller's own row and no other; the impersonated user's while an impersonation holds.
 --
@@ -39,7 +41,7 @@ CREATE TABLE immuta_system.impersonation_key (secret VARCHAR(64) NOT NULL);
 -- The row comes out of an aggregate without groups, below which no predicate of the reader's may run;
 -- two rows for one user count as none. The calls of getdate() keep the answer out of the result cache,
 -- which users share. The text is the same with impersonation on or off: others' views depend on it.
-CREATE VIEW immuta_system.user_profile AS
+CREATE OR REPLACE VIEW immuta_system.user_profile AS
 SELECT
     max(p.immuta__userid) AS immuta__userid,
     max(p.immuta__groups) AS immuta__groups,
@@ -74,17 +76,17 @@ WHERE p.immuta__userid = e.userid
     AND getdate() IS NOT NULL
 HAVING count(*) = 1;
 
---! grant-system-schema-to-public
-GRANT USAGE ON SCHEMA immuta_system TO PUBLIC;
+--= open-schema
 
---! grant-functions-schema-to-public
-GRANT USAGE ON SCHEMA immuta_functions TO PUBLIC;
+--! grant-schema-to-public
+GRANT USAGE ON SCHEMA {{schema}} TO PUBLIC;
 
---! grant-procedures-schema-to-public
-GRANT USAGE ON SCHEMA immuta_procedures TO PUBLIC;
+--= open-user-profile
 
 --! grant-user-profile-to-public
 GRANT SELECT ON immuta_system.user_profile TO PUBLIC;
+
+--= open-future-functions
 
 --! grant-future-functions-to-public
 ALTER DEFAULT PRIVILEGES IN SCHEMA immuta_functions GRANT EXECUTE ON FUNCTIONS TO PUBLIC;

@@ -90,10 +90,8 @@ SELECT database_name, privilege_type FROM svv_database_privileges WHERE identity
 --= registry-row
 
 --! read-registry
-SELECT
-    integration_uid, state, CAST(fencing_counter AS VARCHAR(32)), CAST(schema_version AS VARCHAR(32)),
-    database_mode, system_account, impersonation_role, applied_hash, operator_version
-FROM immuta_system.registry;
+-- All columns, in their order: an older version of what is set up has fewer, and a newer one more.
+SELECT * FROM immuta_system.registry;
 
 --= contents
 
@@ -117,6 +115,31 @@ WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!
 SELECT CAST(a.defacluser AS VARCHAR(32)), array_to_string(a.defaclacl, '|'), n.nspname
 FROM pg_default_acl a
 LEFT JOIN pg_namespace n ON n.oid = a.defaclnamespace;
+
+--= definitions
+
+-- What the server shows of our own objects: to be compared with what it showed of them right after they were made.
+
+--! read-columns
+SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' ELSE '' END
+FROM pg_attribute a
+INNER JOIN pg_class c ON c.oid = a.attrelid
+INNER JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'immuta_system' AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY n.nspname, c.relname, a.attnum;
+
+--! read-view
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_VIEW.html
+SHOW VIEW immuta_system.user_profile;
+
+--! read-procedure
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_PROCEDURE.html
+SHOW PROCEDURE {{schema}}.{{object}}(VARCHAR);
+
+--= our-users
+
+--! read-our-users
+SELECT usename, CAST(usesysid AS VARCHAR(32)) FROM pg_user WHERE usename IN ({{claim_name}}, {{system_account_name}});
 
 --= dependents
 
@@ -154,4 +177,4 @@ SELECT datname, array_to_string(datconfig, '|') FROM pg_database_info;
 
 --! count-keys
 -- Never the key itself.
-SELECT count(*) FROM immuta_system.impersonation_key;
+SELECT count(*), sum(CASE WHEN len(secret) = 64 THEN 1 ELSE 0 END) FROM immuta_system.impersonation_key;

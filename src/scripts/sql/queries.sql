@@ -41,3 +41,11 @@ SELECT database_name, privilege_type FROM svv_database_privileges WHERE identity
 
 --! list-owned-relations
 SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_user u ON u.usesysid = c.relowner WHERE u.usename = {{user_text}};
+
+--= changes
+
+--! list-changes
+SELECT userid, starttime, text FROM stl_ddltext WHERE text LIKE '%immuta!_%' ESCAPE '!' ORDER BY starttime DESC LIMIT 20;
+
+--! list-changes-on-serverless
+SELECT user_id, start_time, query_text FROM sys_query_history WHERE query_text LIKE '%immuta!_%' ESCAPE '!' AND query_type <> 'SELECT' ORDER BY start_time DESC LIMIT 20;

@@ -26,7 +26,8 @@ CREATE TABLE immuta_system.registry_lock (held_for VARCHAR(64));
 
 --! create-registry
 -- One row. Redshift enforces no key, so every change is made behind the lock and checks that it met
--- exactly one row.
+-- exactly one row. Columns are only ever added, at the end: every version of the operator can read the first
+-- ones. What `definitions` holds, see src/lifecycle/definitions.rs.
 CREATE TABLE immuta_system.registry (
     integration_uid VARCHAR(64) NOT NULL,
     state VARCHAR(16) NOT NULL,
@@ -38,16 +39,18 @@ CREATE TABLE immuta_system.registry (
     applied_hash VARCHAR(64) NOT NULL,
     applied VARCHAR(65535) NOT NULL,
     operator_version VARCHAR(64) NOT NULL,
-    changed_at TIMESTAMP NOT NULL
+    changed_at TIMESTAMP NOT NULL,
+    definitions VARCHAR(65535) NOT NULL,
+    claim_user_id VARCHAR(32) NOT NULL
 );
 
 --! write-registry-row
 INSERT INTO immuta_system.registry (
     integration_uid, state, fencing_counter, schema_version, database_mode,
-    system_account, impersonation_role, applied_hash, applied, operator_version, changed_at
+    system_account, impersonation_role, applied_hash, applied, operator_version, changed_at, definitions, claim_user_id
 ) VALUES (
     {{integration_uid}}, 'applying', 1, {{schema_version}}, {{database_mode}},
-    {{system_account_name}}, {{impersonation_role_name}}, '', '', {{operator_version}}, getdate()
+    {{system_account_name}}, {{impersonation_role_name}}, '', '', {{operator_version}}, getdate(), '', ''
 );
 
 --= begin-change
@@ -73,6 +76,7 @@ FROM immuta_system.registry;
 --= complete
 
 --! complete-registry
+-- What the server shows of what was made is read, and recorded, once it can be seen.
 UPDATE immuta_system.registry
 SET state = 'complete',
     fencing_counter = fencing_counter + 1,
@@ -81,6 +85,26 @@ SET state = 'complete',
     impersonation_role = {{impersonation_role_name}},
     applied_hash = {{applied_hash}},
     applied = {{applied}},
+    operator_version = {{operator_version}},
+    changed_at = getdate(),
+    definitions = '',
+    claim_user_id = '';
+
+--= record-definitions
+
+--! write-definitions
+-- Not a change of what is set up, and so not behind the lock; nothing is written if there was one since the look.
+UPDATE immuta_system.registry
+SET definitions = {{definitions}},
+    claim_user_id = {{claim_user_id}}
+WHERE integration_uid = {{integration_uid}} AND fencing_counter = {{fencing_counter}} AND state = 'complete';
+
+--= mended
+
+--! write-mended
+-- Whoever looked before looks again.
+UPDATE immuta_system.registry
+SET fencing_counter = fencing_counter + 1,
     operator_version = {{operator_version}},
     changed_at = getdate();
 

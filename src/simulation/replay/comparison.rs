@@ -223,10 +223,25 @@ impl InDatabase {
         lines.extend(self.grants.iter().map(|(role, grants)| format!("granted to {role}: {}", told(grants))));
         lines.extend(self.registry.iter().map(|registry| format!("{registry:?}")));
         if let Some(watched) = &self.watched {
-            let Watched { registry: _, contents, own_roles, keys, collation, isolation } = watched;
+            let Watched {
+                registry,
+                contents,
+                own_roles,
+                keys,
+                collation,
+                isolation,
+                definitions,
+                account_name,
+                account,
+                claim,
+            } = watched;
             let seen = of_contents(contents, model, users);
             lines.extend(seen.into_iter().map(|line| format!("seen by the account: {line}")));
             lines.push(format!("seen by the account: {own_roles:?}, {keys} keys, {collation:?}, {isolation:?}"));
+            let named = [account, claim].map(|id| id.as_ref().map(|id| users.name(id)));
+            lines.push(format!("seen by the account {account_name}: {named:?}"));
+            // A server shows texts that no model has; both tell which of them can be seen.
+            let _ = (registry, definitions);
         }
         lines
     }

@@ -63,13 +63,25 @@ pub fn statements(deed: Deed, before: &Warehouse, after: &Warehouse) -> Vec<(Str
                 .collect(),
         ),
         Deed::Connect(_) => Vec::new(),
-        Deed::Expose => after
-            .databases
-            .iter()
-            .filter(|(name, database)| before.databases.get(*name) != Some(database))
-            .map(|(name, _)| (name.clone(), "GRANT SELECT ON immuta_system.profile TO PUBLIC".to_owned()))
+        Deed::Expose => changed_databases(before, after)
+            .map(|name| (name, "GRANT SELECT ON immuta_system.profile TO PUBLIC".to_owned()))
             .collect(),
         Deed::ChangePassword(n) => in_initial(vec![format!("ALTER USER {} PASSWORD 'Others-password-1'", account(n))]),
+        Deed::Tamper(how) => changed_databases(before, after)
+            .flat_map(|name| tampering(how).into_iter().map(move |text| (name.clone(), text.to_owned())))
+            .collect(),
+        Deed::Outdate => changed_databases(before, after)
+            .flat_map(|name| {
+                let registry = &before.databases[&name].registry;
+                let is_current = registry.as_ref().is_some_and(|registry| registry.schema_version != 1);
+                let texts = [
+                    "ALTER TABLE immuta_system.registry DROP COLUMN definitions",
+                    "ALTER TABLE immuta_system.registry DROP COLUMN claim_user_id",
+                    "UPDATE immuta_system.registry SET schema_version = 1",
+                ];
+                texts.into_iter().filter(move |_| is_current).map(move |text| (name.clone(), text.to_owned()))
+            })
+            .collect(),
         Deed::DropRole(n) => {
             let mut texts = Vec::new();
             if before.databases[INITIAL].granted_by_others.contains(ROLES[n]) {
@@ -78,5 +90,29 @@ pub fn statements(deed: Deed, before: &Warehouse, after: &Warehouse) -> Vec<(Str
             texts.push(format!("DROP ROLE {} FORCE", ROLES[n]));
             in_initial(texts)
         }
+    }
+}
+
+fn changed_databases<'a>(before: &'a Warehouse, after: &'a Warehouse) -> impl Iterator<Item = String> + 'a {
+    let changed = after.databases.iter().filter(|(name, database)| before.databases.get(*name) != Some(database));
+    changed.map(|(name, _)| name.clone())
+}
+
+/// In the order of the model's ways.
+fn tampering(how: usize) -> Vec<&'static str> {
+    match how {
+        0 => vec![
+            "CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT max(immuta__userid) AS immuta__userid, \
+             max(immuta__groups) AS immuta__groups, max(immuta__attributes) AS immuta__attributes, \
+             max(immuta__permitted_objects) AS immuta__permitted_objects FROM immuta_system.profile",
+        ],
+        1 => vec![
+            "CREATE OR REPLACE PROCEDURE immuta_procedures.impersonate_user(target VARCHAR(128)) AS $$ BEGIN NULL; END; $$ \
+             LANGUAGE plpgsql SECURITY DEFINER",
+        ],
+        2 => vec!["REVOKE SELECT ON immuta_system.user_profile FROM PUBLIC"],
+        3 => vec!["GRANT EXECUTE ON PROCEDURE immuta_procedures.impersonate_user(VARCHAR) TO PUBLIC"],
+        4 => vec!["ALTER TABLE immuta_system.user_profile OWNER TO superuser"],
+        _ => vec!["GRANT SELECT ON immuta_system.profile TO analyst"],
     }
 }

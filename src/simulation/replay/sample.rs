@@ -8,8 +8,8 @@ use super::{Difference, Replay, Server};
 use crate::simulation::histories::{Event, Run};
 use crate::simulation::regressions;
 use crate::simulation::strategies::{
-    self, begun, begun_with_a_member, modes, of_changing_accounts, of_confirmed_deletions, of_one_alone,
-    of_one_among_others, of_renamings, of_several, of_take_overs, power,
+    self, begun, begun_with_a_member, modes, of_changes_by_others, of_changing_accounts, of_confirmed_deletions,
+    of_one_alone, of_one_among_others, of_renamings, of_several, of_take_overs, power,
 };
 use crate::simulation::warehouse::Power;
 
@@ -102,6 +102,13 @@ fn the_model_does_as_the_stand_in_does_when_deletions_are_confirmed() {
 fn the_model_does_as_the_stand_in_does_when_one_integration_takes_over_another() {
     compare((modes(), of_take_overs()), |(mode, history)| {
         (Power::Superuser, [begun_with_a_member(mode), history].concat())
+    });
+}
+
+#[test]
+fn the_model_does_as_the_stand_in_does_when_others_change_what_is_ours_and_what_is_old_is_migrated() {
+    compare((modes(), power(), of_changes_by_others()), |(mode, admin, history)| {
+        (admin, [begun_with_a_member(mode), history].concat())
     });
 }
 
