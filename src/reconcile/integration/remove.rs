@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use super::apply::Pass;
 use super::error::Error;
 use super::observe::{Inheritance, observe};
-use super::obstacles::Sweep;
+use super::obstacles::{Entered, Sweep};
 use super::secret::{self, Found as FoundSecret};
 use super::site::Site;
 use super::work::Work;
@@ -138,7 +138,8 @@ impl<W: World> Removal<'_, '_, W> {
             return Err(refusals::lacking_privileges(&self.work.object, &site.facts.account.name, &lacking));
         }
         let sweep = Sweep::new(&site, &place.setup);
-        let obstacles = sweep.of_everything().await?;
+        let mut entered = Entered::<W>::new();
+        let obstacles = sweep.of_everything(&mut entered).await?;
         self.refuse_unconfirmed(&place.setup.database, &obstacles)?;
         let given = sweep.rules.given_by_another_admin(&look::database_acls(site.initial()).await?);
         let grants = obstacle::revocations(&obstacles, given, site.facts.account.power());
@@ -156,9 +157,11 @@ impl<W: World> Removal<'_, '_, W> {
         let mut pass = Pass::new(self.work, &mut site, place.clone());
         pass.confirmed = obstacle::to_remember(&obstacles);
         pass.apply(before).await?;
-        if !before.is_empty() {
-            // Nobody may have come in since the look.
-            look_again(&mut pass, &obstacles).await?;
+        // Nobody may have come in since the look. Our own connections would stand in the way of the drop.
+        if before.is_empty() {
+            entered.clear();
+        } else {
+            look_again(&mut pass, &obstacles, entered).await?;
         }
         match pass.apply(drop).await {
             Ok(()) => pass.apply(after).await.map_err(|error| not_finished(&place, error))?,
@@ -286,10 +289,14 @@ impl<W: World> Removal<'_, '_, W> {
     }
 }
 
-/// Looks once more, right before the drop.
-async fn look_again<W: World>(pass: &mut Pass<'_, '_, W>, expected: &[Obstacle]) -> Result<(), Error> {
+/// Looks once more, right before the drop, over the connections of the first look.
+async fn look_again<W: World>(
+    pass: &mut Pass<'_, '_, W>,
+    expected: &[Obstacle],
+    mut entered: Entered<W>,
+) -> Result<(), Error> {
     pass.session(Connection::InitialDatabase).await?;
-    if Sweep::new(pass.site, &pass.place.setup).of_everything().await? == expected {
+    if Sweep::new(pass.site, &pass.place.setup).of_everything(&mut entered).await? == expected {
         return Ok(());
     }
     // Whatever an earlier pass has recorded: nothing was dropped.
