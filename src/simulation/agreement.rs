@@ -47,7 +47,6 @@ enum Request {
     Create(Value),
     TryToCreate(Value),
     Get,
-    GetMetadata,
     Merge(Value),
     /// Of the object as it was read last.
     ReplaceStatus(Value),
@@ -56,7 +55,7 @@ enum Request {
     LetGo,
 }
 
-use Request::{Create, Delete, Get, GetMetadata, LetGo, Merge, ReplaceStatus, TryToCreate};
+use Request::{Create, Delete, Get, LetGo, Merge, ReplaceStatus, TryToCreate};
 
 struct Case {
     name: &'static str,
@@ -90,9 +89,9 @@ fn cases() -> Vec<Case> {
     let label = || merge_metadata(&json!({"labels": {"a": "1"}}));
     let finalizers = |names: &[&str]| merge_metadata(&json!({"finalizers": names}));
     vec![
-        case("what isn't there", ALL, vec![Get, GetMetadata, label(), delete(OTHER_UID)]),
+        case("what isn't there", ALL, vec![Get, label(), delete(OTHER_UID)]),
         case("the status of what isn't there", INTEGRATIONS, vec![ReplaceStatus(json!({}))]),
-        case("creating", ALL, vec![plain(), plain(), GetMetadata]),
+        case("creating", ALL, vec![plain(), plain(), Get]),
         case(
             "creating with what is the server's to say",
             ALL,
@@ -408,10 +407,6 @@ async fn ask_for<K: Object>(server: &impl Kubernetes, key: &Key, request: &Reque
         Create(value) => server.create(&object(value), Creation::Real).await.map(Some),
         TryToCreate(value) => server.create(&object(value), Creation::DryRun).await.map(Some),
         Get => server.get::<K>(key).await,
-        GetMetadata => {
-            let found = server.get_metadata::<K>(key).await;
-            return found.map(|found| found.map(|metadata| json!({"metadata": metadata})));
-        }
         Merge(patch) => server.merge::<K>(key, patch).await.map(Some),
         ReplaceStatus(value) => server.replace_status(&object(value)).await.map(Some),
         Delete(uid) => server.delete::<K>(key, uid).await.map(|()| None),
@@ -474,7 +469,7 @@ impl Play<'_> {
             ReplaceStatus(changes) => ReplaceStatus(whole(self.last.clone(), changes)),
             Merge(patch) => Merge(self.filled(patch)),
             Delete(uid) => Delete(self.name_for(uid).unwrap_or(uid).to_owned()),
-            Get | GetMetadata | LetGo => request.clone(),
+            Get | LetGo => request.clone(),
         }
     }
 

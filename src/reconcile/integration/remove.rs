@@ -52,7 +52,7 @@ pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
 async fn retain<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
     work.begin(Phase::DeleteError, Reason::Deleting, "");
     // For the event alone: the way out of everything depends on nothing.
-    let secret = secret::find(&work.context.kubernetes, &work.object).await.ok();
+    let secret = secret::find(&work.kubernetes, &work.object).await.ok();
     let said = match recorded_place(&work.object, secret.as_ref()) {
         Some(place) => {
             let there = what_is_there(work, &place).await;
@@ -204,7 +204,7 @@ impl<W: World> Removal<'_, '_, W> {
     /// With a namespace its Secrets go in any order: nobody must be told to make them again.
     async fn went_with_the_namespace(&self, failure: &Failure) -> Option<Failure> {
         let what = refusals::what_is_missing(&self.work.object, failure)?;
-        if !secret::is_namespace_terminating(&self.work.context.kubernetes, &self.work.object).await {
+        if !secret::is_namespace_terminating(&self.work.kubernetes, &self.work.object).await {
             return None;
         }
         Some(refusals::went_with_the_namespace(&self.work.object, &self.place(), &what, failure.reason))
@@ -234,7 +234,7 @@ impl<W: World> Removal<'_, '_, W> {
             // They are the other's; this resource was never enabled.
             return Ok(());
         }
-        let restorable = !secret::is_namespace_terminating(&self.work.context.kubernetes, &self.work.object).await;
+        let restorable = !secret::is_namespace_terminating(&self.work.kubernetes, &self.work.object).await;
         let (power, then) = (facts.account.power(), Some("the deletion goes on"));
         Err(refusals::LostProof { there: &there, power, restorable, then }.explain(&self.work.object))
     }
@@ -256,7 +256,7 @@ impl<W: World> Removal<'_, '_, W> {
     }
 
     async fn account(&self) -> Result<Option<SystemAccount>, Error> {
-        match secret::find(&self.work.context.kubernetes, &self.work.object).await? {
+        match secret::find(&self.work.kubernetes, &self.work.object).await? {
             FoundSecret::Ours(account) => Ok(Some(*account)),
             FoundSecret::Absent | FoundSecret::SomebodyElses(_) => Ok(None),
             FoundSecret::Malformed(what) => {
