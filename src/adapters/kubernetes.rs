@@ -38,10 +38,9 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// `instance`: which of the operator's pods this is.
+    /// `deadline`: the longest wait for one answer.
     #[must_use]
-    pub fn new(client: Client, instance: String, deadline: Duration) -> Self {
-        let publisher = Publisher::new(client.clone(), instance);
+    pub fn new(client: Client, publisher: Publisher, deadline: Duration) -> Self {
         Self { client, publisher, deadline, watched: OnceLock::new() }
     }
 
@@ -137,7 +136,7 @@ impl Kubernetes for Cluster {
     }
 
     async fn publish(&self, about: &RedshiftIntegration, news: News) {
-        self.publisher.publish(about, news).await;
+        self.publisher.publish(about, news);
     }
 
     fn told(&self, key: &Key) -> Option<RedshiftIntegration> {

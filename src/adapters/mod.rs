@@ -7,6 +7,7 @@ mod kubernetes;
 pub mod redshift;
 mod versions;
 
+pub use events::Publisher;
 pub use host::Machine;
 pub use kubernetes::{Cluster, Watch};
 pub use versions::Versions;

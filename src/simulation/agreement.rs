@@ -20,9 +20,10 @@ use super::kubernetes::{INTEGRATION, merge};
 use super::ports::Api;
 use super::warehouse::Power;
 use super::world::{Shared, World};
-use crate::adapters::Cluster;
+use crate::adapters::{Cluster, Publisher};
 use crate::api::{FINALIZER, RedshiftIntegration};
 use crate::ports::{ApiError, Creation, Key, Kubernetes, Object};
+use crate::telemetry::Metrics;
 
 /// Longest wait for one answer. It ends tests alone that fail anyway.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -374,7 +375,8 @@ impl Server {
             }
             (Self::Simulated(world), _) => at_once(ask(&Api { world: world.clone(), cluster: 0 }, kind, key, request)),
             (Self::Real(client), _) => {
-                let cluster = Cluster::new(client.clone(), "agreement".to_owned(), PATIENCE);
+                let publisher = Publisher::start(client.clone(), "agreement".to_owned(), Metrics::new());
+                let cluster = Cluster::new(client.clone(), publisher, PATIENCE);
                 ask(&cluster, kind, key, request).await
             }
         }
