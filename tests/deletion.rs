@@ -205,6 +205,7 @@ async fn members_of_the_role_are_no_obstacle_and_are_named() {
     let object = world.get().await;
     world.delete().await;
     world.until_gone().await;
+    world.until_event("analytics", "Deleted").await;
     let notes: Vec<_> = world.events("analytics").await.into_iter().filter(|event| event.1 == "RoleDropped").collect();
     assert!(notes[0].2.contains("its members lose it: ann"), "{notes:?}");
     documented_event("deletion__members_of_the_role", &object, &notes[0]);

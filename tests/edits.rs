@@ -32,7 +32,7 @@ async fn notes(world: &World, reason: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn impersonation_is_switched_on_and_off() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     world.enabled().await;
     let without = Dump::of(&world.stand_in).await;
     config(&world, impersonation(true, "immuta_impersonation")).await;
@@ -49,6 +49,7 @@ async fn impersonation_is_switched_on_and_off() {
     assert!(object.status.unwrap().created.unwrap().impersonation_role.is_none());
     dba.batch_execute("DROP USER ann").await.unwrap();
     assert_same(&without, &Dump::of(&world.stand_in).await);
+    world.operator.as_mut().unwrap().until_all_is_told().await;
     let said = notes(&world, "Edited").await;
     assert_eq!(said[0], "impersonation is switched on, with the role immuta_impersonation");
     assert!(said[1].contains("switched off") && said[1].contains("its members: ann"), "{said:?}");
@@ -72,6 +73,7 @@ async fn a_renamed_role_keeps_its_members() {
     let statements = world.stand_in.journal().statements();
     assert_eq!(statements.iter().filter(|text| text.starts_with("CREATE ROLE")).count(), 1);
     assert!(!statements.iter().any(|text| text.starts_with("DROP ROLE")));
+    world.until_event("analytics", "Edited").await;
     assert!(notes(&world, "Edited").await[0].contains("its members: ann"));
     drop(ann);
     dba.batch_execute("DROP USER ann").await.unwrap_or_else(|error| panic!("{error:?}"));

@@ -85,7 +85,8 @@ fn connector(stand_in: &StandIn) -> (Connector, Target, Credentials) {
 }
 
 /// What the resource's events warn of.
-async fn warnings(world: &World) -> Vec<(String, String, String)> {
+async fn warnings(world: &mut World) -> Vec<(String, String, String)> {
+    world.operator.as_mut().unwrap().until_all_is_told().await;
     world.events("analytics").await.into_iter().filter(|(type_, ..)| type_ == "Warning").collect()
 }
 
@@ -162,7 +163,7 @@ fn mark(which: LookUp) -> String {
 
 #[tokio::test]
 async fn a_look_up_that_fails_once_in_passing_is_asked_again_and_stalls_nothing() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     let hit = |which: &LookUp| Fault::new(refusal("XX000", OID, "")).at(&mark(*which));
     for which in LookUp::ALL {
         world.stand_in.faults().set(hit(which));
@@ -175,7 +176,7 @@ async fn a_look_up_that_fails_once_in_passing_is_asked_again_and_stalls_nothing(
     }
     world.delete().await;
     world.until_gone().await;
-    assert_eq!(warnings(&world).await, []);
+    assert_eq!(warnings(&mut world).await, []);
 }
 
 #[tokio::test]
@@ -189,6 +190,7 @@ async fn what_passes_by_itself_is_reconciling_and_told_once() {
     assert!(said(&object, "Ready").contains("Disk Full"), "{}", said(&object, "Ready"));
     assert!(!said(&object, "Ready").contains("query"), "{}", said(&object, "Ready"));
     world.until_phase("enabled").await;
+    world.until_event("analytics", "Enabled").await;
     let told = world.events("analytics").await.into_iter().filter(|(_, reason, _)| reason == "StatementFailed").count();
     assert_eq!(told, 1);
 }
@@ -286,7 +288,7 @@ async fn every_query_that_a_message_names_runs() {
 #[tokio::test]
 async fn databases_that_are_not_the_warehouses_own_are_not_entered() {
     let foreign_databases = vec!["awsdatacatalog".to_owned(), "shared_sales".to_owned()];
-    let world = World::with(Options { foreign_databases, ..Options::default() }).await;
+    let mut world = World::with(Options { foreign_databases, ..Options::default() }).await;
     world.create(json!({"config": {"impersonation": {"enabled": true}}})).await;
     world.until_phase("enabled").await;
     world.patch(json!({"spec": {"config": {"impersonation": {"enabled": false}}}})).await;
@@ -297,12 +299,12 @@ async fn databases_that_are_not_the_warehouses_own_are_not_entered() {
     world.until("impersonation is off", is_edited).await;
     world.delete().await;
     world.until_gone().await;
-    assert_eq!(warnings(&world).await, []);
+    assert_eq!(warnings(&mut world).await, []);
 }
 
 #[tokio::test]
 async fn a_login_that_is_refused_in_passing_at_the_look_of_a_deletion_is_waited_for() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     world.enabled().await;
     let full =
         |n: u64| Action::RefuseLogin { sqlstate: "53300".into(), message: format!("connection limit {n} exceeded") };
@@ -311,7 +313,7 @@ async fn a_login_that_is_refused_in_passing_at_the_look_of_a_deletion_is_waited_
     }
     world.delete().await;
     world.until_gone().await;
-    let warnings = warnings(&world).await;
+    let warnings = warnings(&mut world).await;
     let is_expected = warnings.iter().all(|(_, reason, _)| reason == "TooManyConnections");
     assert!(is_expected && warnings.len() <= 1, "{warnings:?}");
 }
@@ -329,7 +331,7 @@ async fn one_slow_login_is_no_verdict() {
     };
     let object = world.until("it was looked", is_handled).await;
     assert_eq!(conditions(&object), ["True", "False", "False"]);
-    assert_eq!(warnings(&world).await, []);
+    assert_eq!(warnings(&mut world).await, []);
     assert!(world.api_writes().len() > written);
 }
 
@@ -371,6 +373,7 @@ async fn what_a_policy_of_the_cluster_denies_is_said_in_its_own_words_and_once()
     bindings.delete(&name, &DeleteParams::default()).await.unwrap();
     policies.delete(&name, &DeleteParams::default()).await.unwrap();
     world.until_phase("enabled").await;
+    world.until_event("analytics", "Enabled").await;
     let told = world.events("analytics").await.into_iter().filter(|(_, reason, _)| reason == "ApiServer").count();
     assert_eq!(told, 1);
 }

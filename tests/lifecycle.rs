@@ -116,7 +116,9 @@ async fn an_integration_at_rest_costs_nothing() {
 #[tokio::test]
 async fn a_restarted_operator_validates_and_writes_nothing() {
     let mut world = World::new().await;
-    world.enabled().await;
+    // Within a tenth of that comes the first look.
+    world.create(json!({"validationInterval": "1m"})).await;
+    world.until_phase("enabled").await;
     world.until_event("analytics", "Enabled").await;
     let before = world.get().await;
     let writes = world.api_writes();

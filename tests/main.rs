@@ -24,6 +24,7 @@ mod migration;
 mod namespaces;
 mod outages;
 mod panics;
+mod requests;
 mod secrets;
 mod signals;
 mod support;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use redshift_integration_operator::api::RedshiftIntegration;
@@ -127,6 +126,9 @@ async fn set_up_as_version_1(world: &World, object: &RedshiftIntegration) {
     }
     let patch = json!({"stringData": {"userId": ids[0], "claimUserId": ids[1]}});
     world.secrets().patch(SECRET, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    // It is looked at as soon as there is an operator again.
+    let asked_for = json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": "now"}}});
+    world.api().patch("analytics", &PatchParams::default(), &Patch::Merge(asked_for)).await.unwrap();
     let status = json!({"status": {"created": {"schemaVersion": 1}}});
     world.api().patch_status("analytics", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
 }

@@ -114,6 +114,7 @@ async fn no_secret_shows_anywhere_in_a_whole_life_with_failures() {
     }
     world.delete().await;
     world.until_gone().await;
+    world.until_event("analytics", "Deleted").await;
     seen.push(events(&world).await);
     seen.push(world.log());
 

@@ -4,10 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Uri;
+use hyper_timeout::TimeoutConnector;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioExecutor;
+use kube::client::retry::RetryPolicy;
+use kube::client::{ClientBuilder, ConfigExt};
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use thiserror::Error;
+use tower::retry::RetryLayer;
+use tower::{BoxError, ServiceBuilder};
 use tracing::info;
 
 /// How long the API server may take to accept a connection.
@@ -54,12 +62,39 @@ pub fn connect() -> Result<Client, ClientError> {
         // Without its user and password.
         info!(proxy = proxy.host(), port = proxy.port_u16(), "the API server is reached through a proxy");
     }
-    Client::try_from(config).map_err(|error| match error {
+    // Through a proxy the way is longer anyway, and kube's own client knows each kind of them.
+    let client = if config.proxy_url.is_some() { Client::try_from(config) } else { straight(&config) };
+    client.map_err(|error| match error {
         kube::Error::ProxyProtocolUnsupported { .. } | kube::Error::ProxyProtocolDisabled { .. } => {
             ClientError::Proxy("its address begins with none of http://, https:// and socks5://".to_owned())
         }
         other => ClientError::Setup(chain(&other)),
     })
+}
+
+/// A client without a proxy: kube's own, but for how connections are made.
+fn straight(config: &Config) -> Result<Client, kube::Error> {
+    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(tcp())?);
+    connector.set_connect_timeout(config.connect_timeout);
+    connector.set_read_timeout(config.read_timeout);
+    connector.set_reset_reader_on_write(config.reset_reader_on_write);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.default_retry.then(|| RetryLayer::new(RetryPolicy::server_retry())))
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(legacy::Builder::new(TokioExecutor::new()).build(connector));
+    Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+}
+
+/// Connections that hold nothing back: the first request would wait for the server to acknowledge the end of the TLS
+/// handshake, which takes its time for it (40 ms).
+fn tcp() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector
 }
 
 fn configuration() -> Result<Config, ClientError> {
@@ -195,7 +230,17 @@ fn chain(error: &dyn std::error::Error) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use tower::ServiceExt;
+
     use super::*;
+
+    #[tokio::test]
+    async fn small_requests_are_not_held_back() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("https://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let connection = tcp().oneshot(server).await.unwrap();
+        assert!(connection.inner().nodelay().unwrap());
+    }
 
     fn through(environment: &Environment, server: &str) -> Option<String> {
         environment.proxy(&server.parse().unwrap()).unwrap().map(|proxy| proxy.to_string())

@@ -1,23 +1,31 @@
 //! The API server, over kube's client.
 
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 
 use super::events::Publisher;
+use super::versions::Versions;
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::words::Confidential;
-use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object};
+use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, Told};
 
-/// What the watch of a kind has told: objects that this version may not be able to read.
-pub type Watched = Store<DeserializeGuard<RedshiftIntegration>>;
+/// What the watches of one namespace, or of all, have told.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// Which one; nothing if it is all of them.
+    pub namespace: Option<String>,
+    /// The resources, some of which this version may not be able to read.
+    pub resources: Store<DeserializeGuard<RedshiftIntegration>>,
+    /// The Secrets.
+    pub secrets: Arc<Versions>,
+}
 
 /// A cluster's API server.
 pub struct Cluster {
@@ -26,14 +34,13 @@ pub struct Cluster {
     /// Longest wait for one answer. The client repeats refused requests by itself, so that a request without a
     /// bound could go on for minutes.
     deadline: Duration,
-    watched: OnceLock<Vec<Watched>>,
+    watched: OnceLock<Vec<Watch>>,
 }
 
 impl Cluster {
-    /// `instance`: which of the operator's pods this is.
+    /// `deadline`: the longest wait for one answer.
     #[must_use]
-    pub fn new(client: Client, instance: String, deadline: Duration) -> Self {
-        let publisher = Publisher::new(client.clone(), instance);
+    pub fn new(client: Client, publisher: Publisher, deadline: Duration) -> Self {
         Self { client, publisher, deadline, watched: OnceLock::new() }
     }
 
@@ -43,10 +50,19 @@ impl Cluster {
         &self.client
     }
 
-    /// Tells where the watched resources are kept; once, before the first pass.
-    pub fn watch(&self, stores: Vec<Watched>) {
+    /// Tells where it is kept what the watches tell; once, before the first pass.
+    pub fn watch(&self, watches: Vec<Watch>) {
         // A second call would be a mistake in the program and changes nothing.
-        let _ = self.watched.set(stores);
+        let _ = self.watched.set(watches);
+    }
+
+    fn watches(&self) -> &[Watch] {
+        self.watched.get().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The watch of a namespace, if it is watched.
+    fn watch_of(&self, namespace: &str) -> Option<&Watch> {
+        self.watches().iter().find(|watch| watch.namespace.as_deref().is_none_or(|watched| watched == namespace))
     }
 
     fn api<K: Object>(&self, key: &Key) -> Api<K> {
@@ -99,11 +115,6 @@ impl Kubernetes for Cluster {
         self.bounded(self.api::<K>(key).get_opt(&key.name)).await
     }
 
-    async fn get_metadata<K: Object>(&self, key: &Key) -> Result<Option<ObjectMeta>, ApiError> {
-        let found = self.bounded(self.api::<K>(key).get_metadata_opt(&key.name)).await?;
-        Ok(found.map(|found| found.metadata))
-    }
-
     async fn create<K: Object>(&self, object: &K, creation: Creation) -> Result<K, ApiError> {
         let params = PostParams { dry_run: creation == Creation::DryRun, ..PostParams::default() };
         self.bounded(self.api::<K>(&Key::of(object)).create(&params, object)).await
@@ -125,12 +136,20 @@ impl Kubernetes for Cluster {
     }
 
     async fn publish(&self, about: &RedshiftIntegration, news: News) {
-        self.publisher.publish(about, news).await;
+        self.publisher.publish(about, news);
+    }
+
+    fn told(&self, key: &Key) -> Option<RedshiftIntegration> {
+        let wanted = ObjectRef::new(&key.name).within(&key.namespace);
+        self.watch_of(&key.namespace)?.resources.get(&wanted)?.0.as_ref().ok().cloned()
+    }
+
+    fn told_of_secret(&self, key: &Key) -> Told {
+        self.watch_of(&key.namespace).map_or(Told::Nothing, |watch| watch.secrets.told(key))
     }
 
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration> {
-        let stores = self.watched.get().map(Vec::as_slice).unwrap_or_default();
-        let objects = stores.iter().flat_map(Store::state);
+        let objects = self.watches().iter().flat_map(|watch| watch.resources.state());
         objects.filter_map(|object| object.0.as_ref().ok().filter(|object| is_meant(object)).cloned()).collect()
     }
 }

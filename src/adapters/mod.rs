@@ -5,9 +5,12 @@ mod events;
 mod host;
 mod kubernetes;
 pub mod redshift;
+mod versions;
 
+pub use events::Publisher;
 pub use host::Machine;
-pub use kubernetes::Cluster;
+pub use kubernetes::{Cluster, Watch};
+pub use versions::Versions;
 
 use crate::ports::World;
 

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use super::values::{host_pattern, lease_name, log_filter, namespace, watched_namespace};
 use crate::adapters::client::{self, ClientError};
 use crate::adapters::redshift::{Connector, Deadlines};
-use crate::adapters::{Cluster, Machine, Real};
+use crate::adapters::{Cluster, Machine, Publisher, Real};
 use crate::lifecycle::backoff::Backoff;
 use crate::lifecycle::hosts::{AddressPolicy, HostPattern};
 use crate::operator::controllers::{self, Scope};
@@ -179,8 +179,12 @@ async fn work(arguments: Arguments, signals: &Signals) -> Result<(), RunError> {
     // The pod's name, which Kubernetes sets as its host name.
     let host = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
     let host = host.unwrap_or_else(|| format!("process-{}", std::process::id()));
-    let operator = Operator { arguments, metrics, health, signals: signals.clone(), client, host };
-    if operator.arguments.leader_elect { operator.lead().await } else { operator.operate(None).await.map(|_| ()) }
+    let publisher = Publisher::start(client.clone(), host.clone(), metrics.clone());
+    let operator = Operator { arguments, metrics, health, signals: signals.clone(), client, publisher, host };
+    let ended =
+        if operator.arguments.leader_elect { operator.lead().await } else { operator.operate(None).await.map(|_| ()) };
+    operator.publisher.end().await;
+    ended
 }
 
 /// What one start of the operator has to work with.
@@ -190,6 +194,7 @@ struct Operator {
     health: Health,
     signals: Signals,
     client: Client,
+    publisher: Publisher,
     host: String,
 }
 
@@ -266,7 +271,7 @@ impl Operator {
             },
         };
         let api_deadline = Duration::from_secs(arguments.api_timeout_seconds);
-        let kubernetes = Cluster::new(self.client.clone(), self.host.clone(), api_deadline);
+        let kubernetes = Cluster::new(self.client.clone(), self.publisher.clone(), api_deadline);
         Arc::new(Context::new(kubernetes, connector, Machine::default(), self.metrics.clone(), settings))
     }
 }

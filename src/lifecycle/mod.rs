@@ -7,6 +7,7 @@ mod account;
 pub mod backoff;
 pub mod brief;
 pub mod by_hand;
+pub mod cadence;
 pub mod checks;
 pub mod contents;
 mod credentials;

@@ -20,10 +20,10 @@ use super::containment::{contained, contained_at_once};
 use super::follow::follow;
 use super::places::Places;
 use super::signals::Signals;
-use crate::adapters::Real;
+use crate::adapters::{Real, Versions, Watch};
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Failure;
-use crate::ports::Key;
+use crate::ports::{Key, Version};
 use crate::reconcile::integration::{self, Error, KIND};
 use crate::reconcile::{Context, Next};
 use crate::telemetry::Health;
@@ -59,8 +59,8 @@ pub async fn run(context: Arc<Context<Real>>, scope: &Scope, places: &Places, he
         .into_iter()
         .map(|namespace| watch(client, namespace.map(String::as_str), scope.api_deadline, health))
         .collect();
-    context.kubernetes.watch(watched.iter().map(|(store, _)| store.clone()).collect());
-    let controllers = watched.into_iter().map(|(store, queue)| {
+    context.kubernetes.watch(watched.iter().map(|(watch, _)| watch.clone()).collect());
+    let controllers = watched.into_iter().map(|(Watch { resources, .. }, queue)| {
         let places = places.clone();
         // Unbounded here: this queue gives its places away in no order.
         let config = Config::default().concurrency(0);
@@ -69,12 +69,14 @@ pub async fn run(context: Arc<Context<Real>>, scope: &Scope, places: &Places, he
             let pass = AbortOnDropHandle::new(tokio::spawn(in_turn(object, context, places.clone())));
             pass.map(|ended| ended.unwrap_or_else(|_| Ok(Action::await_change())))
         };
-        applier(begin, on_error, context.clone(), store, queue.map(Ok::<_, Infallible>), config).for_each(|result| {
-            if let Err(error) = result {
-                debug!(%error, "a pass ended with an error");
-            }
-            std::future::ready(())
-        })
+        applier(begin, on_error, context.clone(), resources, queue.map(Ok::<_, Infallible>), config).for_each(
+            |result| {
+                if let Err(error) = result {
+                    debug!(%error, "a pass ended with an error");
+                }
+                std::future::ready(())
+            },
+        )
     });
     tokio::select! {
         _ = join_all(controllers) => {}
@@ -93,7 +95,7 @@ fn watch(
     namespace: Option<&str>,
     deadline: Duration,
     health: &Health,
-) -> (Store<Guarded>, impl Stream<Item = ObjectRef<Guarded>> + use<>) {
+) -> (Watch, impl Stream<Item = ObjectRef<Guarded>> + use<>) {
     let (store, mut writer) = reflector::store::<Guarded>();
     let (resources, secrets): (Api<Guarded>, Api<PartialObjectMeta<Secret>>) = match namespace {
         None => (Api::all(client.clone()), Api::all(client.clone())),
@@ -125,16 +127,37 @@ fn watch(
             Event::Delete(_) => Vec::new(),
         })
     });
-    // Metadata alone, and none of it is kept: unrelated Secrets cost nothing.
+    // Metadata alone, of which the versions are kept: unrelated Secrets cost next to nothing.
     let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(SECRETS_PAGE);
-    let mapped = store.clone();
+    let watch =
+        Watch { namespace: namespace.map(str::to_owned), resources: store, secrets: Arc::new(Versions::default()) };
+    let Watch { resources: mapped, secrets: versions, .. } = watch.clone();
     let referring = follow(secrets, config, deadline, contact("Secrets")).flat_map(move |event| {
+        // Kept before anybody is woken by it.
         stream::iter(match event {
-            Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret) => referring_to(&mapped, &secret),
-            Event::Init | Event::InitDone => Vec::new(),
+            Event::Init => {
+                versions.begin_list();
+                Vec::new()
+            }
+            Event::InitApply(secret) => {
+                versions.list(&Key::of(&secret), Version::of(&secret));
+                Vec::new()
+            }
+            Event::InitDone => {
+                let news = versions.end_list();
+                referring_to(&mapped, |key| news.is_of(key))
+            }
+            Event::Apply(secret) => {
+                versions.changed(&Key::of(&secret), Version::of(&secret));
+                referring_to(&mapped, |key| *key == Key::of(&secret))
+            }
+            Event::Delete(secret) => {
+                versions.deleted(&Key::of(&secret));
+                referring_to(&mapped, |key| *key == Key::of(&secret))
+            }
         })
     });
-    (store, stream::select(changed.boxed(), referring.boxed()))
+    (watch, stream::select(changed.boxed(), referring.boxed()))
 }
 
 /// A pass, when it is its turn; none, if the process is about to end.
@@ -194,14 +217,11 @@ fn on_error(guarded: Arc<Guarded>, error: &Error, context: Arc<Context<Real>>) -
     Action::requeue(delay)
 }
 
-/// The resources that a Secret is for.
-fn referring_to(store: &Store<Guarded>, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<Guarded>> {
-    let name = secret.name_any();
-    store
-        .state()
-        .iter()
-        .filter(|object| object.namespace() == secret.namespace())
-        .filter(|object| object.0.as_ref().is_ok_and(|object| integration::refers_to(object, &name)))
-        .map(|object| ObjectRef::from_obj(&**object))
-        .collect()
+/// The resources that refer to a Secret which is meant.
+fn referring_to(store: &Store<Guarded>, is_meant: impl Fn(&Key) -> bool) -> Vec<ObjectRef<Guarded>> {
+    let refers =
+        |object: &RedshiftIntegration| integration::secrets_of(object).any(|name| is_meant(&Key::beside(object, name)));
+    let objects = store.state();
+    let referring = objects.iter().filter(|object| object.0.as_ref().is_ok_and(refers));
+    referring.map(|object| ObjectRef::from_obj(&**object)).collect()
 }

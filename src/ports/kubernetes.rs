@@ -1,9 +1,9 @@
 //! The API server: objects by their names, and news for people.
 
 use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,6 +46,38 @@ impl Key {
     pub fn beside(object: &impl ResourceExt, name: impl Into<String>) -> Self {
         Self { namespace: object.namespace().unwrap_or_default(), name: name.into() }
     }
+}
+
+/// Which version of an object it is. A digest of what the API server calls it: the versions of thousands of Secrets are kept.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Version(u64);
+
+impl Version {
+    /// By its `metadata.resourceVersion`, which is compared and never read.
+    #[must_use]
+    pub fn new(resource_version: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        resource_version.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+
+    /// That of an object as it was read or written; an object without one was never stored.
+    #[must_use]
+    pub fn of(object: &impl ResourceExt) -> Self {
+        Self::new(&object.resource_version().unwrap_or_default())
+    }
+}
+
+/// What a watch has told last of one object.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Told {
+    /// Nothing: it hasn't listed yet what there is.
+    Nothing,
+    /// That there is none. The number is another one whenever it has listed anew or told that an object is gone: as long as it
+    /// stays, an object that was made meanwhile was not deleted as far as the watch knows, but not yet told of.
+    Absent(u64),
+    /// That there is this one.
+    Present(Version),
 }
 
 /// Whether something is created, or only asked whether it could be.
@@ -133,9 +165,6 @@ pub trait Kubernetes {
     /// Reads an object; nothing where there is none.
     async fn get<K: Object>(&self, key: &Key) -> Result<Option<K>, ApiError>;
 
-    /// Reads an object's metadata.
-    async fn get_metadata<K: Object>(&self, key: &Key) -> Result<Option<ObjectMeta>, ApiError>;
-
     /// Creates an object; refused with 409 if there is one of that name.
     async fn create<K: Object>(&self, object: &K, creation: Creation) -> Result<K, ApiError>;
 
@@ -152,6 +181,12 @@ pub trait Kubernetes {
 
     /// Tells people something of an object. Nobody waits for it, and nothing depends on it.
     async fn publish(&self, about: &RedshiftIntegration, news: News);
+
+    /// A resource as the watch has told of it last, if it has. Whoever was woken by a change finds it here, or a later one.
+    fn told(&self, key: &Key) -> Option<RedshiftIntegration>;
+
+    /// What the watch has told last of a Secret; in the same way.
+    fn told_of_secret(&self, key: &Key) -> Told;
 
     /// The resources that the watch has told of and that are meant, as they were then.
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration>;

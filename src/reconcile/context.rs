@@ -1,11 +1,13 @@
 //! What every pass shares: the world, the operator's settings, counts, and what sets the pace.
 
+use std::time::Duration;
+
 use super::integration::Basis;
 use super::pace::{Busy, Memories};
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Endpoint;
 use crate::lifecycle::backoff::Backoff;
-use crate::ports::{Kubernetes, World};
+use crate::ports::{Host, Kubernetes, World};
 use crate::telemetry::Metrics;
 
 /// The operator's settings, as far as the flow asks for them.
@@ -29,6 +31,8 @@ pub struct Context<W: World> {
     pub metrics: Metrics,
     /// The operator's settings.
     pub settings: Settings,
+    /// When this began, by the machine's time.
+    pub started: Duration,
     /// The warehouses that somebody works on.
     pub busy: Busy,
     /// What is remembered of integrations.
@@ -45,8 +49,8 @@ impl<W: World> Context<W> {
         metrics: Metrics,
         settings: Settings,
     ) -> Self {
-        let (busy, memories) = (Busy::default(), Memories::default());
-        Self { kubernetes, warehouses, host, metrics, settings, busy, memories }
+        let (started, busy, memories) = (host.elapsed(), Busy::default(), Memories::default());
+        Self { kubernetes, warehouses, host, metrics, settings, started, busy, memories }
     }
 
     /// The other resources for a warehouse, over all watched namespaces.

@@ -4,6 +4,7 @@
 mod context;
 pub mod integration;
 pub mod pace;
+pub mod witness;
 
 pub use context::{Context, Settings};
 pub use pace::Next;

@@ -36,7 +36,7 @@ pub struct Memory<B> {
     pub failures: u32,
     /// Looks in a row that failed in passing and changed nothing in what is said of it.
     pub doubts: u32,
-    /// Not to be worked on before, unless something changed.
+    /// Not to be worked on before, unless something changed; without it, only when something changes.
     pub not_before: Option<Duration>,
     /// What was told since all was well.
     told: BTreeSet<String>,
@@ -80,6 +80,12 @@ impl<B> Memory<B> {
     pub fn is_fought_over(&self, what: &str, now: Duration) -> bool {
         let lately = self.mended.iter().filter(|(known, at)| known == what && now.saturating_sub(*at) < DAY);
         lately.count() >= MOST_MENDED
+    }
+
+    /// Whether no pass has come to an end yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.basis.is_none() && self.failures == 0
     }
 
     /// Nothing is going on any more.

@@ -20,9 +20,10 @@ use super::kubernetes::{INTEGRATION, merge};
 use super::ports::Api;
 use super::warehouse::Power;
 use super::world::{Shared, World};
-use crate::adapters::Cluster;
+use crate::adapters::{Cluster, Publisher};
 use crate::api::{FINALIZER, RedshiftIntegration};
 use crate::ports::{ApiError, Creation, Key, Kubernetes, Object};
+use crate::telemetry::Metrics;
 
 /// Longest wait for one answer. It ends tests alone that fail anyway.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -47,7 +48,6 @@ enum Request {
     Create(Value),
     TryToCreate(Value),
     Get,
-    GetMetadata,
     Merge(Value),
     /// Of the object as it was read last.
     ReplaceStatus(Value),
@@ -56,7 +56,7 @@ enum Request {
     LetGo,
 }
 
-use Request::{Create, Delete, Get, GetMetadata, LetGo, Merge, ReplaceStatus, TryToCreate};
+use Request::{Create, Delete, Get, LetGo, Merge, ReplaceStatus, TryToCreate};
 
 struct Case {
     name: &'static str,
@@ -90,9 +90,9 @@ fn cases() -> Vec<Case> {
     let label = || merge_metadata(&json!({"labels": {"a": "1"}}));
     let finalizers = |names: &[&str]| merge_metadata(&json!({"finalizers": names}));
     vec![
-        case("what isn't there", ALL, vec![Get, GetMetadata, label(), delete(OTHER_UID)]),
+        case("what isn't there", ALL, vec![Get, label(), delete(OTHER_UID)]),
         case("the status of what isn't there", INTEGRATIONS, vec![ReplaceStatus(json!({}))]),
-        case("creating", ALL, vec![plain(), plain(), GetMetadata]),
+        case("creating", ALL, vec![plain(), plain(), Get]),
         case(
             "creating with what is the server's to say",
             ALL,
@@ -375,7 +375,8 @@ impl Server {
             }
             (Self::Simulated(world), _) => at_once(ask(&Api { world: world.clone(), cluster: 0 }, kind, key, request)),
             (Self::Real(client), _) => {
-                let cluster = Cluster::new(client.clone(), "agreement".to_owned(), PATIENCE);
+                let publisher = Publisher::start(client.clone(), "agreement".to_owned(), Metrics::new());
+                let cluster = Cluster::new(client.clone(), publisher, PATIENCE);
                 ask(&cluster, kind, key, request).await
             }
         }
@@ -408,10 +409,6 @@ async fn ask_for<K: Object>(server: &impl Kubernetes, key: &Key, request: &Reque
         Create(value) => server.create(&object(value), Creation::Real).await.map(Some),
         TryToCreate(value) => server.create(&object(value), Creation::DryRun).await.map(Some),
         Get => server.get::<K>(key).await,
-        GetMetadata => {
-            let found = server.get_metadata::<K>(key).await;
-            return found.map(|found| found.map(|metadata| json!({"metadata": metadata})));
-        }
         Merge(patch) => server.merge::<K>(key, patch).await.map(Some),
         ReplaceStatus(value) => server.replace_status(&object(value)).await.map(Some),
         Delete(uid) => server.delete::<K>(key, uid).await.map(|()| None),
@@ -474,7 +471,7 @@ impl Play<'_> {
             ReplaceStatus(changes) => ReplaceStatus(whole(self.last.clone(), changes)),
             Merge(patch) => Merge(self.filled(patch)),
             Delete(uid) => Delete(self.name_for(uid).unwrap_or(uid).to_owned()),
-            Get | GetMetadata | LetGo => request.clone(),
+            Get | LetGo => request.clone(),
         }
     }
 

@@ -81,6 +81,8 @@ pub enum Event {
     Pass(usize, Until, Option<(Step, Fault)>),
     /// The operator dies, and with it its passes.
     Crash(usize),
+    /// What the watches of a slot's cluster tell is late, or isn't any more.
+    Silence(usize, bool),
 }
 
 impl Event {
@@ -182,6 +184,7 @@ impl Run {
             Event::Admin(power) => self.set_admin(power),
             Event::Pass(slot, until, fault) => self.advance(slot, until, fault),
             Event::Crash(slot) => self.operators.crash(slot),
+            Event::Silence(slot, is_silent) => self.world.borrow_mut().clusters[SLOTS[slot].0].silence(is_silent),
         }
     }
 

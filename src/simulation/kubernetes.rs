@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{FINALIZER, RedshiftIntegration, RedshiftIntegrationSpec};
 use crate::lifecycle::SystemAccount;
-use crate::ports::{ApiError, Creation, Object};
+use crate::ports::{ApiError, Creation, Object, Told, Version};
 use crate::reconcile::integration::secret::{self, Found};
 
 /// The kind of our resources.
@@ -26,8 +26,15 @@ pub struct Cluster {
     objects: BTreeMap<(String, String), Value>,
     /// Our resources once more, read.
     integrations: BTreeMap<String, Integration>,
-    /// What was written since somebody asked.
+    /// What was written since the watches told of it last.
     changed: BTreeSet<(String, String)>,
+    /// What they have told: our resources, and the versions of Secrets.
+    told: BTreeMap<String, Integration>,
+    told_of_secrets: BTreeMap<String, Version>,
+    /// How often they have told that one is gone.
+    losses: u64,
+    /// Whether they are late.
+    is_silent: bool,
     /// What was created and not written again: it is read with the schema's status, and not yet kept with it.
     bare: BTreeSet<(String, String)>,
     version: u64,
@@ -168,14 +175,55 @@ impl Cluster {
         self.is_going = is_going;
     }
 
-    /// What was written since this was asked last.
-    pub fn take_changed(&mut self) -> BTreeSet<(String, String)> {
-        std::mem::take(&mut self.changed)
+    /// The watches tell of what was written since they told last, unless they are late: by kind and name.
+    pub fn tell(&mut self) -> BTreeSet<(String, String)> {
+        if self.is_silent {
+            return BTreeSet::new();
+        }
+        let changed = std::mem::take(&mut self.changed);
+        for (kind, name) in &changed {
+            if kind == INTEGRATION {
+                self.told.remove(name);
+                self.told.extend(self.integrations.get(name).map(|it| (name.clone(), it.clone())));
+            } else if kind == "Secret" {
+                self.told_of_secrets.remove(name);
+                let version = self.get(kind, name).and_then(|it| text(it, "/metadata/resourceVersion"));
+                let version = version.map(|version| (name.clone(), Version::new(version)));
+                self.losses += u64::from(version.is_none());
+                self.told_of_secrets.extend(version);
+            }
+        }
+        changed
+    }
+
+    /// Lets the watches be late, or not any more.
+    pub fn silence(&mut self, is_silent: bool) {
+        self.is_silent = is_silent;
+    }
+
+    /// One of our resources, as the watch has told of it.
+    pub fn told(&self, name: &str) -> Option<&RedshiftIntegration> {
+        self.told.get(name).map(|it| &it.0)
+    }
+
+    /// Our resources, as the watch has told of them.
+    pub fn all_told(&self) -> impl Iterator<Item = &RedshiftIntegration> {
+        self.told.values().map(|it| &it.0)
+    }
+
+    /// What the watch has told of a Secret.
+    pub fn told_of_secret(&self, name: &str) -> Told {
+        self.told_of_secrets.get(name).map_or(Told::Absent(self.losses), |version| Told::Present(*version))
     }
 
     /// The same without what changes at each write, and without what was written when.
     pub fn still(&self) -> Self {
-        let mut still = Self { changed: BTreeSet::new(), bare: BTreeSet::new(), version: 0, uids: 0, ..self.clone() };
+        let mut still = Self {
+            objects: self.objects.clone(),
+            integrations: self.integrations.clone(),
+            is_going: self.is_going,
+            ..Self::default()
+        };
         for value in still.objects.values_mut() {
             value["metadata"]["resourceVersion"] = Value::Null;
         }

@@ -4,7 +4,8 @@
 //! `warehouse`, `statements`, `objects`, `rows`, `kubernetes`: what there is, and how it answers. `world`: how a
 //! pass reaches it, a step at a time. `ports`: the same, as the flow asks for it. `operator`: what wakes passes.
 //! `histories`, `others`: what happens. `strategies`: at random. `invariants`: what must hold, a person's word
-//! included. `properties`: that it does. `regressions`: histories in which it once didn't.
+//! included. `properties`: that it does. `regressions`: histories in which it once didn't. `wake_ups`: what is a reason
+//! for a pass, and what it costs.
 //!
 //! A simulation is worth as much as it is true. `agreement` asks the simulated API server and a real one for the
 //! same; `record` keeps what reaches the warehouse, and `replay` does it to the stand-in and compares, for a sample.
@@ -27,5 +28,6 @@ mod replay;
 mod rows;
 mod statements;
 pub mod strategies;
+mod wake_ups;
 pub mod warehouse;
 pub mod world;

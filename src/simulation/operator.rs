@@ -57,6 +57,8 @@ impl Operators {
             self.due.insert(other, self.now());
         }
         self.contexts[cluster] = begin(&self.world, cluster);
+        self.world.borrow_mut().clusters[cluster].silence(false);
+        self.hear_of_changes();
     }
 
     /// A pass ends without an end.
@@ -78,6 +80,11 @@ impl Operators {
         self.due.iter().map(|(slot, at)| (*slot, *at)).min_by_key(|(_, at)| *at)
     }
 
+    /// When a slot is due, if it is at any time.
+    pub fn due_at(&self, slot: usize) -> Option<Duration> {
+        self.due.get(&slot).copied()
+    }
+
     /// Whether nobody else's is due at any time.
     pub fn all_due_are_among(&self, slots: &BTreeSet<usize>) -> bool {
         self.due.keys().all(|slot| slots.contains(slot))
@@ -86,10 +93,12 @@ impl Operators {
     /// Waits until a slot's resource may be worked on, whatever woke it.
     pub fn wait_for(&mut self, slot: usize) {
         let (cluster, name, _) = SLOTS[slot];
-        let world = &mut *self.world.borrow_mut();
-        let uid = world.clusters[cluster].integration(name).and_then(ResourceExt::uid);
-        let not_before = uid.and_then(|uid| self.contexts[cluster].memories.of(&uid).not_before);
-        world.clock = world.clock.max(not_before.unwrap_or_default());
+        let resource = self.world.borrow().clusters[cluster].integration(name).cloned();
+        let Some(resource) = resource else { return };
+        let context = &self.contexts[cluster];
+        let memory = context.memories.of(&resource.uid().unwrap_or_default());
+        let first_look = memory.is_new().then(|| integration::first_look(context, &resource)).flatten();
+        self.wait_until(memory.not_before.or(first_look).unwrap_or_default());
     }
 
     /// Lets time pass.
@@ -115,6 +124,12 @@ impl Operators {
             uid
         };
         self.passes[slot] = Some(Box::pin(async move { integration::pass(&*context, &key, &uid).await }));
+    }
+
+    /// Wakes a slot's pass, for no reason of its own.
+    pub fn wake(&mut self, slot: usize) {
+        let now = self.now();
+        self.due.insert(slot, now);
     }
 
     /// Goes on with a pass up to its next step.
@@ -143,11 +158,11 @@ impl Operators {
         let world = &mut *self.world.borrow_mut();
         let clock = world.clock;
         for cluster in 0..world.clusters.len() {
-            for (kind, changed) in world.clusters[cluster].take_changed() {
+            for (kind, changed) in world.clusters[cluster].tell() {
                 let concerns = |(_, (its, name, _)): &(usize, (usize, &str, &str))| {
                     let refers = || {
                         let resource = world.clusters[cluster].integration(name);
-                        resource.is_some_and(|resource| integration::refers_to(resource, &changed))
+                        resource.is_some_and(|resource| integration::secrets_of(resource).any(|name| name == changed))
                     };
                     *its == cluster && (kind == INTEGRATION && *name == changed || kind == "Secret" && refers())
                 };

@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -21,7 +20,7 @@ use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::{Confidential, Words};
 use crate::ports::{
     ApiError, ConnectError, Creation, Host, Key, Kubernetes, News, Object, Row, Session, StatementError,
-    StatementFailure, Target, Warehouses,
+    StatementFailure, Target, Told, Warehouses,
 };
 use crate::scripts::{Password, Statement};
 
@@ -134,12 +133,6 @@ impl Kubernetes for Api {
         Ok(found.map(from_json))
     }
 
-    async fn get_metadata<K: Object>(&self, key: &Key) -> Result<Option<ObjectMeta>, ApiError> {
-        let kind = K::kind(&());
-        let found = self.read("get metadata of", &kind, |cluster| cluster.get(&kind, &key.name).cloned()).await?;
-        Ok(found.map(|value| serde_json::from_value(value["metadata"].clone()).unwrap()))
-    }
-
     async fn create<K: Object>(&self, object: &K, creation: Creation) -> Result<K, ApiError> {
         let (kind, value) = (K::kind(&()).into_owned(), to_json(object));
         let verb = if creation == Creation::DryRun { "try to create" } else { "create" };
@@ -179,9 +172,17 @@ impl Kubernetes for Api {
 
     async fn publish(&self, _: &RedshiftIntegration, _: News) {}
 
+    fn told(&self, key: &Key) -> Option<RedshiftIntegration> {
+        self.world.borrow().clusters[self.cluster].told(&key.name).cloned()
+    }
+
+    fn told_of_secret(&self, key: &Key) -> Told {
+        self.world.borrow().clusters[self.cluster].told_of_secret(&key.name)
+    }
+
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration> {
         let world = self.world.borrow();
-        world.clusters[self.cluster].integrations().filter(|resource| is_meant(resource)).cloned().collect()
+        world.clusters[self.cluster].all_told().filter(|resource| is_meant(resource)).cloned().collect()
     }
 }
 

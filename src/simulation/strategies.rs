@@ -34,7 +34,8 @@ fn passes(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy
         2 => slot.clone().prop_map(Event::pass),
         4 => (slot.clone(), step(), fault()).prop_map(|(slot, step, fault)| Event::failing(slot, step, fault)),
         3 => (slot.clone(), step()).prop_map(|(slot, step)| Event::before(slot, step)),
-        1 => slot.prop_map(Event::Crash),
+        1 => slot.clone().prop_map(Event::Crash),
+        2 => (slot, any::<bool>()).prop_map(|(slot, is_silent)| Event::Silence(slot, is_silent)),
     ]
     .boxed()
 }

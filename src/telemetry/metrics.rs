@@ -48,6 +48,8 @@ struct Families {
     statements: Family<StatementLabels, Counter>,
     connections: Family<ConnectionLabels, Counter>,
     connections_open: Gauge,
+    events_waiting: Gauge,
+    events_dropped: Counter,
     ready: Family<IntegrationLabels, Gauge>,
     validated: Family<IntegrationLabels, Gauge>,
 }
@@ -122,6 +124,16 @@ impl Metrics {
             families.connections_open.clone(),
         );
         registry.register(
+            "redshift_integration_events_waiting",
+            "Kubernetes events that are not published yet",
+            families.events_waiting.clone(),
+        );
+        registry.register(
+            "redshift_integration_events_dropped",
+            "Kubernetes events that were never published, since too many waited",
+            families.events_dropped.clone(),
+        );
+        registry.register(
             "redshift_integration_ready",
             "Whether an integration is ready (1) or not (0)",
             families.ready.clone(),
@@ -157,6 +169,22 @@ impl Metrics {
     /// A connection was tried.
     pub fn connection(&self, outcome: &'static str) {
         self.families.connections.get_or_create(&ConnectionLabels { outcome }).inc();
+    }
+
+    /// An event waits to be published.
+    pub fn event_waits(&self) {
+        self.families.events_waiting.inc();
+    }
+
+    /// It doesn't any more, whatever came of it.
+    pub fn event_is_through(&self) {
+        self.families.events_waiting.dec();
+    }
+
+    /// It will never be published.
+    pub fn event_dropped(&self) {
+        self.event_is_through();
+        self.families.events_dropped.inc();
     }
 
     /// A connection is open.

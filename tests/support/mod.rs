@@ -436,18 +436,33 @@ impl World {
 
     /// What the operator asked of the API server to change: verb and resource, from the server's audit log.
     pub fn api_writes(&self) -> Vec<String> {
+        let mut requests = self.audited();
+        requests.retain(|request| !request.starts_with("get "));
+        requests
+    }
+
+    /// What the operator asked of the API server, in order: verb and resource, from the server's audit log. Neither
+    /// its lists and watches, which it always has, nor events, for which nobody waits.
+    pub fn api_requests(&self) -> Vec<String> {
+        let mut requests = self.audited();
+        requests.retain(|request| !request.ends_with(" events"));
+        requests
+    }
+
+    fn audited(&self) -> Vec<String> {
         let log = std::fs::read_to_string(std::env::var("TEST_AUDIT_LOG").unwrap()).unwrap();
         let user = format!("system:serviceaccount:{}:{SERVICE_ACCOUNT}", self.namespace);
-        log.lines()
-            .filter(|line| line.contains(&user))
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|entry| !["get", "list", "watch"].contains(&entry["verb"].as_str().unwrap_or_default()))
-            .map(|entry| {
-                let (resource, part) = (&entry["objectRef"]["resource"], &entry["objectRef"]["subresource"]);
-                let part = part.as_str().map(|part| format!("/{part}")).unwrap_or_default();
-                format!("{} {}{part}", entry["verb"].as_str().unwrap(), resource.as_str().unwrap())
-            })
-            .collect()
+        let entries = log.lines().filter(|line| line.contains(&user));
+        let mut entries: Vec<_> = entries.filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect();
+        entries.retain(|entry| !["list", "watch"].contains(&entry["verb"].as_str().unwrap_or_default()));
+        // The log is in the order of the answers.
+        entries.sort_by_key(|entry| entry["requestReceivedTimestamp"].as_str().unwrap_or_default().to_owned());
+        let told = |entry: Value| {
+            let (resource, part) = (&entry["objectRef"]["resource"], &entry["objectRef"]["subresource"]);
+            let part = part.as_str().map(|part| format!("/{part}")).unwrap_or_default();
+            format!("{} {}{part}", entry["verb"].as_str().unwrap(), resource.as_str().unwrap())
+        };
+        entries.into_iter().map(told).collect()
     }
 }
 

@@ -199,6 +199,13 @@ impl Operator {
         Some(said)
     }
 
+    /// Waits until no event waits to be published.
+    pub async fn until_all_is_told(&mut self) {
+        let is_through =
+            |operator: &mut Self| operator.metrics().contains("redshift_integration_events_waiting 0").then_some(());
+        self.until("all events are published", is_through).await;
+    }
+
     /// How many passes it has ended, whatever came of them.
     pub fn passes(&mut self) -> u64 {
         let metrics = self.metrics();

@@ -55,8 +55,8 @@ pub struct RedshiftIntegrationSpec {
     /// What keeps being changed is left alone for a day, and the status says so. With `false`, the status says what to run.
     #[serde(default)]
     pub repair: bool,
-    /// Time between two validations of an enabled integration, from `1m` to `24h`, such as `30m` or `1h30m`. Each takes
-    /// one connection, as the system account.
+    /// Time between two validations of an enabled integration, give or take a tenth, from `1m` to `24h`, such as `30m` or
+    /// `1h30m`. Each takes one connection, as the system account.
     #[serde(default = "default_validation_interval")]
     pub validation_interval: String,
 }

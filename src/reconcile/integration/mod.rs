@@ -4,6 +4,7 @@
 //! file of its own; only `lifecycle` decides.
 
 mod apply;
+mod basis;
 mod create;
 mod dereference;
 mod edit;
@@ -26,80 +27,38 @@ mod work;
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use tracing::{info, warn};
 
+pub use basis::{Basis, first_look};
 pub use error::Error;
 
 use super::Context;
 use super::pace::Next;
-use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, CaBundleKind, Kind, Phase, REQUESTED_AT_ANNOTATION, Reason, RedshiftIntegration, Remedy,
-    TAKE_OVER_ANNOTATION,
-};
+use crate::api::{CaBundleKind, Kind, Phase, REQUESTED_AT_ANNOTATION, Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::{
-    Activity, Category, Endpoint, Failure, Outcome, SystemAccount, Wanted, validate as validate_spec,
+    Activity, Category, Endpoint, Failure, Outcome, SystemAccount, Wanted, cadence, validate as validate_spec,
 };
 use crate::ports::{Host, Key, Kubernetes, News, World};
 use remove::Gone;
 use secret::Found;
 use work::Work;
 
-/// How long another pass on the same warehouse, or an older resource, is waited for. Short, since both
-/// are a matter of moments; nothing is written meanwhile./// The kind that all of this is about.
+/// The kind that all of this is about.
 pub const KIND: Kind = Kind::RedshiftIntegration;
 
+/// How long another pass on the same warehouse, or an older resource, is waited for. Short, since both
+/// are a matter of moments; nothing is written meanwhile.
 const SHORTLY: Duration = Duration::from_secs(1);
 
-/// What a pass is based on. As long as it stays the same, nothing is done before its time.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Basis {
-    generation: Option<i64>,
-    is_deleted: bool,
-    has_finalizer: bool,
-    /// The annotations by which a person asks for something.
-    asked_for: [Option<String>; 3],
-    /// The versions of the Secrets: of the system account, and of the credentials.
-    own_secret: Option<String>,
-    credentials: Option<String>,
-}
-
-impl Basis {
-    async fn of<W: World>(context: &Context<W>, object: &RedshiftIntegration) -> Result<Self, Error> {
-        let phase = object.status.as_ref().and_then(|status| status.phase);
-        let version = async |name: &str| -> Result<Option<String>, Error> {
-            let found = context.kubernetes.get_metadata::<Secret>(&Key::beside(object, name)).await;
-            let found = found.map_err(Error::api("read the Secret's metadata"))?;
-            Ok(found.and_then(|metadata| metadata.resource_version))
-        };
-        let own_secret = version(&resource::secret_name(object)).await?;
-        // Once it is set up, the credentials that did it don't matter any more.
-        let credentials = match &object.spec.config.credentials_secret_ref {
-            Some(reference) if phase != Some(Phase::Enabled) => version(&reference.name).await?,
-            _ => None,
-        };
-        Ok(Self {
-            generation: object.metadata.generation,
-            is_deleted: object.metadata.deletion_timestamp.is_some(),
-            has_finalizer: resource::has_finalizer(object),
-            asked_for: [REQUESTED_AT_ANNOTATION, CONFIRM_DELETE_ANNOTATION, TAKE_OVER_ANNOTATION]
-                .map(|annotation| object.annotations().get(annotation).cloned()),
-            own_secret,
-            credentials,
-        })
-    }
-}
-
-/// Whether a resource refers to a Secret: a change of that is a reason for a pass.
-#[must_use]
-pub fn refers_to(object: &RedshiftIntegration, secret: &str) -> bool {
+/// The Secrets that a resource refers to: a change of those is a reason for a pass.
+pub fn secrets_of(object: &RedshiftIntegration) -> impl Iterator<Item = String> {
     let config = &object.spec.config;
-    let ca_bundle = config.tls.ca_bundle_ref.as_ref();
-    config.credentials_secret_ref.as_ref().is_some_and(|reference| reference.name == secret)
-        || ca_bundle.is_some_and(|bundle| bundle.kind == CaBundleKind::Secret && bundle.name == secret)
-        || resource::secret_name(object) == secret
+    let credentials = config.credentials_secret_ref.as_ref().map(|reference| reference.name.clone());
+    let ca_bundle = config.tls.ca_bundle_ref.as_ref().filter(|bundle| bundle.kind == CaBundleKind::Secret);
+    let ca_bundle = ca_bundle.map(|bundle| bundle.name.clone());
+    [Some(resource::secret_name(object)), credentials, ca_bundle].into_iter().flatten()
 }
 
 /// One pass on the resource of that name; `uid` is the one that the watch told of.
@@ -108,25 +67,25 @@ pub fn refers_to(object: &RedshiftIntegration, secret: &str) -> bool {
 ///
 /// If the API server refuses or doesn't answer, so that no status tells of it.
 pub async fn pass<W: World>(context: &Context<W>, key: &Key, uid: &str) -> Result<Next, Error> {
-    // As it is now: what the watch told may be older than our own last write.
+    // Most wake-ups are no reason to do anything, which the watches know without a request.
+    if let Some(told) = context.kubernetes.told(key).filter(|told| told.uid().as_deref() == Some(uid))
+        && let Some(next) = basis::rest(context, &told)
+    {
+        return Ok(next);
+    }
+    // As it is now: what the watch has told may be older than our own last write, and nothing is done upon that.
     let found = context.kubernetes.get::<RedshiftIntegration>(key).await;
     let Some(object) = found.map_err(Error::api("read the resource"))? else {
         forget(context, key, uid);
         return Ok(Next::OnChange);
     };
-    let uid = object.uid().unwrap_or_default();
-    let memory = context.memories.of(&uid);
-    let basis = Basis::of(context, &object).await?;
-    if memory.basis.as_ref() == Some(&basis)
-        && let Some(rest) = memory.not_before.and_then(|at| at.checked_sub(context.host.elapsed()))
-        && !rest.is_zero()
-    {
-        return Ok(Next::After(rest));
+    if let Some(next) = basis::rest(context, &object) {
+        return Ok(next);
     }
     let endpoint = Endpoint::new(&object.spec.config.host, object.spec.config.port);
     let Some(_working) = context.busy.begin(&endpoint) else { return Ok(Next::After(SHORTLY)) };
     if object.metadata.deletion_timestamp.is_some() {
-        return delete(Work::new(context, object), basis).await;
+        return delete(Work::new(context, object)).await;
     }
     if waits_for_an_older_one(context, &object, &endpoint) {
         return Ok(Next::After(SHORTLY));
@@ -152,6 +111,10 @@ pub async fn give_up<W: World>(context: &Context<W>, key: &Key, failure: Failure
     }
     let before = object.clone();
     let mut work = Work::new(context, object);
+    // Whatever the pass has read is lost with it.
+    for name in secrets_of(&before) {
+        work.kubernetes.trust_the_watch(Key::beside(&before, name));
+    }
     work.outcome = outcome;
     report(work, &before).await
 }
@@ -206,7 +169,7 @@ async fn go_on<W: World>(work: &mut Work<'_, W>) {
 /// The Secret that an earlier integration has left is made this one's, if a person wants it so.
 async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<SystemAccount>), Error> {
     let wanted = validate_spec(&work.object.spec)?;
-    let kubernetes = &work.context.kubernetes;
+    let kubernetes = &work.kubernetes;
     let name = resource::secret_name(&work.object);
     let account = match secret::find(kubernetes, &work.object).await? {
         Found::Absent => None,
@@ -242,7 +205,7 @@ async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<Sys
 /// A creation was begun and status doesn't say that it was completed: it may be so all the same, if the
 /// status was lost. Then the credentials that set things up are not needed.
 async fn resume<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
-    if account.ids.is_some() && validate::is_complete(work.context, &work.object, account).await {
+    if account.ids.is_some() && validate::is_complete(work, account).await {
         return watch_over(work, wanted, account).await;
     }
     create::run(work, wanted).await;
@@ -308,7 +271,7 @@ async fn renew_passwords<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) {
     }
 }
 
-async fn delete<W: World>(mut work: Work<'_, W>, basis: Basis) -> Result<Next, Error> {
+async fn delete<W: World>(mut work: Work<'_, W>) -> Result<Next, Error> {
     if !resource::has_finalizer(&work.object) {
         return Ok(Next::OnChange);
     }
@@ -321,12 +284,7 @@ async fn delete<W: World>(mut work: Work<'_, W>, basis: Basis) -> Result<Next, E
         forget(context, &Key::of(&work.object), &uid);
         return Ok(Next::OnChange);
     }
-    let next = report(work, &former).await?;
-    // Every change counts here, the deletion policy's first of all.
-    let mut memory = context.memories.of(&uid);
-    memory.basis = Some(basis);
-    context.memories.remember(&uid, memory);
-    Ok(next)
+    report(work, &former).await
 }
 
 /// Writes what the pass has to say, if it is anything new, and decides when the next one is due. `before` is the resource
@@ -339,17 +297,15 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
     let requested = before.annotations().get(REQUESTED_AT_ANNOTATION).cloned();
     work.report(generation, requested).await?;
     announce(&work, before).await;
-    let Work { object, outcome, .. } = work;
-    let is_ready = object.status.as_ref().is_some_and(|status| {
-        status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    });
-    context.metrics.of(KIND.controller()).ready(&namespace, &name, is_ready);
+    let Work { object, outcome, kubernetes, .. } = work;
+    basis::show_ready(context, &object);
     let mut memory = context.memories.of(&uid).after_a_pass();
     let delay = match &outcome.activity {
         Activity::Settled => {
             memory.rest();
             context.metrics.of(KIND.controller()).validated(&namespace, &name, context.host.now().as_second());
-            validate_spec(&object.spec).ok().map(|wanted| wanted.validation_interval)
+            let interval = validate_spec(&object.spec).ok().map(|wanted| wanted.validation_interval);
+            interval.map(|interval| cadence::until_next_look(interval, context.host.random()))
         }
         Activity::Suspended => None,
         Activity::Doubtful(failure) => {
@@ -362,11 +318,7 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
             Some(context.settings.backoff.delay(memory.failures, context.host.random()))
         }
     };
-    // Of the spec that this pass was about: one that was edited meanwhile is another reason to look.
-    let mut basis = object.clone();
-    basis.metadata.generation = before.metadata.generation;
-    basis.metadata.annotations.clone_from(&before.metadata.annotations);
-    memory.basis = Some(Basis::of(context, &basis).await?);
+    memory.basis = Some(Basis::new(before, &object, kubernetes.seen()));
     memory.not_before = delay.map(|delay| context.host.elapsed() + delay);
     context.memories.remember(&uid, memory);
     Ok(Next::after(delay))
@@ -393,7 +345,7 @@ async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
             if old.phase != Some(outcome.phase) || !old.conditions.iter().any(is_told) {
                 warn!(reason, message = failure.message, phase = ?outcome.phase, "stopped");
                 let news = News { is_warning: true, reason: failure.reason, action, note };
-                work.context.kubernetes.publish(&work.object, news).await;
+                work.kubernetes.publish(&work.object, news).await;
             }
         }
         Activity::Settled if old.phase != Some(outcome.phase) => {

@@ -1,6 +1,8 @@
 //! Looks, in all databases, for what a removal would destroy or leave behind; `lifecycle::sweep` says what
 //! of it stands in the way.
 
+use std::collections::BTreeMap;
+
 use super::error::Error;
 use super::look;
 use super::site::Site;
@@ -13,6 +15,13 @@ use crate::lifecycle::sweep::{self, DatabaseAcl};
 use crate::lifecycle::{Category, Failure, Operation, Seen, Setup, Subject, brief};
 use crate::ports::{ConnectError, SessionOf, World};
 use crate::scripts::Section;
+
+/// Connections to databases that were looked into and are looked into again, by name.
+pub type Entered<W> = BTreeMap<String, SessionOf<W>>;
+
+/// Most connections that are kept from one sweep to the next: in a warehouse with more databases than that, others need
+/// them.
+const MOST_KEPT: usize = 4;
 
 /// What a sweep goes by, and the way in.
 pub struct Sweep<'s, 'a, W: World> {
@@ -37,12 +46,12 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
     }
 
     /// What stands in the way of a deletion.
-    pub async fn of_everything(&self) -> Result<Vec<Obstacle>, Error> {
+    pub async fn of_everything(&self, entered: &mut Entered<W>) -> Result<Vec<Obstacle>, Error> {
         if !self.rules.ownership.holds_anything() {
             return Ok(Vec::new());
         }
         let roles: Vec<_> = self.rules.ownership.own_roles().collect();
-        let mut obstacles = self.of_databases(Scope::Everything, &roles).await?;
+        let mut obstacles = self.of_databases(Scope::Everything, &roles, entered).await?;
         let acls = look::database_acls(self.site.initial()).await?;
         obstacles.extend(self.rules.of_users_on_databases(&acls));
         obstacles.extend(self.rules.of_users_among_roles());
@@ -57,7 +66,7 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
         if roles.is_empty() {
             return Ok(Vec::new());
         }
-        let mut obstacles = self.of_databases(Scope::GrantsToRoles, roles).await?;
+        let mut obstacles = self.of_databases(Scope::GrantsToRoles, roles, &mut Entered::<W>::new()).await?;
         obstacles.extend(self.database_grants(roles, &[]).await?);
         Ok(obstacles)
     }
@@ -86,14 +95,17 @@ impl<'s, 'a, W: World> Sweep<'s, 'a, W> {
             .into())
     }
 
-    async fn of_databases(&self, scope: Scope, roles: &[&str]) -> Result<Vec<Obstacle>, Error> {
+    async fn of_databases(&self, scope: Scope, roles: &[&str], kept: &mut Entered<W>) -> Result<Vec<Obstacle>, Error> {
         let mut obstacles = Vec::new();
         for database in self.rules.facts.databases.keys() {
             let entered: SessionOf<W>;
             let session = if *database == self.site.access.initial_database {
                 self.site.initial()
+            } else if let Some(session) = kept.get(database) {
+                session
             } else {
                 match self.site.access.enter_database(database).await {
+                    Ok(session) if kept.len() < MOST_KEPT => kept.entry(database.clone()).or_insert(session),
                     Ok(session) => {
                         entered = session;
                         &entered

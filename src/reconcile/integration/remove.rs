@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use super::apply::Pass;
 use super::error::Error;
 use super::observe::{Inheritance, observe};
-use super::obstacles::Sweep;
+use super::obstacles::{Entered, Sweep};
 use super::secret::{self, Found as FoundSecret};
 use super::site::Site;
 use super::work::Work;
@@ -52,7 +52,7 @@ pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
 async fn retain<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
     work.begin(Phase::DeleteError, Reason::Deleting, "");
     // For the event alone: the way out of everything depends on nothing.
-    let secret = secret::find(&work.context.kubernetes, &work.object).await.ok();
+    let secret = secret::find(&work.kubernetes, &work.object).await.ok();
     let said = match recorded_place(&work.object, secret.as_ref()) {
         Some(place) => {
             let there = what_is_there(work, &place).await;
@@ -138,7 +138,8 @@ impl<W: World> Removal<'_, '_, W> {
             return Err(refusals::lacking_privileges(&self.work.object, &site.facts.account.name, &lacking));
         }
         let sweep = Sweep::new(&site, &place.setup);
-        let obstacles = sweep.of_everything().await?;
+        let mut entered = Entered::<W>::new();
+        let obstacles = sweep.of_everything(&mut entered).await?;
         self.refuse_unconfirmed(&place.setup.database, &obstacles)?;
         let given = sweep.rules.given_by_another_admin(&look::database_acls(site.initial()).await?);
         let grants = obstacle::revocations(&obstacles, given, site.facts.account.power());
@@ -156,9 +157,11 @@ impl<W: World> Removal<'_, '_, W> {
         let mut pass = Pass::new(self.work, &mut site, place.clone());
         pass.confirmed = obstacle::to_remember(&obstacles);
         pass.apply(before).await?;
-        if !before.is_empty() {
-            // Nobody may have come in since the look.
-            look_again(&mut pass, &obstacles).await?;
+        // Nobody may have come in since the look. Our own connections would stand in the way of the drop.
+        if before.is_empty() {
+            entered.clear();
+        } else {
+            look_again(&mut pass, &obstacles, entered).await?;
         }
         match pass.apply(drop).await {
             Ok(()) => pass.apply(after).await.map_err(|error| not_finished(&place, error))?,
@@ -201,7 +204,7 @@ impl<W: World> Removal<'_, '_, W> {
     /// With a namespace its Secrets go in any order: nobody must be told to make them again.
     async fn went_with_the_namespace(&self, failure: &Failure) -> Option<Failure> {
         let what = refusals::what_is_missing(&self.work.object, failure)?;
-        if !secret::is_namespace_terminating(&self.work.context.kubernetes, &self.work.object).await {
+        if !secret::is_namespace_terminating(&self.work.kubernetes, &self.work.object).await {
             return None;
         }
         Some(refusals::went_with_the_namespace(&self.work.object, &self.place(), &what, failure.reason))
@@ -231,7 +234,7 @@ impl<W: World> Removal<'_, '_, W> {
             // They are the other's; this resource was never enabled.
             return Ok(());
         }
-        let restorable = !secret::is_namespace_terminating(&self.work.context.kubernetes, &self.work.object).await;
+        let restorable = !secret::is_namespace_terminating(&self.work.kubernetes, &self.work.object).await;
         let (power, then) = (facts.account.power(), Some("the deletion goes on"));
         Err(refusals::LostProof { there: &there, power, restorable, then }.explain(&self.work.object))
     }
@@ -253,7 +256,7 @@ impl<W: World> Removal<'_, '_, W> {
     }
 
     async fn account(&self) -> Result<Option<SystemAccount>, Error> {
-        match secret::find(&self.work.context.kubernetes, &self.work.object).await? {
+        match secret::find(&self.work.kubernetes, &self.work.object).await? {
             FoundSecret::Ours(account) => Ok(Some(*account)),
             FoundSecret::Absent | FoundSecret::SomebodyElses(_) => Ok(None),
             FoundSecret::Malformed(what) => {
@@ -286,10 +289,14 @@ impl<W: World> Removal<'_, '_, W> {
     }
 }
 
-/// Looks once more, right before the drop.
-async fn look_again<W: World>(pass: &mut Pass<'_, '_, W>, expected: &[Obstacle]) -> Result<(), Error> {
+/// Looks once more, right before the drop, over the connections of the first look.
+async fn look_again<W: World>(
+    pass: &mut Pass<'_, '_, W>,
+    expected: &[Obstacle],
+    mut entered: Entered<W>,
+) -> Result<(), Error> {
     pass.session(Connection::InitialDatabase).await?;
-    if Sweep::new(pass.site, &pass.place.setup).of_everything().await? == expected {
+    if Sweep::new(pass.site, &pass.place.setup).of_everything(&mut entered).await? == expected {
         return Ok(());
     }
     // Whatever an earlier pass has recorded: nothing was dropped.

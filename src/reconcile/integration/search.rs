@@ -105,9 +105,9 @@ impl<W: World> Search<'_, W> {
                 self.log_in(&account.claim_credentials(), facts, made).await?.0
             }
         };
-        let account = self.system_account(facts).await?;
+        let (account, entered) = self.system_account(facts).await?;
         let proof = Proof { wanted: self.wanted, uid: self.uid, facts };
-        let database = self.database(proof, &claim, &account).await?;
+        let database = self.database(proof, &claim, &account, entered).await?;
         let recorded = self.account.into_iter().flat_map(SystemAccount::roles);
         let ownership = Ownership {
             claim,
@@ -141,19 +141,37 @@ impl<W: World> Search<'_, W> {
         }
     }
 
-    /// Looks for it under each name that it can have.
-    async fn system_account(&self, facts: &WarehouseFacts) -> Result<FoundAccount, Error> {
+    /// The same of the system account, in the managed database. What that doesn't let in may still be ours: then nothing is
+    /// told from it.
+    async fn enter_as(&self, credentials: &Credentials, facts: &WarehouseFacts) -> Result<Option<SessionOf<W>>, Error> {
+        let name = self.wanted.database.as_str();
+        if !facts.databases.contains_key(name) {
+            return Ok(None);
+        }
+        let Ok(session) = self.access.log_in(credentials, name).await else { return Ok(None) };
+        look::prove(&session).await?;
+        Ok(Some(session))
+    }
+
+    /// Looks for it under each name that it can have. With it comes its connection to the managed database, if that was
+    /// the proof.
+    async fn system_account(&self, facts: &WarehouseFacts) -> Result<(FoundAccount, Option<SessionOf<W>>), Error> {
         let wanted = &self.wanted.system_account;
         let mut found = FoundAccount { name: wanted.clone(), standing: Standing::Absent, own_roles: BTreeMap::new() };
         let known = self.account.into_iter().flat_map(SystemAccount::accounts);
         for (name, _) in known.filter(|(name, _)| facts.users.contains_key(*name)) {
             let credentials = self.account.and_then(|account| account.credentials(name));
             let Some(credentials) = credentials else { continue };
+            if let Some(session) = self.enter_as(&credentials, facts).await? {
+                let own_roles = look::own_roles(&session, name).await?;
+                let found = FoundAccount { name: name.to_owned(), standing: Standing::Ours, own_roles };
+                return Ok((found, Some(session)));
+            }
             let made = self.account.and_then(|account| account.ids.as_ref()).map(|ids| &ids.account);
             let (standing, session) = self.log_in(&credentials, facts, made).await?;
             if let Some(session) = session {
                 let own_roles = look::own_roles(&session, name).await?;
-                return Ok(FoundAccount { name: name.to_owned(), standing, own_roles });
+                return Ok((FoundAccount { name: name.to_owned(), standing, own_roles }, None));
             }
             // Of two names one is the former, which somebody else may have taken.
             if found.standing == Standing::Absent || standing.unproven(name).is_some() {
@@ -163,7 +181,7 @@ impl<W: World> Search<'_, W> {
         if found.standing == Standing::Absent && facts.users.contains_key(wanted) {
             found.standing = Standing::Foreign(NO_PASSWORD.to_owned());
         }
-        Ok(found)
+        Ok((found, None))
     }
 
     async fn database(
@@ -171,6 +189,7 @@ impl<W: World> Search<'_, W> {
         proof: Proof<'_>,
         claim: &Standing,
         account: &FoundAccount,
+        entered: Option<SessionOf<W>>,
     ) -> Result<Database<SessionOf<W>>, Error> {
         let name = self.wanted.database.as_str();
         let known = self.account.and_then(|known| known.credentials(&account.name));
@@ -179,7 +198,11 @@ impl<W: World> Search<'_, W> {
             (Entry::Account, Some(credentials)) => (credentials, true),
             _ => (self.access.admin.clone(), false),
         };
-        let session = match self.access.log_in(&credentials, name).await {
+        let session = match entered {
+            Some(session) if as_account => Ok(session),
+            _ => self.access.log_in(&credentials, name).await,
+        };
+        let session = match session {
             Ok(session) => session,
             Err(ConnectError::DatabaseMissing { .. }) => {
                 // Redshift doesn't say how soon a new database can be entered.

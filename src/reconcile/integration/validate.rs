@@ -51,15 +51,11 @@ async fn log_in<W: World>(
 }
 
 /// Whether the integration is complete already, as far as its system account can tell.
-pub async fn is_complete<W: World>(
-    context: &Context<W>,
-    object: &RedshiftIntegration,
-    account: &SystemAccount,
-) -> bool {
-    let Ok(target) = dereference::target(&context.kubernetes, object, 1).await else { return false };
-    let Ok((session, _)) = log_in(context, &target, account).await else { return false };
+pub async fn is_complete<W: World>(work: &Work<'_, W>, account: &SystemAccount) -> bool {
+    let Ok(target) = dereference::target(&work.kubernetes, &work.object, 1).await else { return false };
+    let Ok((session, _)) = log_in(work.context, &target, account).await else { return false };
     let Ok(Ok(registry)) = look::registry(&session, &account.place.setup.database).await else { return false };
-    object.uid().as_ref() == Some(&registry.integration_uid) && registry.state == RegistryState::Complete
+    work.uid() == registry.integration_uid && registry.state == RegistryState::Complete
 }
 
 /// Records what the server shows of our objects, if that isn't recorded: it was made in a pass that ended too early.
@@ -119,7 +115,7 @@ pub async fn look<W: World>(
 ) -> Result<(Seen, Inside<W>), Unwatched> {
     let (context, object) = (work.context, &work.object);
     let no_tests = |error| (error, Vec::new());
-    let target = dereference::target(&context.kubernetes, object, work.patience()).await.map_err(no_tests)?;
+    let target = dereference::target(&work.kubernetes, object, work.patience()).await.map_err(no_tests)?;
     let database = &account.place.setup.database;
     let (session, account_name) = log_in(context, &target, account).await.map_err(|error| {
         let failure = if error.is_refused_login() {

@@ -13,11 +13,14 @@ use crate::lifecycle::{
 };
 use crate::ports::{ApiError, Host, Key, Kubernetes, News, World};
 use crate::reconcile::Context;
+use crate::reconcile::witness::Witness;
 
 /// What one pass works on.
 pub struct Work<'a, W: World> {
     /// What every pass shares.
     pub context: &'a Context<W>,
+    /// The API server, as this pass asks it.
+    pub kubernetes: Witness<'a, W::Kubernetes>,
     /// The resource, as it was last read or written.
     pub object: RedshiftIntegration,
     /// The system account, once its Secret is made.
@@ -40,7 +43,8 @@ impl<'a, W: World> Work<'a, W> {
             created: status.created,
             deletion: status.deletion,
         };
-        Self { context, object, account: None, outcome, is_unsure: false }
+        let kubernetes = Witness::new(&context.kubernetes, &object);
+        Self { context, kubernetes, object, account: None, outcome, is_unsure: false }
     }
 
     /// Begins something, of which status tells as soon as it is written.
@@ -75,7 +79,7 @@ impl<'a, W: World> Work<'a, W> {
         let note = note.into();
         if self.context.memories.tells(&self.uid(), format!("{reason} {note}")) {
             let news = News { is_warning: false, reason, action, note };
-            self.context.kubernetes.publish(&self.object, news).await;
+            self.kubernetes.publish(&self.object, news).await;
         }
     }
 
@@ -83,15 +87,15 @@ impl<'a, W: World> Work<'a, W> {
     pub async fn access(&self, endpoint: &Endpoint, initial_database: &str) -> Result<Access<'a, W>, Error> {
         let context = self.context;
         let admin = self.admin().await?;
-        let mut target = dereference::target(&context.kubernetes, &self.object, self.patience()).await?;
+        let mut target = dereference::target(&self.kubernetes, &self.object, self.patience()).await?;
         target.endpoint = endpoint.clone();
         let initial_database = initial_database.to_owned();
         Ok(Access { warehouses: &context.warehouses, target, initial_database, admin })
     }
 
     async fn admin(&self) -> Result<Credentials, Error> {
-        let Context { kubernetes, settings, .. } = self.context;
-        let secret = dereference::admin_secret(kubernetes, &self.object, settings.require_secret_hosts).await?;
+        let require_hosts = self.context.settings.require_secret_hosts;
+        let secret = dereference::admin_secret(&self.kubernetes, &self.object, require_hosts).await?;
         Ok(secret.credentials)
     }
 
@@ -111,22 +115,22 @@ impl<'a, W: World> Work<'a, W> {
     /// Puts the finalizer on, if it isn't there.
     pub async fn add_finalizer(&mut self) -> Result<(), Error> {
         if !resource::has_finalizer(&self.object) {
-            self.object = resource::add_finalizer(&self.context.kubernetes, &self.object).await?;
+            self.object = resource::add_finalizer(&self.kubernetes, &self.object).await?;
         }
         Ok(())
     }
 
     /// Takes the finalizer off.
     pub async fn remove_finalizer(&mut self) -> Result<(), Error> {
-        resource::remove_finalizer(&self.context.kubernetes, &self.object).await?;
+        resource::remove_finalizer(&self.kubernetes, &self.object).await?;
         self.object.metadata.finalizers = None;
         Ok(())
     }
 
     /// Makes the Secret, with new passwords.
     pub async fn create_secret(&mut self, place: &Place) -> Result<(), Error> {
-        let Context { kubernetes, host, .. } = self.context;
-        self.account = Some(secret::create(kubernetes, host, &self.object, place.clone()).await?);
+        let host = &self.context.host;
+        self.account = Some(secret::create(&self.kubernetes, host, &self.object, place.clone()).await?);
         Ok(())
     }
 
@@ -171,21 +175,21 @@ impl<'a, W: World> Work<'a, W> {
 
     /// Adds the names that are to come to the Secret.
     pub async fn record_next(&mut self, wanted: &Setup) -> Result<(), Error> {
-        let Context { kubernetes, host, .. } = self.context;
+        let host = &self.context.host;
         let Some(account) = &mut self.account else { return Ok(()) };
-        secret::record_next(kubernetes, host, &self.object, account, wanted).await
+        secret::record_next(&self.kubernetes, host, &self.object, account, wanted).await
     }
 
     /// Writes into the Secret what there is now, and forgets what was to come.
     pub async fn settle_secret(&mut self, place: &Place, ids: UserIds) -> Result<(), Error> {
         let account = self.account.as_mut().expect("the Secret is made before the accounts");
-        secret::settle(&self.context.kubernetes, &self.object, account, place, ids).await
+        secret::settle(&self.kubernetes, &self.object, account, place, ids).await
     }
 
     /// Deletes the Secret, if there is one.
     pub async fn delete_secret(&mut self) -> Result<(), Error> {
         let Some(account) = &self.account else { return Ok(()) };
-        secret::delete(&self.context.kubernetes, &self.object, account).await
+        secret::delete(&self.kubernetes, &self.object, account).await
     }
 
     /// Writes into status what is about to be created.
@@ -228,7 +232,7 @@ impl<'a, W: World> Work<'a, W> {
 
     /// Writes what there is to report, of a generation of the resource; an unchanged status isn't written.
     pub async fn report(&mut self, generation: i64, handled_request: Option<String>) -> Result<(), Error> {
-        let kubernetes = &self.context.kubernetes;
+        let kubernetes = &self.kubernetes;
         if self.is_unsure {
             let found = kubernetes.get::<RedshiftIntegration>(&Key::of(&self.object)).await;
             let found = found.map_err(Error::api("read the resource"))?;
