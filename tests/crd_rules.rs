@@ -68,6 +68,7 @@ fn cases() -> Vec<(Value, Value)> {
             config(json!({"authenticationType": "iam"})),
         ),
         (json!({"spec": {"validationInterval": "1h30m"}}), json!({"spec": {"validationInterval": "59s"}})),
+        (json!({"spec": {"rotation": {"interval": "365d"}}}), json!({"spec": {"rotation": {"interval": "12h"}}})),
         (config(json!({"host": "LOCALHOST."})), config(json!({"host": "https://warehouse:5439/dev"}))),
         (existing("database-prd"), existing("a\"b")),
         (existing("2024_sales"), existing("sys:internal")),

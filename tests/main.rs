@@ -22,6 +22,7 @@ mod messages;
 mod namespaces;
 mod outages;
 mod panics;
+mod rotation;
 mod secrets;
 mod signals;
 mod support;

@@ -24,6 +24,12 @@ pub enum Reason {
     Editing,
     /// What was set up was changed.
     Edited,
+    /// Passwords and the key of impersonations are being rotated.
+    Rotating,
+    /// They were rotated.
+    Rotated,
+    /// They could not be rotated.
+    RotationFailed,
     /// What was set up is being taken away.
     Deleting,
     /// It was taken away.
@@ -137,6 +143,9 @@ impl Reason {
             Self::Creating => "Creating",
             Self::Editing => "Editing",
             Self::Edited => "Edited",
+            Self::Rotating => "Rotating",
+            Self::Rotated => "Rotated",
+            Self::RotationFailed => "RotationFailed",
             Self::Deleting => "Deleting",
             Self::Deleted => "Deleted",
             Self::Disabled => "Disabled",

@@ -36,9 +36,10 @@ pub use endpoint::Endpoint;
 pub use failure::{Category, Failure};
 pub use parameters::parameters;
 pub use plan::{
-    Connection, Observed, Operation, Plan, Record, Recorded, Refusal, Stages, Subject, inheritance, removal, set_up,
+    Connection, Observed, Operation, Plan, Record, Recorded, Refusal, Stages, Subject, inheritance, removal, rotation,
+    set_up,
 };
-pub use report::{Activity, Outcome, next_status};
+pub use report::{Activity, Handled, Outcome, next_status};
 pub use situation::{
     Account, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Schema, Seen, Standing, Unseen,
     UserId, WarehouseFacts,

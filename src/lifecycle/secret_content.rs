@@ -39,6 +39,9 @@ pub enum Flaw {
     /// It isn't a number of a port.
     #[error("is no port")]
     NotAPort,
+    /// It isn't a point in time.
+    #[error("is no time in the form of RFC 3339")]
+    NotATime,
     /// It can't be the name of something that was created.
     #[error("is no name that the operator gives")]
     NotAName,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
@@ -16,8 +17,8 @@ use super::record::{Record, Step as Recorded};
 use super::warehouse::{EXISTING, INITIAL, PASSWORD_OF_ADMINS, Power};
 use super::world::{Fault, Shared, Step, World};
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, INTEGRATION_UID_LABEL, RedshiftIntegrationSpec,
-    RedshiftIntegrationStatus, TAKE_OVER_ANNOTATION,
+    CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, INTEGRATION_UID_LABEL, ROTATE_ANNOTATION,
+    RedshiftIntegrationSpec, RedshiftIntegrationStatus, Rotation, TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::proof::take_over;
 
@@ -33,6 +34,9 @@ pub const SLOTS: [(usize, &str, &str); 4] =
 const CREDENTIALS: &str = "redshift-admin";
 const AUTHORITY: &str = "redshift-ca";
 
+/// As long as passwords last where they are rotated daily.
+const DAY: Duration = Duration::from_hours(24);
+
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
     /// Applies the resource; a database in mode Create, or the existing one.
@@ -44,6 +48,10 @@ pub enum Action {
     Delete,
     Retain(bool),
     Suspend(bool),
+    /// Asks for a rotation, with one value or another.
+    Rotate(u8),
+    /// Wants one each day, or none.
+    RotateDaily(bool),
     EmptyStatus,
     DeleteSecret,
     /// Spoils the Secret of the system account, or restores what was spoiled.
@@ -79,6 +87,8 @@ pub enum Event {
     Pass(usize, Until, Option<(Step, Fault)>),
     /// The operator dies, and with it its passes.
     Crash(usize),
+    /// A day passes in which nothing is due.
+    DayPasses,
 }
 
 impl Event {
@@ -180,6 +190,7 @@ impl Run {
             Event::Admin(power) => self.set_admin(power),
             Event::Pass(slot, until, fault) => self.advance(slot, until, fault),
             Event::Crash(slot) => self.operators.crash(slot),
+            Event::DayPasses => self.world.borrow_mut().clock += DAY,
         }
     }
 
@@ -275,6 +286,7 @@ impl Run {
             Action::SpoilSecret(spoiled) => spoil(there, name, spoiled),
             Action::TakeOver => take_over_what_is_there(world, cluster, name),
             Action::ConfirmDelete => confirm(world, cluster, name),
+            Action::Rotate(value) => annotate(there, name, ROTATE_ANNOTATION, Some(value.to_string())),
             _ => there.edit(name, |resource| edit(&mut resource.spec, action, &mut resource.status)),
         }
     }
@@ -298,6 +310,7 @@ fn edit(spec: &mut RedshiftIntegrationSpec, action: Action, status: &mut Option<
             spec.deletion_policy = if retain { DeletionPolicy::Retain } else { DeletionPolicy::Delete };
         }
         Action::Suspend(suspend) => spec.suspend = suspend,
+        Action::RotateDaily(daily) => spec.rotation = daily.then(|| Rotation { interval: "1d".to_owned() }),
         Action::EmptyStatus => *status = None,
         _ => unreachable!("no edit: {action:?}"),
     }

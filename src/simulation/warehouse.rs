@@ -414,6 +414,7 @@ pub fn is_of_users_and_roles(name: &str) -> bool {
             | "give-role-to-system-account"
             | "rename-system-account"
             | "set-password-of-renamed-account"
+            | "change-own-password"
             | "rename-role"
             | "grant-role-to-user"
             | "grant-role-to-administrator"

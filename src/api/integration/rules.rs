@@ -116,6 +116,12 @@ pub fn rules() -> Vec<Rule> {
         field: None,
     },
     Rule {
+        path: "spec.rotation.interval",
+        rule: "self.matches('^([1-9]|[1-9][0-9]|[12][0-9][0-9]|3[0-5][0-9]|36[0-5])d$')".into(),
+        message: "write a number of days from 1d to 365d, such as 90d",
+        field: None,
+    },
+    Rule {
         path: "spec.config.host",
         rule: "self.matches('^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)([.][a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*[.]?$')".into(),
         message: "write a bare host name, such as analytics.abc123.us-east-1.redshift.amazonaws.com: no https://, no \
@@ -215,6 +221,7 @@ pub fn bounds() -> Bounds {
     let text = |length: u32| json!({"minLength": 1, "maxLength": length});
     vec![
         ("spec.validationInterval", text(16)),
+        ("spec.rotation.interval", text(16)),
         ("spec.config.host", text(253)),
         ("spec.config.port", json!({"minimum": 1, "maximum": 65535})),
         ("spec.config.database", name.clone()),

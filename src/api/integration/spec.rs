@@ -57,6 +57,20 @@ pub struct RedshiftIntegrationSpec {
     /// one connection, as the system account.
     #[serde(default = "default_validation_interval")]
     pub validation_interval: String,
+    /// Whether passwords are rotated by themselves: those of the system account and of the claim, and the key of
+    /// impersonations, which ends those that are running. The annotation `redshift-governance.dev/rotate` asks for it at any
+    /// time, by another value than before. No other credentials are needed for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+}
+
+/// When passwords are rotated by themselves.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotation {
+    /// How old passwords become, in days, from `1d` to `365d`, such as `90d`. The first validation after that rotates them.
+    /// It counts from the last rotation: `rotatedAt` in the Secret of the system account, or the Secret's creation.
+    pub interval: String,
 }
 
 /// Where the warehouse is and what is set up in it.

@@ -15,6 +15,7 @@ mod refusals;
 mod remedies;
 mod remove;
 mod resource;
+mod rotate;
 mod search;
 pub mod secret;
 mod sessions;
@@ -34,8 +35,8 @@ pub use error::Error;
 use super::Context;
 use super::pace::Next;
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, CaBundleKind, Kind, Phase, REQUESTED_AT_ANNOTATION, Reason, RedshiftIntegration, Remedy,
-    TAKE_OVER_ANNOTATION,
+    CONFIRM_DELETE_ANNOTATION, CaBundleKind, Kind, Phase, REQUESTED_AT_ANNOTATION, ROTATE_ANNOTATION, Reason,
+    RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::{
     Activity, Category, Endpoint, Failure, Outcome, SystemAccount, Wanted, validate as validate_spec,
@@ -58,7 +59,7 @@ pub struct Basis {
     is_deleted: bool,
     has_finalizer: bool,
     /// The annotations by which a person asks for something.
-    asked_for: [Option<String>; 3],
+    asked_for: [Option<String>; 4],
     /// The versions of the Secrets: of the system account, and of the credentials.
     own_secret: Option<String>,
     credentials: Option<String>,
@@ -82,7 +83,7 @@ impl Basis {
             generation: object.metadata.generation,
             is_deleted: object.metadata.deletion_timestamp.is_some(),
             has_finalizer: resource::has_finalizer(object),
-            asked_for: [REQUESTED_AT_ANNOTATION, CONFIRM_DELETE_ANNOTATION, TAKE_OVER_ANNOTATION]
+            asked_for: [REQUESTED_AT_ANNOTATION, ROTATE_ANNOTATION, CONFIRM_DELETE_ANNOTATION, TAKE_OVER_ANNOTATION]
                 .map(|annotation| object.annotations().get(annotation).cloned()),
             own_secret,
             credentials,
@@ -198,6 +199,12 @@ async fn go_on<W: World>(work: &mut Work<'_, W>) {
             work.outcome = Outcome::before_any_look(&work.status(), generation, error.failure());
         }
     }
+    // Something else may have come first, an edit for instance.
+    if let (Activity::Settled, Ok(wanted)) = (&work.outcome.activity, validate_spec(&work.object.spec))
+        && let Some(account) = work.account.clone().filter(|account| rotate::is_wanted(work, &wanted, account))
+    {
+        watch_over(work, &wanted, &account).await;
+    }
 }
 
 /// What can be told without a connection: a spec that can be carried out, and a Secret that belongs to it.
@@ -246,13 +253,28 @@ async fn resume<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &Sys
     create::run(work, wanted).await;
 }
 
-/// Looks at an integration that was set up, and edits it if the spec asks for something else.
+/// Looks at an integration that was set up, and edits it if the spec asks for something else; finishes a rotation before,
+/// or begins one where there is nothing to edit.
 async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
-    match validate::look(work, wanted, account).await {
-        Ok(seen) if validate::is_heritage(&work.object, &seen) => create::run(work, wanted).await,
-        Ok(seen) if edit::is_due(&work.uid(), &seen, wanted, account) => edit::run(work, wanted, account, seen).await,
-        Ok(seen) => validate::report(work, wanted, &seen),
-        Err(unwatched) => validate::report_failure(work, wanted, account, unwatched),
+    let uid = work.uid();
+    let mut seen = match validate::look(work, wanted, account).await {
+        Ok(seen) if validate::is_heritage(&work.object, &seen) => return create::run(work, wanted).await,
+        Ok(seen) => seen,
+        Err(unwatched) => return validate::report_failure(work, wanted, account, unwatched),
+    };
+    if rotate::is_begun(&uid, &seen, account) {
+        match rotate::run(work, wanted, seen).await {
+            Some(again) => seen = again,
+            None => return,
+        }
+    }
+    let account = work.account.clone().unwrap_or_else(|| account.clone());
+    if edit::is_due(&uid, &seen, wanted, &account) {
+        edit::run(work, wanted, &account, seen).await;
+    } else if rotate::is_due(work, wanted, &seen, &account) {
+        rotate::run(work, wanted, seen).await;
+    } else {
+        validate::report(work, wanted, &seen);
     }
 }
 
@@ -354,6 +376,7 @@ async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
         Phase::Creating | Phase::CreateError => "Create",
         Phase::Editing | Phase::EditError => "Edit",
         Phase::Migrating | Phase::MigrateError => "Migrate",
+        _ if outcome.activity.is_a_failed_rotation() => "Rotate",
         Phase::Enabled | Phase::RecurringValidationError => "Validate",
     };
     match &outcome.activity {

@@ -1,8 +1,15 @@
 //! A warehouse, as a pass has found it.
 
+use super::error::Error;
 use super::search::{Access, Finding};
 use super::sessions::Sessions;
-use crate::lifecycle::{Member, Observed, Recorded, Seen, Setup, WarehouseFacts};
+use super::validate::Seen as Look;
+use super::work::Work;
+use super::{dereference, look, validate};
+use crate::lifecycle::contents::Contents;
+use crate::lifecycle::{
+    ManagedDatabase, Member, Observed, Ownership, Recorded, Seen, Setup, Standing, Wanted, WarehouseFacts,
+};
 use crate::ports::{SessionOf, World};
 
 /// A warehouse, as a pass has found it, and the connections over which it did.
@@ -17,6 +24,28 @@ pub struct Site<'a, W: World> {
     pub finding: Finding,
     /// The connections that are open.
     pub sessions: Sessions<SessionOf<W>>,
+}
+
+impl<'a, W: World> Site<'a, W> {
+    /// The warehouse, as the system account sees it after a look: for what needs nobody else's credentials. That account
+    /// takes the place of the one which sets things up.
+    pub async fn as_system_account(work: &Work<'a, W>, wanted: &Wanted, look: &Look) -> Result<Self, Error> {
+        let (context, registry) = (work.context, &look.watched.registry);
+        let account = work.account.as_ref().expect("it has logged in with what the Secret says");
+        let target = dereference::target(&context.kubernetes, &work.object, work.patience()).await?;
+        let (session, admin) = validate::log_in(context, &target, account).await?;
+        let setup = Setup { system_account: admin.user.to_string(), ..registry.setup.clone() };
+        let facts = look::warehouse(&session, &setup).await?;
+        let initial_database = wanted.initial_database.clone();
+        let access = Access { warehouses: &context.warehouses, target, initial_database, admin };
+        let ownership = Ownership {
+            system_account: Standing::Ours,
+            database: ManagedDatabase::Registered(registry.clone()),
+            ..Ownership::nothing(&setup.system_account)
+        };
+        let finding = Finding { ownership, contents: Contents::default(), collation: None, registered: None };
+        Ok(Self { access, facts, setup, finding, sessions: Sessions::of_system_account(session) })
+    }
 }
 
 impl<W: World> Site<'_, W> {

@@ -3,12 +3,13 @@
 use kube::ResourceExt;
 
 use super::error::Error;
+use super::search::log_in_as_ours;
 use super::work::Work;
 use super::{dereference, look, resource, secret};
 use crate::api::{Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
-use crate::lifecycle::{Failure, Outcome, RegistryState, SystemAccount, Wanted};
-use crate::ports::{ConnectError, SessionOf, Target, Warehouses, World};
+use crate::lifecycle::{Credentials, Failure, Outcome, RegistryState, SystemAccount, Wanted};
+use crate::ports::{ConnectError, SessionOf, Target, World};
 use crate::reconcile::Context;
 use crate::scripts::show_identifier;
 
@@ -21,23 +22,16 @@ pub struct Seen {
 }
 
 /// Logs in to the managed database as the system account, under whichever of its names works.
-async fn log_in<W: World>(
+pub async fn log_in<W: World>(
     context: &Context<W>,
     target: &Target,
     account: &SystemAccount,
-) -> Result<(SessionOf<W>, String), ConnectError> {
+) -> Result<(SessionOf<W>, Credentials), ConnectError> {
+    // Of two names only one is right while it is being renamed.
+    let known: Vec<_> = account.account_names().flat_map(|name| account.credentials(name)).collect();
     let database = &account.place.setup.database;
-    let mut refused = None;
-    for (name, _) in account.accounts() {
-        let Some(credentials) = account.credentials(name) else { continue };
-        match context.warehouses.connect(target, &credentials, database).await {
-            Ok(session) => return Ok((session, name.to_owned())),
-            // Of two names only one is right while it is being renamed.
-            Err(error) if error.is_refused_login() => refused = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(refused.expect("there is one name at least"))
+    let (session, credentials) = log_in_as_ours::<W>(&context.warehouses, target, &known, database).await?;
+    Ok((session, credentials.clone()))
 }
 
 /// Whether the integration is complete already, as far as its system account can tell.
@@ -94,7 +88,7 @@ pub async fn look<W: World>(work: &Work<'_, W>, wanted: &Wanted, account: &Syste
     let no_tests = |error| (error, Vec::new());
     let target = dereference::target(&context.kubernetes, object, work.patience()).await.map_err(no_tests)?;
     let database = &account.place.setup.database;
-    let (session, account_name) = log_in(context, &target, account).await.map_err(|error| {
+    let (session, credentials) = log_in(context, &target, account).await.map_err(|error| {
         let failure = if error.is_refused_login() {
             refused_login(object, account, &error)
         } else {
@@ -110,6 +104,7 @@ pub async fn look<W: World>(work: &Work<'_, W>, wanted: &Wanted, account: &Syste
         let tests = checks::unwatched(wanted, checks::REGISTRY, &failure);
         (failure.into(), tests)
     })?;
+    let account_name = credentials.user.to_string();
     let watched = look::watched(&session, registry, &account_name).await.map_err(no_tests)?;
     Ok(Seen { watched, account_name })
 }
