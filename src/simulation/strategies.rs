@@ -140,18 +140,21 @@ pub fn of_renamings() -> impl Strategy<Value = Vec<Event>> {
     vec(prop_oneof![6 => passes(Just(0)), 4 => renamings(), 1 => power().prop_map(Event::Admin)], 1..10)
 }
 
-/// Passwords are rotated, with faults, edits and losses in the middle of it.
+/// Passwords are rotated, with faults and losses in the middle of it, and either edits of names or a Secret that goes:
+/// both together are more than one can ask for.
 pub fn of_rotations() -> impl Strategy<Value = Vec<Event>> {
-    let event = prop_oneof![
-        6 => passes(Just(0)),
-        4 => rotations(Just(0)),
-        2 => renamings(),
-        1 => Just(Event::User(0, Action::EmptyStatus)),
-        1 => Just(Event::User(0, Action::DeleteSecret)),
-        1 => any::<bool>().prop_map(|missing| Event::User(0, Action::Credentials(missing))),
-        1 => power().prop_map(Event::Admin),
-    ];
-    vec(event, 1..14)
+    let with = |other: BoxedStrategy<Event>| {
+        let event = prop_oneof![
+            6 => passes(Just(0)),
+            4 => rotations(Just(0)),
+            2 => other,
+            1 => Just(Event::User(0, Action::EmptyStatus)),
+            1 => any::<bool>().prop_map(|missing| Event::User(0, Action::Credentials(missing))),
+            1 => power().prop_map(Event::Admin),
+        ];
+        vec(event, 1..14)
+    };
+    prop_oneof![3 => with(renamings().boxed()), 1 => with(Just(Event::User(0, Action::DeleteSecret)).boxed())]
 }
 
 /// Others do what they like in the warehouse as well, Secrets get lost, resources are replaced.

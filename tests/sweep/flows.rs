@@ -39,6 +39,8 @@ pub enum Begin {
     },
     /// Its Secret is lost.
     LoseSecret,
+    /// Its passwords are to be rotated.
+    Rotate,
 }
 
 /// What a flow comes to.
@@ -62,6 +64,8 @@ pub enum Coverage {
     EveryOther(usize),
     /// All of them by one fault each, in rotation: another flow has the same statements and `Every`.
     Rotating,
+    /// The same, but this statement, which no other flow has, by each fault.
+    RotatingBut(&'static str),
 }
 
 /// One flow.
@@ -79,7 +83,9 @@ impl Flow {
     /// What it comes to.
     pub fn ends(&self) -> Ends {
         match self.begin {
-            Begin::Create(_) | Begin::Edit(_) | Begin::TakeOver { .. } | Begin::LoseSecret => Ends::Enabled,
+            Begin::Create(_) | Begin::Edit(_) | Begin::TakeOver { .. } | Begin::LoseSecret | Begin::Rotate => {
+                Ends::Enabled
+            }
             Begin::Delete | Begin::DeleteConfirmed => Ends::Gone,
             Begin::Leave => Ends::Left,
         }
@@ -121,8 +127,8 @@ const NOTHING: &str =
     r#"{"impersonation": {"enabled": false, "role": "one"}, "systemAccount": {"name": "immuta_system_account"}}"#;
 
 use Admin::{Lesser, Superuser};
-use Begin::{Create, Delete, DeleteConfirmed, Edit, Leave, LoseSecret, TakeOver};
-use Coverage::{Every, EveryOther, Rotating};
+use Begin::{Create, Delete, DeleteConfirmed, Edit, Leave, LoseSecret, Rotate, TakeOver};
+use Coverage::{Every, EveryOther, Rotating, RotatingBut};
 
 /// Creation and deletion.
 pub const PLAIN_LIFE: Circle = Circle {
@@ -303,8 +309,19 @@ pub const LOST_SECRET: Circle = Circle {
     ..SWITCH
 };
 
+/// Passwords and key rotated, again and again.
+pub const ROTATION: Circle = Circle {
+    number: 17,
+    start: Some(IMPERSONATION),
+    flows: &[
+        flow("rotation", Rotate, RotatingBut("write-rotated")),
+        flow("rotation, again", Rotate, Rotating),
+    ],
+    ..SWITCH
+};
+
 /// All of them.
-pub const ALL: [Circle; 17] = [
+pub const ALL: [Circle; 18] = [
     PLAIN_LIFE,
     LIFE,
     PLAIN_LIFE_IN_EXISTING,
@@ -322,6 +339,7 @@ pub const ALL: [Circle; 17] = [
     EDITS_IN_EXISTING,
     HERITAGE,
     LOST_SECRET,
+    ROTATION,
 ];
 
 impl Circle {

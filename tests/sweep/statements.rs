@@ -40,6 +40,7 @@ static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
         include_str!("../../src/scripts/sql/impersonation.sql"),
         include_str!("../../src/scripts/sql/edit.sql"),
         include_str!("../../src/scripts/sql/delete.sql"),
+        include_str!("../../src/scripts/sql/rotation.sql"),
     ];
     look.into_iter().chain(others.into_iter().flat_map(|source| templates(source, false))).collect()
 });
