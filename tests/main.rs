@@ -6,6 +6,7 @@ mod chart;
 mod command_line;
 mod conflicts;
 mod crd_rules;
+mod credentials;
 mod definition;
 mod deletion;
 mod edits;
