@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{ALL_SECRET, World, admin, phase_of, said};
 
 /// A Secret of which every value is searched for when the suite is through.
-fn secret(data: Value) -> Value {
+fn secret(data: &Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Secret", "stringData": data,
         "metadata": {"name": "from-elsewhere", "annotations": {ALL_SECRET: "true"}},
@@ -16,7 +16,7 @@ fn secret(data: Value) -> Value {
 
 async fn put(world: &World, data: Value) {
     let params = PatchParams::apply("tests").force();
-    world.secrets().patch("from-elsewhere", &params, &Patch::Apply(&secret(data))).await.unwrap();
+    world.secrets().patch("from-elsewhere", &params, &Patch::Apply(&secret(&data))).await.unwrap();
 }
 
 fn document(user: &str, password: &str) -> String {
@@ -80,7 +80,7 @@ async fn credentials_that_were_renewed_are_used_by_the_next_edit() {
     dba.batch_execute(&format!("ALTER USER {user} PASSWORD 'Renewed-by-AWS-1'")).await.unwrap();
     // Another Secret of the same name.
     world.secrets().delete("from-elsewhere", &DeleteParams::default()).await.unwrap();
-    let renewed = secret(json!({"redshift.json": document(user, "Renewed-by-AWS-1")}));
+    let renewed = secret(&json!({"redshift.json": document(user, "Renewed-by-AWS-1")}));
     world.secrets().create(&PostParams::default(), &serde_json::from_value(renewed).unwrap()).await.unwrap();
     world.patch(json!({"spec": {"config": {"impersonation": {"enabled": true}}}})).await;
     let object = world.until_phase("enabled").await;

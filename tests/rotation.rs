@@ -97,7 +97,7 @@ async fn an_annotation_rotates_passwords_and_key_without_other_credentials() {
     let registered = "SELECT integration_uid, state, applied_hash, applied, system_account, impersonation_role \
                       FROM immuta_system.registry";
     let counter = "SELECT fencing_counter FROM immuta_system.registry";
-    let (registry, counted) = (rows(&dba, registered).await, rows(&dba, counter).await.remove(0));
+    let (registry, changes) = (rows(&dba, registered).await, rows(&dba, counter).await.remove(0));
     let warehouse = Dump::of(&world.stand_in).await;
 
     annotate(&world, "rotate", "1").await;
@@ -117,8 +117,8 @@ async fn an_annotation_rotates_passwords_and_key_without_other_credentials() {
     ann.batch_execute("CALL immuta_procedures.impersonate_user('bob')").await.unwrap();
     assert_eq!(rows(&ann, OWN_ROW).await, ["bob"]);
     assert_eq!(rows(&dba, registered).await, registry);
-    let counted = counted.parse::<i64>().unwrap() + 1;
-    assert_eq!(rows(&dba, counter).await, [counted.to_string()]);
+    let changes = changes.parse::<i64>().unwrap() + 1;
+    assert_eq!(rows(&dba, counter).await, [changes.to_string()]);
     assert_same(&warehouse, &Dump::of(&world.stand_in).await);
     let event = world.until_event("analytics", "Rotated").await;
     documented_event("rotation__rotated", &after, &event);
