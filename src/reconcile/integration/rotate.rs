@@ -9,7 +9,7 @@ use super::{edit, resource};
 use crate::api::{Reason, Remedy};
 use crate::lifecycle::checks::Watched;
 use crate::lifecycle::{
-    Activity, Connection, Failure, Outcome, Place, RegistryState, Schema, SystemAccount, Wanted, rotation,
+    Activity, Connection, Failure, Outcome, Place, RegistryState, Schema, Setup, SystemAccount, Wanted, rotation,
 };
 use crate::ports::{ConnectError, Host, World};
 use crate::scripts::{CLAIM_USER, show_identifier};
@@ -50,7 +50,6 @@ pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, look: Look) 
     match rotate(work, wanted, &look).await {
         Ok((watched, account_name)) => {
             work.outcome = Outcome::of_look(&work.status(), &uid, wanted, &watched);
-            work.tell(Reason::Rotated, "Rotate", describe(&watched)).await;
             Some(Look { watched, account_name })
         }
         Err(error) => {
@@ -91,6 +90,9 @@ async fn rotate<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, look: &Look) 
     pass.session(Connection::InitialDatabaseAsClaim).await.map_err(|error| without_claim(error, &secret))?;
     pass.work.write_status().await?;
     pass.apply(&plan.operations).await?;
+    // Whatever the look after it comes to, this is done.
+    let said = describe(&pass.place.setup);
+    pass.work.tell(Reason::Rotated, "Rotate", said).await;
     Ok((pass.watched().await?, name))
 }
 
@@ -117,9 +119,9 @@ fn failure(error: Error) -> Failure {
     }
 }
 
-fn describe(watched: &Watched) -> String {
+fn describe(setup: &Setup) -> String {
     let rotated = "the passwords of the system account and of the claim were rotated";
-    match &watched.registry.setup.impersonation_role {
+    match &setup.impersonation_role {
         Some(_) => format!("{rotated}, and so was the key of impersonations: those that were running have ended"),
         None => rotated.to_owned(),
     }
