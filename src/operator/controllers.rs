@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use futures::{FutureExt, Stream, StreamExt, stream};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::applier;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
@@ -28,8 +28,8 @@ use crate::reconcile::integration::{self, Error, KIND};
 use crate::reconcile::{Context, Next};
 use crate::telemetry::Health;
 
-/// Of how many Secrets or `ConfigMaps` the metadata are held at once when they are listed: there can be thousands of them.
-const METADATA_PAGE: u32 = 50;
+/// How many Secrets' metadata are held at once when they are listed: there can be thousands of them.
+const SECRETS_PAGE: u32 = 50;
 
 /// The wait after a failure if it can't be worked out.
 const AFTER_A_MISTAKE: Duration = Duration::from_secs(30);
@@ -95,7 +95,10 @@ fn watch(
     health: &Health,
 ) -> (Store<Guarded>, impl Stream<Item = ObjectRef<Guarded>> + use<>) {
     let (store, mut writer) = reflector::store::<Guarded>();
-    let resources: Api<Guarded> = api(client, namespace);
+    let (resources, secrets): (Api<Guarded>, Api<PartialObjectMeta<Secret>>) = match namespace {
+        None => (Api::all(client.clone()), Api::all(client.clone())),
+        Some(namespace) => (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace)),
+    };
     let contact = |what: &str| {
         health.contact(match namespace {
             None => format!("the watch of {what}"),
@@ -122,43 +125,16 @@ fn watch(
             Event::Delete(_) => Vec::new(),
         })
     });
-    // Metadata alone, and none of it is kept: unrelated Secrets and ConfigMaps cost nothing.
-    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(METADATA_PAGE);
-    let secrets: Api<PartialObjectMeta<Secret>> = api(client, namespace);
-    let secrets = follow(secrets, config.clone(), deadline, contact("Secrets"));
-    let config_maps: Api<PartialObjectMeta<ConfigMap>> = api(client, namespace);
-    let config_maps = follow(config_maps, config, deadline, contact("ConfigMaps"));
-    let referring = stream::select(
-        referring(secrets, store.clone(), integration::refers_to_secret),
-        referring(config_maps, store.clone(), integration::refers_to_config_map),
-    );
-    (store, stream::select(changed.boxed(), referring.boxed()))
-}
-
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-{
-    match namespace {
-        None => Api::all(client.clone()),
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-    }
-}
-
-/// The resources that refer to something which has changed.
-fn referring<K: ResourceExt>(
-    events: impl Stream<Item = Event<K>>,
-    store: Store<Guarded>,
-    refers: fn(&RedshiftIntegration, &str) -> bool,
-) -> impl Stream<Item = ObjectRef<Guarded>> {
-    events.flat_map(move |event| {
+    // Metadata alone, and none of it is kept: unrelated Secrets cost nothing.
+    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(SECRETS_PAGE);
+    let mapped = store.clone();
+    let referring = follow(secrets, config, deadline, contact("Secrets")).flat_map(move |event| {
         stream::iter(match event {
-            Event::Apply(changed) | Event::InitApply(changed) | Event::Delete(changed) => {
-                referring_to(&store, &changed, refers)
-            }
+            Event::Apply(secret) | Event::InitApply(secret) | Event::Delete(secret) => referring_to(&mapped, &secret),
             Event::Init | Event::InitDone => Vec::new(),
         })
-    })
+    });
+    (store, stream::select(changed.boxed(), referring.boxed()))
 }
 
 /// A pass, when it is its turn; none, if the process is about to end.
@@ -218,17 +194,14 @@ fn on_error(guarded: Arc<Guarded>, error: &Error, context: Arc<Context<Real>>) -
     Action::requeue(delay)
 }
 
-fn referring_to(
-    store: &Store<Guarded>,
-    changed: &impl ResourceExt,
-    refers: fn(&RedshiftIntegration, &str) -> bool,
-) -> Vec<ObjectRef<Guarded>> {
-    let name = changed.name_any();
+/// The resources that a Secret is for.
+fn referring_to(store: &Store<Guarded>, secret: &PartialObjectMeta<Secret>) -> Vec<ObjectRef<Guarded>> {
+    let name = secret.name_any();
     store
         .state()
         .iter()
-        .filter(|object| object.namespace() == changed.namespace())
-        .filter(|object| object.0.as_ref().is_ok_and(|object| refers(object, &name)))
+        .filter(|object| object.namespace() == secret.namespace())
+        .filter(|object| object.0.as_ref().is_ok_and(|object| integration::refers_to(object, &name)))
         .map(|object| ObjectRef::from_obj(&**object))
         .collect()
 }

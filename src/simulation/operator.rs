@@ -138,21 +138,18 @@ impl Operators {
         self.due.entry(slot).and_modify(|known| *known = at.min(*known)).or_insert(at);
     }
 
-    /// What the watches tell: a resource that changed, or a Secret or `ConfigMap` that a resource refers to.
+    /// What the watches tell: a resource that changed, or a Secret that a resource refers to.
     pub fn hear_of_changes(&mut self) {
         let world = &mut *self.world.borrow_mut();
         let clock = world.clock;
         for cluster in 0..world.clusters.len() {
             for (kind, changed) in world.clusters[cluster].take_changed() {
                 let concerns = |(_, (its, name, _)): &(usize, (usize, &str, &str))| {
-                    let resource = world.clusters[cluster].integration(name);
-                    let concerns = match kind.as_str() {
-                        INTEGRATION => *name == changed,
-                        "Secret" => resource.is_some_and(|it| integration::refers_to_secret(it, &changed)),
-                        "ConfigMap" => resource.is_some_and(|it| integration::refers_to_config_map(it, &changed)),
-                        _ => false,
+                    let refers = || {
+                        let resource = world.clusters[cluster].integration(name);
+                        resource.is_some_and(|resource| integration::refers_to(resource, &changed))
                     };
-                    *its == cluster && concerns
+                    *its == cluster && (kind == INTEGRATION && *name == changed || kind == "Secret" && refers())
                 };
                 for (slot, _) in SLOTS.into_iter().enumerate().filter(concerns) {
                     self.due.insert(slot, clock);

@@ -313,7 +313,10 @@ pub const LOST_SECRET: Circle = Circle {
 pub const ROTATION: Circle = Circle {
     number: 17,
     start: Some(IMPERSONATION),
-    flows: &[flow("rotation", Rotate, RotatingBut("write-rotated")), flow("rotation, again", Rotate, Rotating)],
+    flows: &[
+        flow("rotation", Rotate, RotatingBut("write-rotated")),
+        flow("rotation, again", Rotate, Rotating),
+    ],
     ..SWITCH
 };
 

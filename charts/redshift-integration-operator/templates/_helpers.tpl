@@ -34,8 +34,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [configmaps]
-  # get: certificate authorities. list, watch: metadata alone, to notice changes.
-  verbs: [get, list, watch]
+  # Certificate authorities.
+  verbs: [get]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

@@ -25,7 +25,7 @@ mod work;
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use tracing::{info, warn};
@@ -63,8 +63,6 @@ pub struct Basis {
     /// The versions of the Secrets: of the system account, and of the credentials.
     own_secret: Option<String>,
     credentials: Option<String>,
-    /// The version of what holds the authorities, as far as it matters; none where nothing does.
-    ca_bundle: Option<String>,
 }
 
 impl Basis {
@@ -75,26 +73,10 @@ impl Basis {
             let found = found.map_err(Error::api("read the Secret's metadata"))?;
             Ok(found.and_then(|metadata| metadata.resource_version))
         };
-        let version_of_map = async |name: &str| -> Result<Option<String>, Error> {
-            let found = context.kubernetes.get_metadata::<ConfigMap>(&Key::beside(object, name)).await;
-            let found = found.map_err(Error::api("read the ConfigMap's metadata"))?;
-            Ok(found.and_then(|metadata| metadata.resource_version))
-        };
         let own_secret = version(&resource::secret_name(object)).await?;
         // Once it is set up, the credentials that did it don't matter any more.
         let credentials = match &object.spec.config.credentials_secret_ref {
             Some(reference) if phase != Some(Phase::Enabled) => version(&reference.name).await?,
-            _ => None,
-        };
-        // What is well has been connected to with it.
-        let ca_bundle = match &object.spec.config.tls.ca_bundle_ref {
-            Some(bundle) if phase != Some(Phase::Enabled) => {
-                let version = match bundle.kind {
-                    CaBundleKind::Secret => version(&bundle.name).await?,
-                    CaBundleKind::ConfigMap => version_of_map(&bundle.name).await?,
-                };
-                Some(version.unwrap_or_default())
-            }
             _ => None,
         };
         Ok(Self {
@@ -105,29 +87,18 @@ impl Basis {
                 .map(|annotation| object.annotations().get(annotation).cloned()),
             own_secret,
             credentials,
-            ca_bundle,
         })
     }
 }
 
 /// Whether a resource refers to a Secret: a change of that is a reason for a pass.
 #[must_use]
-pub fn refers_to_secret(object: &RedshiftIntegration, secret: &str) -> bool {
-    let credentials = object.spec.config.credentials_secret_ref.as_ref();
-    credentials.is_some_and(|reference| reference.name == secret)
-        || has_ca_bundle(object, CaBundleKind::Secret, secret)
+pub fn refers_to(object: &RedshiftIntegration, secret: &str) -> bool {
+    let config = &object.spec.config;
+    let ca_bundle = config.tls.ca_bundle_ref.as_ref();
+    config.credentials_secret_ref.as_ref().is_some_and(|reference| reference.name == secret)
+        || ca_bundle.is_some_and(|bundle| bundle.kind == CaBundleKind::Secret && bundle.name == secret)
         || resource::secret_name(object) == secret
-}
-
-/// Whether a resource refers to a `ConfigMap`: a change of that is a reason for a pass.
-#[must_use]
-pub fn refers_to_config_map(object: &RedshiftIntegration, config_map: &str) -> bool {
-    has_ca_bundle(object, CaBundleKind::ConfigMap, config_map)
-}
-
-fn has_ca_bundle(object: &RedshiftIntegration, kind: CaBundleKind, name: &str) -> bool {
-    let ca_bundle = object.spec.config.tls.ca_bundle_ref.as_ref();
-    ca_bundle.is_some_and(|bundle| bundle.kind == kind && bundle.name == name)
 }
 
 /// One pass on the resource of that name; `uid` is the one that the watch told of.
@@ -162,16 +133,7 @@ pub async fn pass<W: World>(context: &Context<W>, key: &Key, uid: &str) -> Resul
     let before = object.clone();
     let mut work = Work::new(context, object);
     go_on(&mut work).await;
-    let next = report(work, &before).await?;
-    // As it was when it was read: it may have changed since.
-    let mut memory = context.memories.of(&uid);
-    if let Some(known) = &mut memory.basis
-        && known.ca_bundle.is_some()
-    {
-        known.ca_bundle = basis.ca_bundle.or_else(|| known.ca_bundle.take());
-    }
-    context.memories.remember(&uid, memory);
-    Ok(next)
+    report(work, &before).await
 }
 
 /// Writes into a resource's status what ended its pass without an end, and decides when the next one is due.
