@@ -49,6 +49,9 @@ fn cases() -> Vec<(Value, Value)> {
     let tls = |tls: Value| config(json!({"tls": tls}));
     let existing = |name: &str| config(json!({"databaseMode": "Existing", "database": name}));
     let bundle = json!({"kind": "ConfigMap", "name": "redshift-ca"});
+    let credentials = |reference: Value| config(json!({"credentialsSecretRef": reference}));
+    let access_key =
+        |reference: Value| config(json!({"authenticationType": "accessKey", "credentialsSecretRef": reference}));
     let other_host = config(json!({"host": "other.abc123.us-east-1.redshift.amazonaws.com"}));
     vec![
         (name(63), name(64)),
@@ -67,7 +70,19 @@ fn cases() -> Vec<(Value, Value)> {
             config(json!({"authenticationType": "iam", "credentialsSecretRef": null})),
             config(json!({"authenticationType": "iam"})),
         ),
+        (credentials(json!({"keys": {"username": "login"}})), access_key(json!({"keys": {"username": "login"}}))),
+        (credentials(json!({"format": "json"})), access_key(json!({"format": "json"}))),
+        (
+            credentials(json!({"format": "json", "key": "redshift.json"})),
+            credentials(json!({"format": "json", "keys": {"username": "login"}})),
+        ),
+        (credentials(json!({"keys": {"password": "pass"}})), credentials(json!({"key": "redshift.json"}))),
+        (
+            credentials(json!({"keys": {"username": "login", "password": "pass"}})),
+            credentials(json!({"keys": {"username": "password"}})),
+        ),
         (json!({"spec": {"validationInterval": "1h30m"}}), json!({"spec": {"validationInterval": "59s"}})),
+        (json!({"spec": {"rotation": {"interval": "365d"}}}), json!({"spec": {"rotation": {"interval": "12h"}}})),
         (config(json!({"host": "LOCALHOST."})), config(json!({"host": "https://warehouse:5439/dev"}))),
         (existing("database-prd"), existing("a\"b")),
         (existing("2024_sales"), existing("sys:internal")),
@@ -242,7 +257,7 @@ async fn what_is_left_out_gets_its_default() {
             "impersonation": {"enabled": false, "role": "immuta_impersonation"},
             "systemAccount": {"name": "immuta_system_account"},
             "authenticationType": "userPassword",
-            "credentialsSecretRef": {"name": "redshift-admin"},
+            "credentialsSecretRef": {"name": "redshift-admin", "format": "keys"},
             "tls": {"mode": "VerifyFull"},
         },
         "deletionPolicy": "Delete",

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::support::MESSAGES;
 
 /// The groups, in the order of the manual, with what they have in common.
-const GROUPS: [(&str, &str, &str); 5] = [
+const GROUPS: [(&str, &str, &str); 6] = [
     (
         "conflict",
         "Another integration has the warehouse",
@@ -17,6 +17,11 @@ const GROUPS: [(&str, &str, &str); 5] = [
         "The status or the Secret was lost, or a backup restored",
         "Status is found again by itself. Without the passwords in the Secret nothing in the warehouse can be proven to be \
          this integration's.",
+    ),
+    (
+        "rotation",
+        "Passwords are rotated",
+        "What is set up works on, with the old passwords or the new ones: `Ready` stays as it was.",
     ),
     (
         "version",

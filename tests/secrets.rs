@@ -23,7 +23,11 @@ fn forms(user: &str, password: &str) -> Vec<String> {
 async fn generated(world: &World) -> Vec<String> {
     let secret = world.secrets().get("analytics-system-account").await.unwrap();
     let text = |key: &str| String::from_utf8(secret.data.as_ref().unwrap()[key].0.clone()).unwrap();
-    [forms(&text("username"), &text("password")), forms(&text("claimUsername"), &text("claimPassword"))].concat()
+    let is_there = |key: &str| secret.data.as_ref().unwrap().contains_key(key);
+    let of = |user, keys: [&str; 2]| {
+        keys.into_iter().filter(|key| is_there(key)).flat_map(|key| forms(&text(user), &text(key))).collect::<Vec<_>>()
+    };
+    [of("username", ["password", "nextPassword"]), of("claimUsername", ["claimPassword", "nextClaimPassword"])].concat()
 }
 
 async fn events(world: &World) -> String {
@@ -80,6 +84,22 @@ async fn no_secret_shows_anywhere_in_a_whole_life_with_failures() {
     world.patch(json!({"spec": {"config": {"systemAccount": {"name": "governor"}}}})).await;
     seen.push(serde_json::to_string(&world.until_phase("enabled").await).unwrap());
     canaries.extend(generated(&world).await);
+    // A rotation that is refused half-way, and then done.
+    for statement in ["ALTER USER redshift_governance_claim", "ALTER USER \"governor\"", "impersonation_key (secret)"] {
+        world.stand_in.faults().set(Fault::new(quoting()).at(statement));
+    }
+    world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/rotate": "1"}}})).await;
+    let object = world.until("the refusal shows", |object| said(object, "Ready").contains("can't do")).await;
+    seen.push(serde_json::to_string(&object).unwrap());
+    canaries.extend(generated(&world).await);
+    let rotated = world.until("the rotation is done", |object| {
+        object.status.as_ref().is_some_and(|status| status.last_handled_rotation.as_deref() == Some("1"))
+    });
+    seen.push(serde_json::to_string(&rotated.await).unwrap());
+    canaries.extend(generated(&world).await);
+    let truth = world.stand_in.superuser("immuta").await.unwrap();
+    canaries.extend(rows(&truth, "SELECT secret FROM immuta_system.impersonation_key").await);
+    drop(truth);
     world.secrets().delete("analytics-system-account", &DeleteParams::default()).await.unwrap();
     while world.secrets().get_opt("analytics-system-account").await.unwrap().is_none() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

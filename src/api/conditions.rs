@@ -30,6 +30,12 @@ pub enum Reason {
     Migrated,
     /// What others had changed was mended.
     Repaired,
+    /// Passwords and the key of impersonations are being rotated.
+    Rotating,
+    /// They were rotated.
+    Rotated,
+    /// They could not be rotated.
+    RotationFailed,
     /// What was set up is being taken away.
     Deleting,
     /// It was taken away.
@@ -146,6 +152,9 @@ impl Reason {
             Self::Migrating => "Migrating",
             Self::Migrated => "Migrated",
             Self::Repaired => "Repaired",
+            Self::Rotating => "Rotating",
+            Self::Rotated => "Rotated",
+            Self::RotationFailed => "RotationFailed",
             Self::Deleting => "Deleting",
             Self::Deleted => "Deleted",
             Self::Disabled => "Disabled",

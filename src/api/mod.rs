@@ -10,9 +10,9 @@ pub mod rules;
 
 pub use conditions::Reason;
 pub use integration::{
-    AuthenticationType, CaBundleKind, Created, DatabaseMode, DeletionPolicy, DeletionProgress, Next, Phase,
-    RedshiftIntegration, RedshiftIntegrationSpec, RedshiftIntegrationStatus, Remedy, TlsMode, ValidationResults,
-    ValidationStatus, ValidationTest,
+    AuthenticationType, CaBundleKind, Created, CredentialsFormat, CredentialsReference, DatabaseMode, DeletionPolicy,
+    DeletionProgress, Next, Phase, RedshiftIntegration, RedshiftIntegrationSpec, RedshiftIntegrationStatus, Remedy,
+    Rotation, TlsMode, ValidationResults, ValidationStatus, ValidationTest,
 };
 
 /// The API group of the custom resource, and the prefix of every annotation and label of this operator.
@@ -46,6 +46,9 @@ pub const ALLOWED_HOSTS_ANNOTATION: &str = "redshift-governance.dev/allowed-host
 
 /// Annotation that asks for a look right now; acted upon when its value changes.
 pub const REQUESTED_AT_ANNOTATION: &str = "redshift-governance.dev/requestedAt";
+
+/// Annotation that asks for new passwords, and for a new key of impersonations; acted upon when its value changes.
+pub const ROTATE_ANNOTATION: &str = "redshift-governance.dev/rotate";
 
 /// Annotation that confirms a deletion in spite of what others have in the managed database or have granted:
 /// `<database>/<digest of the list>`, as the message of the refused deletion has it.

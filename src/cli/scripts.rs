@@ -13,7 +13,7 @@ use crate::lifecycle::{
     AccountPower, Connection, ManagedDatabase, Observed, Ownership, Part, Plan, Recorded, Registry, RegistryState,
     Seen, Standing, Subject, Wanted, parameters, removal, set_up, validate,
 };
-use crate::scripts::{Parameters, SCHEMA_VERSION};
+use crate::scripts::{CLAIM_USER, Parameters, SCHEMA_VERSION};
 
 /// Which script.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -122,6 +122,7 @@ fn describe(connection: Connection, wanted: &Wanted) -> String {
         Connection::ManagedDatabaseAsAdmin => {
             format!("database {}, as the account that sets things up", setup.database)
         }
+        Connection::InitialDatabaseAsClaim => format!("database {}, as {CLAIM_USER}", wanted.initial_database),
     }
 }
 

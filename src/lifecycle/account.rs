@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use secrecy::{ExposeSecret, SecretString};
@@ -30,6 +31,9 @@ const USER_ID: &str = "userId";
 const NEXT_USERNAME: &str = "nextUsername";
 const NEXT_PASSWORD: &str = "nextPassword";
 const NEXT_ROLE: &str = "nextImpersonationRole";
+const NEXT_CLAIM_PASSWORD: &str = "nextClaimPassword";
+const ROTATED_AT: &str = "rotatedAt";
+const ROTATED_FOR: &str = "rotatedFor";
 
 /// Between the names of a list; no name holds it.
 const SEPARATOR: &str = ",";
@@ -50,6 +54,8 @@ pub struct Stored {
     pub uid: String,
     /// Its version.
     pub version: Option<String>,
+    /// When it was made.
+    pub created: Option<Timestamp>,
 }
 
 impl Stored {
@@ -57,7 +63,11 @@ impl Stored {
     #[must_use]
     pub fn of(secret: &Secret) -> Self {
         let metadata = &secret.metadata;
-        Self { uid: metadata.uid.clone().unwrap_or_default(), version: metadata.resource_version.clone() }
+        Self {
+            uid: metadata.uid.clone().unwrap_or_default(),
+            version: metadata.resource_version.clone(),
+            created: metadata.creation_timestamp.as_ref().map(|created| created.0),
+        }
     }
 }
 
@@ -72,12 +82,18 @@ pub struct SystemAccount {
     pub claim_password: Password,
     /// The names that the system account was to get since the Secret was last settled: it can have any of them.
     pub next_accounts: Vec<String>,
-    /// Its password under each of these.
+    /// Its password under each of these; during a rotation it can have it under its present name too.
     pub next_password: Option<Password>,
+    /// The password that the claim gets by a rotation, from when that is begun until it is done.
+    pub next_claim_password: Option<Password>,
     /// The names of roles that were to come since then: each of them can be there.
     pub next_roles: Vec<String>,
     /// Ids of the claim and of the system account, once both were there.
     pub ids: Option<UserIds>,
+    /// When the passwords were rotated last, if they ever were.
+    pub rotated_at: Option<Timestamp>,
+    /// The value of the annotation that asks for rotations, when the last one was begun or the passwords were new.
+    pub rotated_for: Option<String>,
     /// `None` where it couldn't be stored: then this pass alone knows the passwords.
     pub stored: Option<Stored>,
 }
@@ -92,42 +108,98 @@ impl SystemAccount {
             claim_password,
             next_accounts: Vec::new(),
             next_password: None,
+            next_claim_password: None,
             next_roles: Vec::new(),
             ids: None,
+            rotated_at: None,
+            rotated_for: None,
             stored: None,
         }
     }
 
-    /// The names under which the system account can be, the next one first, and their passwords.
-    pub fn accounts(&self) -> impl Iterator<Item = (&str, &Password)> {
-        let next = self.next_accounts.iter().rev().map(String::as_str).zip(self.next_password.iter().cycle());
-        next.chain([(self.place.setup.system_account.as_str(), &self.password)])
+    /// The names that the system account can have, the next one first.
+    pub fn account_names(&self) -> impl Iterator<Item = &str> {
+        self.next_accounts.iter().rev().chain([&self.place.setup.system_account]).map(String::as_str)
     }
 
-    /// The password of the system account under a name that it can have.
-    #[must_use]
-    pub fn password_of(&self, name: &str) -> Option<&Password> {
-        self.accounts().find(|(account, _)| *account == name).map(|(_, password)| password)
+    /// The passwords that the system account can have under a name; the first is the one that it is to have. Of a name
+    /// that it can't have there are none.
+    pub fn passwords_of(&self, name: &str) -> impl Iterator<Item = &Password> {
+        let is_present = self.place.setup.system_account == name;
+        let is_next = self.next_accounts.iter().any(|next| next == name) || is_present && self.is_rotating();
+        self.next_password
+            .iter()
+            .filter(move |_| is_next)
+            .chain([&self.password].into_iter().filter(move |_| is_present))
     }
 
-    /// How the system account logs in under a name.
-    #[must_use]
-    pub fn credentials(&self, name: &str) -> Option<Credentials> {
-        let password = self.password_of(name)?;
-        Some(Credentials::of_account(name, password.secret().clone()))
+    /// The passwords that the claim can have; the first is the one that it is to have.
+    pub fn claim_passwords(&self) -> impl Iterator<Item = &Password> {
+        self.next_claim_password.iter().chain([&self.claim_password])
     }
 
-    /// How the claim logs in, to prove that it is ours.
+    /// How the system account may be able to log in under a name.
     #[must_use]
-    pub fn claim_credentials(&self) -> Credentials {
-        Credentials::of_account(CLAIM_USER, self.claim_password.secret().clone())
+    pub fn credentials(&self, name: &str) -> Vec<Credentials> {
+        let passwords = self.passwords_of(name);
+        passwords.map(|password| Credentials::of_account(name, password.secret().clone())).collect()
+    }
+
+    /// How the claim may be able to log in, to prove that it is ours.
+    #[must_use]
+    pub fn claim_credentials(&self) -> Vec<Credentials> {
+        let passwords = self.claim_passwords();
+        passwords.map(|password| Credentials::of_account(CLAIM_USER, password.secret().clone())).collect()
+    }
+
+    /// Whether a rotation was begun and isn't done.
+    #[must_use]
+    pub fn is_rotating(&self) -> bool {
+        self.next_claim_password.is_some()
+    }
+
+    /// Whether both passwords of a rotation are there.
+    #[must_use]
+    pub fn has_next_passwords(&self) -> bool {
+        self.next_claim_password.is_some() && self.next_password.is_some()
+    }
+
+    /// Since when the passwords are what they are, as far as is known.
+    #[must_use]
+    pub fn passwords_since(&self) -> Option<Timestamp> {
+        self.rotated_at.or(self.stored.as_ref()?.created)
+    }
+
+    /// With passwords to rotate to. Those that were to come before stay: they may be set already.
+    #[must_use]
+    pub fn with_next_passwords(&self, asked_for: Option<&str>, new_password: impl Fn() -> Password) -> Self {
+        let mut next = self.clone();
+        next.next_password.get_or_insert_with(&new_password);
+        next.next_claim_password.get_or_insert_with(&new_password);
+        if let (false, Some(value)) = (self.is_rotating(), asked_for) {
+            next.rotated_for = Some(value.to_owned());
+        }
+        next
+    }
+
+    /// With the passwords to which it was rotated, and without those before.
+    #[must_use]
+    pub fn rotated(&self, now: Timestamp) -> Self {
+        let mut rotated = self.clone();
+        rotated.password = self.next_password.clone().unwrap_or_else(|| self.password.clone());
+        rotated.claim_password = self.next_claim_password.clone().unwrap_or_else(|| self.claim_password.clone());
+        // A name that is to come has it as well.
+        rotated.next_password = rotated.next_password.filter(|_| !self.next_accounts.is_empty());
+        rotated.next_claim_password = None;
+        rotated.rotated_at = Some(Timestamp::from_second(now.as_second()).unwrap_or(now));
+        rotated
     }
 
     /// What may show in no text about the Secret, in either form in which it could be quoted.
     #[must_use]
     pub fn confidential(&self) -> Confidential {
-        let passwords = [&self.password, &self.claim_password].into_iter().chain(&self.next_password);
-        Confidential::new(passwords.flat_map(|password| {
+        let next = self.next_password.iter().chain(&self.next_claim_password);
+        Confidential::new([&self.password, &self.claim_password].into_iter().chain(next).flat_map(|password| {
             let encoded = json!(ByteString(password.secret().expose_secret().as_bytes().to_vec()));
             [password.secret().clone(), SecretString::from(encoded.as_str().unwrap_or_default())]
         }))
@@ -141,7 +213,7 @@ impl SystemAccount {
     /// Whether everything that is wanted has its name in here.
     #[must_use]
     pub fn names(&self, wanted: &Setup) -> bool {
-        self.accounts().any(|(name, _)| name == wanted.system_account)
+        self.account_names().any(|name| name == wanted.system_account)
             && wanted.impersonation_role.as_ref().is_none_or(|role| self.roles().any(|name| name == role))
     }
 
@@ -156,7 +228,7 @@ impl SystemAccount {
     #[must_use]
     pub fn with_next(&self, wanted: &Setup, new_password: impl FnOnce() -> Password) -> Self {
         let mut next = self.clone();
-        if self.password_of(&wanted.system_account).is_none() {
+        if self.account_names().all(|name| name != wanted.system_account) {
             next.next_accounts.push(wanted.system_account.clone());
             next.next_password.get_or_insert_with(new_password);
         }
@@ -165,16 +237,27 @@ impl SystemAccount {
         next
     }
 
-    /// What there is now, without what was to come.
+    /// What there is now, without what was to come. A rotation that was begun goes on: which of two passwords a name has
+    /// that stays isn't known here. `asked_for` is what the annotation says that asks for rotations: passwords that are
+    /// new are what it asks for.
     #[must_use]
-    pub fn settled(&self, place: &Place, ids: UserIds) -> Self {
+    pub fn settled(&self, place: &Place, ids: UserIds, asked_for: Option<&str>) -> Self {
+        let name = &place.setup.system_account;
+        let is_renamed = *name != self.place.setup.system_account && self.next_accounts.contains(name);
+        let renamed_to = self.next_password.as_ref().filter(|_| is_renamed);
         Self {
             place: place.clone(),
-            password: self.password_of(&place.setup.system_account).unwrap_or(&self.password).clone(),
+            password: renamed_to.unwrap_or(&self.password).clone(),
             claim_password: self.claim_password.clone(),
             next_accounts: Vec::new(),
-            next_password: None,
+            next_password: self.next_password.clone().filter(|_| self.is_rotating() && !is_renamed),
+            next_claim_password: self.next_claim_password.clone(),
             next_roles: Vec::new(),
+            rotated_at: self.rotated_at,
+            rotated_for: asked_for
+                .filter(|_| self.ids.is_none())
+                .map(str::to_owned)
+                .or_else(|| self.rotated_for.clone()),
             ids: Some(ids),
             stored: self.stored.clone(),
         }
@@ -183,7 +266,8 @@ impl SystemAccount {
     /// All that stands in the Secret; nothing for a key that isn't to be there.
     #[must_use]
     pub fn data(&self) -> BTreeMap<&'static str, Option<ByteString>> {
-        let Self { place, password, claim_password, next_accounts, next_password, next_roles, ids, stored: _ } = self;
+        let Self { place, password, claim_password, next_accounts, next_password, next_claim_password, .. } = self;
+        let Self { next_roles, ids, rotated_at, rotated_for, stored: _, .. } = self;
         let Setup { database, database_mode, system_account, impersonation_role } = &place.setup;
         let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
         let text = |text: &str| Some(bytes(text));
@@ -201,7 +285,10 @@ impl SystemAccount {
             (ROLE, impersonation_role.as_deref().map(bytes)),
             (NEXT_USERNAME, list(next_accounts)),
             (NEXT_PASSWORD, next_password.as_ref().and_then(secret)),
+            (NEXT_CLAIM_PASSWORD, next_claim_password.as_ref().and_then(secret)),
             (NEXT_ROLE, list(next_roles)),
+            (ROTATED_AT, rotated_at.map(|at| bytes(&at.to_string()))),
+            (ROTATED_FOR, rotated_for.as_deref().map(bytes)),
             (CLAIM_USER_ID, ids.as_ref().map(|ids| bytes(ids.claim.as_str()))),
             (USER_ID, ids.as_ref().map(|ids| bytes(ids.account.as_str()))),
         ])
@@ -236,16 +323,19 @@ impl SystemAccount {
             _ => return Err(Flaw::NotAMode.of(DATABASE_MODE)),
         };
         let next_accounts = list(NEXT_USERNAME)?;
-        let next_password = if next_accounts.is_empty() { None } else { Some(password(NEXT_PASSWORD)?) };
+        let is_needed = !next_accounts.is_empty() || has(NEXT_PASSWORD);
+        let next_password = is_needed.then(|| password(NEXT_PASSWORD)).transpose()?;
+        let next_claim_password = has(NEXT_CLAIM_PASSWORD).then(|| password(NEXT_CLAIM_PASSWORD)).transpose()?;
         let (current, claim) = (password(PASSWORD)?, password(CLAIM_PASSWORD)?);
         for key in [HOST, DATABASE] {
             let value = text(key)?;
-            let mut passwords = [&current, &claim].into_iter().chain(&next_password);
+            let mut passwords = [&current, &claim].into_iter().chain(&next_password).chain(&next_claim_password);
             if passwords.any(|password| password.secret().expose_secret().eq_ignore_ascii_case(&value)) {
                 return Err(Flaw::NotAName.of(key));
             }
         }
         let ids = optional(CLAIM_USER_ID)?.zip(optional(USER_ID)?);
+        let is_time = |text: String| text.parse().map_err(|_| Flaw::NotATime.of(ROTATED_AT));
         Ok(Self {
             place: Place {
                 endpoint: Endpoint::new(&text(HOST)?, port),
@@ -261,8 +351,11 @@ impl SystemAccount {
             claim_password: claim,
             next_accounts,
             next_password,
+            next_claim_password,
             next_roles: list(NEXT_ROLE)?,
             ids: ids.map(|(claim, account)| UserIds { claim: UserId::new(claim), account: UserId::new(account) }),
+            rotated_at: optional(ROTATED_AT)?.map(is_time).transpose()?,
+            rotated_for: optional(ROTATED_FOR)?,
             stored: Some(Stored::of(secret)),
         })
     }
@@ -292,7 +385,7 @@ mod tests {
 
     /// What a user's Secret has under a key, shown.
     fn secret(account: &SystemAccount, name: &str) -> String {
-        account.password_of(name).unwrap().secret().expose_secret().to_owned()
+        account.passwords_of(name).next().unwrap().secret().expose_secret().to_owned()
     }
 
     #[test]
@@ -305,8 +398,10 @@ mod tests {
         let next = account().with_next(&wanted, Password::generate);
         let ids = UserIds { claim: UserId::new("101"), account: UserId::new("102") };
         let place = Place { setup: wanted, ..next.place.clone() };
-        let settled = next.settled(&place, ids);
-        for account in [account(), next, settled] {
+        let settled = next.settled(&place, ids, Some("once"));
+        let rotating = settled.with_next_passwords(Some("again"), Password::generate);
+        let rotated = rotating.rotated("2026-11-27T08:00:00Z".parse().unwrap());
+        for account in [account(), next, settled, rotating, rotated] {
             let read = SystemAccount::read(&kept(&account)).unwrap();
             assert_eq!(read.data(), account.data());
         }
@@ -318,12 +413,67 @@ mod tests {
         let once = account().with_next(&setup("warden"), Password::generate);
         let twice = once.with_next(&setup("steward"), || panic!("there is one already"));
         assert_eq!(secret(&once, "warden"), secret(&twice, "steward"));
-        assert_eq!(twice.accounts().map(|(name, _)| name).collect::<Vec<_>>(), ["steward", "warden", "keeper"]);
+        assert_eq!(twice.account_names().collect::<Vec<_>>(), ["steward", "warden", "keeper"]);
+    }
+
+    fn shown<'a>(passwords: impl Iterator<Item = &'a Password>) -> Vec<String> {
+        passwords.map(|password| password.secret().expose_secret().to_owned()).collect()
+    }
+
+    fn ids() -> UserIds {
+        UserIds { claim: UserId::new("101"), account: UserId::new("102") }
+    }
+
+    #[test]
+    fn during_a_rotation_either_password_is_tried_and_afterwards_the_new_one_alone() {
+        let before = account();
+        let rotating = before.with_next_passwords(None, Password::generate);
+        assert_eq!(shown(rotating.passwords_of("keeper")).len(), 2);
+        assert_eq!(shown(rotating.claim_passwords()).len(), 2);
+        assert_eq!(shown(rotating.passwords_of("keeper"))[1], secret(&before, "keeper"));
+        let again = rotating.with_next_passwords(None, || panic!("they may be set already"));
+        let rotated = again.rotated(Timestamp::UNIX_EPOCH);
+        assert_eq!(shown(rotated.passwords_of("keeper")), shown(rotating.passwords_of("keeper"))[..1]);
+        assert_eq!(shown(rotated.claim_passwords()), shown(rotating.claim_passwords())[..1]);
+        assert!(!rotated.is_rotating() && rotated.next_password.is_none());
+    }
+
+    #[test]
+    fn an_edit_that_comes_between_loses_no_password_of_a_rotation() {
+        let rotating = account().with_next_passwords(None, Password::generate);
+        let same = rotating.settled(&rotating.place, ids(), None);
+        assert_eq!(shown(same.passwords_of("keeper")), shown(rotating.passwords_of("keeper")));
+        assert_eq!(shown(same.claim_passwords()), shown(rotating.claim_passwords()));
+        // A new name has one password, and the claim may have either of two.
+        let setup = Setup { system_account: "warden".to_owned(), ..account().place.setup };
+        let renaming = rotating.with_next(&setup, || panic!("there is one already"));
+        assert_eq!(shown(renaming.passwords_of("keeper")), shown(rotating.passwords_of("keeper")));
+        let renamed = renaming.settled(&Place { setup, ..renaming.place.clone() }, ids(), None);
+        assert_eq!(shown(renamed.passwords_of("warden")), shown(rotating.passwords_of("keeper"))[..1]);
+        assert_eq!(shown(renamed.claim_passwords()), shown(rotating.claim_passwords()));
+        // The rotation goes on, with another password.
+        let on = renamed.with_next_passwords(None, Password::generate).rotated(Timestamp::UNIX_EPOCH);
+        assert_ne!(shown(on.passwords_of("warden")), shown(renamed.passwords_of("warden")));
+        assert_eq!(shown(on.claim_passwords()), shown(renamed.claim_passwords())[..1]);
+        // And the other way round: a name that is to come keeps its password.
+        let finished = renaming.rotated(Timestamp::UNIX_EPOCH);
+        assert_eq!(shown(finished.passwords_of("warden")), shown(renaming.passwords_of("warden")));
+    }
+
+    #[test]
+    fn what_asks_for_a_rotation_counts_as_done_where_the_passwords_are_new() {
+        let made = account().settled(&account().place, ids(), Some("1"));
+        assert_eq!(made.rotated_for.as_deref(), Some("1"));
+        assert_eq!(made.settled(&made.place, ids(), Some("2")).rotated_for.as_deref(), Some("1"));
+        let begun = made.with_next_passwords(Some("2"), Password::generate);
+        assert_eq!(begun.rotated_for.as_deref(), Some("2"));
+        // Asked for behind the beginning: that is another one.
+        assert_eq!(begun.with_next_passwords(Some("3"), Password::generate).rotated_for.as_deref(), Some("2"));
     }
 
     #[test]
     fn what_is_wrong_is_said_without_its_content() {
-        for key in [PASSWORD, CLAIM_PASSWORD, PORT, DATABASE_MODE] {
+        for key in [PASSWORD, CLAIM_PASSWORD, NEXT_CLAIM_PASSWORD, PORT, DATABASE_MODE, ROTATED_AT] {
             for content in ["s3cret canary".as_bytes(), &[0xff, 0xfe]] {
                 let mut secret = kept(&account());
                 secret.data.get_or_insert_default().insert(key.to_owned(), ByteString(content.to_vec()));

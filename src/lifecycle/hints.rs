@@ -57,7 +57,7 @@ impl fmt::Display for Hint {
                 Mistake::Blanks => "begins or ends with a blank or a tab",
                 Mistake::ByteOrderMark => "begins with a byte order mark, which some editors write",
                 Mistake::Quotes => "stands in quotes",
-                Mistake::Json => "is a JSON document: its values belong under keys of their own",
+                Mistake::Json => "is a JSON document: spec.config.credentialsSecretRef.format json reads it",
                 Mistake::Placeholder => "is a placeholder that was not filled in",
                 Mistake::Base64 => "looks encoded in base64 twice: give it as it is under `stringData`",
                 Mistake::Digest => "is the md5 form in which servers store it: give the password itself",

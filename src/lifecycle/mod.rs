@@ -40,9 +40,9 @@ pub use failure::{Category, Failure};
 pub use parameters::parameters;
 pub use plan::{
     Connection, Mend, Observed, Operation, Plan, Record, Recorded, Refusal, Stages, Subject, can_migrate, inheritance,
-    migration, removal, repair, set_up,
+    migration, removal, repair, rotation, set_up,
 };
-pub use report::{Activity, Outcome, next_status};
+pub use report::{Activity, Handled, Outcome, next_status};
 pub use situation::{
     Account, AccountPower, ManagedDatabase, Member, Ownership, Registry, RegistryState, Schema, Seen, Standing, Unseen,
     UserId, WarehouseFacts,

@@ -6,6 +6,7 @@ pub mod inheritance;
 mod migration;
 mod removal;
 mod repair;
+pub mod rotation;
 
 use super::contents::{Contents, IMPERSONATION_KEY, PROCEDURES_SCHEMA, SCHEMAS};
 use super::obstacle::Grant;
@@ -27,6 +28,8 @@ pub enum Connection {
     ManagedDatabase,
     /// To the managed database, as the account from the user's Secret: a superuser.
     ManagedDatabaseAsAdmin,
+    /// To the initial database, as the claim.
+    InitialDatabaseAsClaim,
 }
 
 /// What a section is about, where that isn't the same for a whole pass.
@@ -60,6 +63,8 @@ pub enum Operation {
     Run(Connection, Section, Subject),
     /// Revokes a privilege that others gave, in whatever database of the warehouse.
     Revoke(Grant),
+    /// Logs in with the passwords that are to come: the Secret forgets those before only then.
+    ProveNextPasswords,
     /// Sees, in the warehouse, that the users who go with a registry are there under their names.
     Meet(Box<Heritage>),
 }
@@ -81,6 +86,10 @@ pub enum Record {
     Plan,
     /// Into the Secret comes what there is now: names, password, ids, address.
     SettleSecret,
+    /// Into the Secret come the passwords that our users are to get by a rotation, beside those that they have.
+    NextPasswords,
+    /// In the Secret they take the place of those before.
+    PromotePasswords,
     /// Into status comes that from here on the deletion only goes forward.
     PointOfNoReturn,
     /// The Secret of the system account is deleted.

@@ -23,6 +23,14 @@ pub enum Activity {
     Stopped(Failure),
 }
 
+impl Activity {
+    /// Whether it is a rotation that was stopped.
+    #[must_use]
+    pub fn is_a_failed_rotation(&self) -> bool {
+        matches!(self, Self::Stopped(failure) if failure.reason == Reason::RotationFailed)
+    }
+}
+
 /// What a pass has to say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
@@ -52,15 +60,26 @@ impl Outcome {
 
 const IS_SET_UP: &str = "the integration is set up and validated";
 
+/// The values of annotations that ask for something, where this pass has handled them.
+#[derive(Clone, Debug, Default)]
+pub struct Handled {
+    /// Of the one that asks for a look.
+    pub request: Option<String>,
+    /// Of the one that asks for a rotation.
+    pub rotation: Option<String>,
+}
+
 /// The status to write. Equal to `before` when nothing changed, so that nothing is written then.
 #[must_use]
 pub fn next_status(
     before: &RedshiftIntegrationStatus,
     generation: i64,
     outcome: &Outcome,
-    handled_request: Option<String>,
+    handled: Handled,
     now: Timestamp,
 ) -> RedshiftIntegrationStatus {
+    let last_handled_reconcile_at = handled.request.or_else(|| before.last_handled_reconcile_at.clone());
+    let last_handled_rotation = handled.rotation.or_else(|| before.last_handled_rotation.clone());
     if let Activity::Doubtful(_) = &outcome.activity {
         // Nor is a look that was asked for done yet.
         return before.clone();
@@ -103,7 +122,8 @@ pub fn next_status(
         validation_results: validation_results(before.validation_results.as_ref(), &outcome.tests, now),
         created: outcome.created.clone(),
         deletion: outcome.deletion.clone(),
-        last_handled_reconcile_at: handled_request.or_else(|| before.last_handled_reconcile_at.clone()),
+        last_handled_reconcile_at,
+        last_handled_rotation,
     }
 }
 
@@ -111,6 +131,9 @@ pub fn next_status(
 /// otherwise not learn of an edit that failed.
 fn works(phase: Phase, activity: &Activity) -> String {
     match activity {
+        Activity::Stopped(failure) if activity.is_a_failed_rotation() => {
+            format!("what was set up works on; {}", failure.said())
+        }
         Activity::Stopped(failure) => {
             let what = if phase == Phase::MigrateError { "" } else { "the edit has stopped: " };
             format!("what was set up works on; {what}{}", failure.said())
@@ -200,24 +223,24 @@ mod tests {
 
     #[test]
     fn the_same_outcome_later_gives_the_very_same_status() {
-        let first = next_status(&RedshiftIntegrationStatus::default(), 1, &enabled(), None, at(100));
-        let second = next_status(&first, 1, &enabled(), None, at(200));
+        let first = next_status(&RedshiftIntegrationStatus::default(), 1, &enabled(), Handled::default(), at(100));
+        let second = next_status(&first, 1, &enabled(), Handled::default(), at(200));
         assert_eq!(first, second);
     }
 
     #[test]
     fn a_mistake_that_only_a_person_can_mend_is_stalled_and_anything_else_reconciling() {
         let before = RedshiftIntegrationStatus::default();
-        let permanent = next_status(&before, 1, &stopped(Category::Permanent, Some(false)), None, at(1));
+        let permanent = next_status(&before, 1, &stopped(Category::Permanent, Some(false)), Handled::default(), at(1));
         assert_eq!((status_of(&permanent, "Stalled"), status_of(&permanent, "Reconciling")), ("True", "False"));
-        let transient = next_status(&before, 1, &stopped(Category::Transient, Some(false)), None, at(1));
+        let transient = next_status(&before, 1, &stopped(Category::Transient, Some(false)), Handled::default(), at(1));
         assert_eq!((status_of(&transient, "Stalled"), status_of(&transient, "Reconciling")), ("False", "True"));
     }
 
     #[test]
     fn a_failed_edit_leaves_ready_as_it_was() {
-        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &enabled(), None, at(1));
-        let after = next_status(&before, 2, &stopped(Category::Permanent, None), None, at(2));
+        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &enabled(), Handled::default(), at(1));
+        let after = next_status(&before, 2, &stopped(Category::Permanent, None), Handled::default(), at(2));
         assert_eq!(status_of(&after, "Ready"), "True");
         assert_eq!(after.observed_generation, 2);
     }
@@ -225,8 +248,8 @@ mod tests {
     #[test]
     fn what_is_not_ready_says_why_not_as_of_now() {
         let suspended = Outcome { ready: None, activity: Activity::Suspended, ..enabled() };
-        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &suspended, None, at(1));
-        let after = next_status(&before, 2, &stopped(Category::Permanent, None), None, at(2));
+        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &suspended, Handled::default(), at(1));
+        let after = next_status(&before, 2, &stopped(Category::Permanent, None), Handled::default(), at(2));
         let ready = condition_of(&after, "Ready");
         assert_eq!(
             (ready.status.as_str(), ready.reason.as_str(), ready.message.as_str()),
@@ -237,7 +260,7 @@ mod tests {
     #[test]
     fn an_edit_that_fails_after_status_was_lost_says_that_what_was_set_up_works_on() {
         let lost = RedshiftIntegrationStatus::default();
-        let after = next_status(&lost, 2, &stopped(Category::Permanent, Some(true)), None, at(2));
+        let after = next_status(&lost, 2, &stopped(Category::Permanent, Some(true)), Handled::default(), at(2));
         let ready = condition_of(&after, "Ready");
         assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "Enabled"));
         assert_eq!(ready.message, "what was set up works on; the edit has stopped: no");
@@ -248,10 +271,10 @@ mod tests {
     fn remedies_are_listed_while_something_is_in_the_way_and_the_message_says_so() {
         let failure = Failure::stalled(Reason::ForeignObjects, "no").remedy(Remedy::command("do it", "kubectl do it"));
         let outcome = Outcome { activity: Activity::Stopped(failure), ready: Some(false), ..enabled() };
-        let stopped = next_status(&RedshiftIntegrationStatus::default(), 1, &outcome, None, at(1));
+        let stopped = next_status(&RedshiftIntegrationStatus::default(), 1, &outcome, Handled::default(), at(1));
         assert_eq!(stopped.remedies, [Remedy::command("do it", "kubectl do it")]);
         assert_eq!(condition_of(&stopped, "Stalled").message, "no; see status.remedies");
-        let mended = next_status(&stopped, 1, &enabled(), None, at(2));
+        let mended = next_status(&stopped, 1, &enabled(), Handled::default(), at(2));
         assert!(mended.remedies.is_empty());
     }
 
@@ -264,8 +287,8 @@ mod tests {
 
     #[test]
     fn a_condition_that_flips_says_when() {
-        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &enabled(), None, at(1));
-        let after = next_status(&before, 1, &stopped(Category::Transient, Some(false)), None, at(5));
+        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &enabled(), Handled::default(), at(1));
+        let after = next_status(&before, 1, &stopped(Category::Transient, Some(false)), Handled::default(), at(5));
         let ready = condition_of(&after, "Ready");
         assert_eq!(ready.last_transition_time, Time(at(5)));
         let stalled = condition_of(&after, "Stalled");
@@ -276,8 +299,8 @@ mod tests {
     fn results_of_the_preflight_are_kept_by_later_validations() {
         let mut outcome = enabled();
         outcome.tests.push(checks::passed(checks::DATABASE_ABSENT, "there is no database immuta"));
-        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &outcome, None, at(1));
-        let after = next_status(&before, 1, &enabled(), None, at(2));
+        let before = next_status(&RedshiftIntegrationStatus::default(), 1, &outcome, Handled::default(), at(1));
+        let after = next_status(&before, 1, &enabled(), Handled::default(), at(2));
         assert_eq!(before, after);
     }
 }

@@ -2,16 +2,20 @@
 //! read Secrets, so that the words for it have no place for any of the content, and no error of a parser is passed on.
 
 use k8s_openapi::api::core::v1::Secret;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::scripts::PasswordError;
 
+/// Longest document that is read, in bytes: AWS Secrets Manager takes no longer one.
+const LONGEST_DOCUMENT: usize = 64 * 1024;
+
 /// A value of a Secret that can't be used.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("`{key}` {flaw}")]
 pub struct Malformed {
-    key: &'static str,
+    key: String,
     flaw: Flaw,
 }
 
@@ -33,12 +37,21 @@ pub enum Flaw {
     /// It goes over lines.
     #[error("has a line break in it, often from `echo` without `-n`")]
     LineBreak,
+    /// It is no such document.
+    #[error("is no JSON document such as {{\"username\": \"…\", \"password\": \"…\"}}")]
+    NotADocument,
+    /// It is longer than any document of credentials.
+    #[error("is longer than 64 KiB, which no document of AWS Secrets Manager is")]
+    TooLong,
     /// It isn't one of the few values that it can have.
     #[error("is neither Create nor Existing")]
     NotAMode,
     /// It isn't a number of a port.
     #[error("is no port")]
     NotAPort,
+    /// It isn't a point in time.
+    #[error("is no time in the form of RFC 3339")]
+    NotATime,
     /// It can't be the name of something that was created.
     #[error("is no name that the operator gives")]
     NotAName,
@@ -49,22 +62,40 @@ pub enum Flaw {
 
 impl Flaw {
     /// Of the value of this key.
-    pub fn of(self, key: &'static str) -> Malformed {
-        Malformed { key, flaw: self }
+    pub fn of(self, key: &str) -> Malformed {
+        Malformed { key: key.to_owned(), flaw: self }
     }
 }
 
 /// The text of a key.
-pub fn text(secret: &Secret, key: &'static str) -> Result<SecretString, Malformed> {
+pub fn text(secret: &Secret, key: &str) -> Result<SecretString, Malformed> {
     let value = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| Flaw::Missing.of(key))?;
     let text = std::str::from_utf8(&value.0).map_err(|_| Flaw::NotText.of(key))?;
     Ok(SecretString::from(text))
 }
 
 /// The text of a key that has one, on one line.
-pub fn line(secret: &Secret, key: &'static str) -> Result<SecretString, Malformed> {
-    use secrecy::ExposeSecret;
+pub fn line(secret: &Secret, key: &str) -> Result<SecretString, Malformed> {
+    one_line(text(secret, key)?, key)
+}
+
+/// User and password from the document under a key, as AWS Secrets Manager keeps them. What else is in it isn't looked at.
+pub fn document(secret: &Secret, key: &str) -> Result<[SecretString; 2], Malformed> {
     let text = text(secret, key)?;
+    let text = text.expose_secret().trim_start_matches('\u{feff}');
+    if text.len() > LONGEST_DOCUMENT {
+        return Err(Flaw::TooLong.of(key));
+    }
+    let document: Map<String, Value> = serde_json::from_str(text).map_err(|_| Flaw::NotADocument.of(key))?;
+    let value = |field: &str| match document.get(field) {
+        None | Some(Value::Null) => Err(Flaw::Missing.of(field)),
+        Some(Value::String(text)) => one_line(SecretString::from(text.as_str()), field),
+        Some(_) => Err(Flaw::NotText.of(field)),
+    };
+    Ok([value("username")?, value("password")?])
+}
+
+fn one_line(text: SecretString, key: &str) -> Result<SecretString, Malformed> {
     match text.expose_secret() {
         "" => Err(Flaw::Empty.of(key)),
         line if line.contains('\0') => Err(Flaw::Nul.of(key)),
@@ -97,5 +128,41 @@ mod tests {
         }
         let missing = line(&Secret::default(), "password").map(|_| ()).expect_err("there is none");
         assert_eq!(missing.to_string(), "`password` is missing");
+    }
+
+    fn with_document(text: &str) -> Secret {
+        let data = [("secret".to_owned(), ByteString(text.as_bytes().to_vec()))].into();
+        Secret { data: Some(data), ..Secret::default() }
+    }
+
+    #[test]
+    fn aws_own_document_is_read_whatever_else_is_in_it() {
+        let text = r#"{"username": "awsuser", "password": "Canary-7f3a\\", "engine": "redshift", "host": "h", "port": 5439,
+                       "dbClusterIdentifier": "analytics", "more": {"nested": [1, null]}}"#;
+        let [user, password] = document(&with_document(text), "secret").expect("it can be used");
+        assert_eq!((user.expose_secret(), password.expose_secret()), ("awsuser", "Canary-7f3a\\"));
+    }
+
+    #[test]
+    fn whatever_is_wrong_with_a_document_nothing_of_it_shows() {
+        let long = format!(r#"{{"username": "x", "password": "Canary-7f3a", "more": "{}"}}"#, "x".repeat(70_000));
+        let deep = format!(r#"{{"password": "Canary-7f3a", "more": {}"#, "[".repeat(10_000));
+        for (text, said) in [
+            ("Canary-7f3a", "`secret` is no JSON document"),
+            (r#""Canary-7f3a""#, "`secret` is no JSON document"),
+            (r#"["awsuser", "Canary-7f3a"]"#, "`secret` is no JSON document"),
+            (r#"{"username": "awsuser", "password": "Canary-7f3a""#, "`secret` is no JSON document"),
+            (&deep, "`secret` is no JSON document"),
+            (&long, "`secret` is longer than 64 KiB"),
+            (r#"{"user": "awsuser", "password": "Canary-7f3a"}"#, "`username` is missing"),
+            (r#"{"username": "Canary-7f3a", "Password": "Canary-7f3a"}"#, "`password` is missing"),
+            (r#"{"username": "awsuser", "password": ["Canary-7f3a"]}"#, "`password` is something other than text"),
+            (r#"{"username": "awsuser", "password": "Canary-7f3a\n"}"#, "`password` has a line break"),
+            (r#"{"username": "", "password": "Canary-7f3a"}"#, "`username` is empty"),
+        ] {
+            let malformed = document(&with_document(text), "secret").map(|_| ()).expect_err("it can't be used");
+            let shown = format!("{malformed} {malformed:?}");
+            assert!(shown.starts_with(said) && !shown.contains("Canary"), "{shown}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The spec, once it can no longer be malformed.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Span};
@@ -15,6 +16,9 @@ const SHORTEST_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Longest time between two validations that the API takes.
 const LONGEST_INTERVAL: Duration = Duration::from_hours(24);
+
+/// How many days may be between two rotations.
+const DAYS_BETWEEN_ROTATIONS: RangeInclusive<u64> = 1..=365;
 
 /// All that decides what is set up in a warehouse: what a spec asks for, or what a registry says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -112,6 +116,8 @@ pub struct Wanted {
     pub tls_mode: TlsMode,
     /// Time between two validations.
     pub validation_interval: Duration,
+    /// How old passwords become.
+    pub rotation_interval: Option<Duration>,
 }
 
 /// A spec that the operator can't carry out; only an edit of it helps.
@@ -143,6 +149,9 @@ pub enum Invalid {
     /// Not a duration, or not one that is allowed.
     #[error("spec.validationInterval: `{0}` is not a duration from 1m to 24h; write it as `30m` or `1h`")]
     Interval(String),
+    /// Not a number of days, or not one that is allowed.
+    #[error("spec.rotation.interval: `{0}` is not a number of days from 1d to 365d; write it as `90d`")]
+    RotationInterval(String),
     /// The API describes it, this version doesn't do it.
     #[error("{field}: {what} is not supported by this version of the operator; {way_out}")]
     NotSupported {
@@ -191,6 +200,7 @@ pub fn validate(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
         initial_database,
         tls_mode: config.tls.mode,
         validation_interval: interval(&spec.validation_interval)?,
+        rotation_interval: spec.rotation.as_ref().map(|rotation| days(&rotation.interval)).transpose()?,
     })
 }
 
@@ -221,6 +231,13 @@ fn interval(text: &str) -> Result<Duration, Invalid> {
     let signed = SignedDuration::try_from(span).map_err(|_| invalid())?;
     let duration = Duration::try_from(signed).map_err(|_| invalid())?;
     if (SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&duration) { Ok(duration) } else { Err(invalid()) }
+}
+
+/// Days alone: nobody means an hour of the day by it.
+fn days(text: &str) -> Result<Duration, Invalid> {
+    let number = text.strip_suffix('d').filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let days = number.and_then(|number| number.parse().ok()).filter(|days| DAYS_BETWEEN_ROTATIONS.contains(days));
+    days.map(|days| Duration::from_hours(24 * days)).ok_or_else(|| Invalid::RotationInterval(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -279,6 +296,20 @@ mod tests {
         }
         for text in ["1m", "90s", "1h30m", "24h"] {
             validate(&spec(serde_json::json!({"validationInterval": text}))).unwrap();
+        }
+    }
+
+    #[test]
+    fn passwords_are_rotated_after_days_if_at_all() {
+        let interval = |changes| validate(&spec(changes)).map(|wanted| wanted.rotation_interval);
+        assert_eq!(interval(serde_json::json!({})), Ok(None));
+        for (text, days) in [("1d", 1), ("90d", 90), ("365d", 365)] {
+            let written = interval(serde_json::json!({"rotation": {"interval": text}}));
+            assert_eq!(written, Ok(Some(Duration::from_hours(24 * days))));
+        }
+        for text in ["0d", "366d", "+1d", "90", "d", "24h", "1d12h", "99999999999999999999d", ""] {
+            let error = interval(serde_json::json!({"rotation": {"interval": text}}));
+            assert_eq!(error, Err(Invalid::RotationInterval(text.to_owned())));
         }
     }
 

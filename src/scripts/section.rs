@@ -129,6 +129,8 @@ sections! {
         MarkDeleting = "mark-deleting",
         /// The registry says that it isn't, after all.
         TakeBackDeleting = "take-back-deleting",
+        /// The registry says that something was changed, and is as it was.
+        Rotated = "rotated",
         /// Ends the transaction behind the lock.
         CommitChange = "commit-change",
     }
@@ -199,6 +201,12 @@ sections! {
         MigrateTo2 = "migrate-to-2",
         /// The registry says which version is set up.
         Migrated = "migrated",
+    }
+    ROTATION = "sql/rotation.sql" {
+        /// The system account sets its own password.
+        ChangeOwnPassword = "change-own-password",
+        /// So does the claim.
+        ChangeOwnPasswordOfClaim = "change-own-password-of-claim",
     }
     DELETE = "sql/delete.sql" {
         /// Lets what follows on the connection wait for a short time only.

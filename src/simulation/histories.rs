@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
@@ -16,8 +17,8 @@ use super::record::{Record, Step as Recorded};
 use super::warehouse::{EXISTING, INITIAL, PASSWORD_OF_ADMINS, Power};
 use super::world::{Fault, Shared, Step, World};
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, INTEGRATION_UID_LABEL, RedshiftIntegrationSpec,
-    RedshiftIntegrationStatus, TAKE_OVER_ANNOTATION,
+    CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, INTEGRATION_UID_LABEL, ROTATE_ANNOTATION,
+    RedshiftIntegrationSpec, RedshiftIntegrationStatus, Rotation, TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::proof::take_over;
 
@@ -33,6 +34,9 @@ pub const SLOTS: [(usize, &str, &str); 4] =
 const CREDENTIALS: &str = "redshift-admin";
 const AUTHORITY: &str = "redshift-ca";
 
+/// As long as passwords last where they are rotated daily.
+const DAY: Duration = Duration::from_hours(24);
+
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
     /// Applies the resource; a database in mode Create, or the existing one.
@@ -46,6 +50,10 @@ pub enum Action {
     Suspend(bool),
     /// Lets drift be mended, or doesn't.
     Repair(bool),
+    /// Asks for a rotation, with one value or another.
+    Rotate(u8),
+    /// Wants one each day, or none.
+    RotateDaily(bool),
     EmptyStatus,
     DeleteSecret,
     /// Spoils the Secret of the system account, or restores what was spoiled.
@@ -83,6 +91,8 @@ pub enum Event {
     Crash(usize),
     /// What the watches of a slot's cluster tell is late, or isn't any more.
     Silence(usize, bool),
+    /// A day passes in which nothing is due.
+    DayPasses,
 }
 
 impl Event {
@@ -185,6 +195,7 @@ impl Run {
             Event::Pass(slot, until, fault) => self.advance(slot, until, fault),
             Event::Crash(slot) => self.operators.crash(slot),
             Event::Silence(slot, is_silent) => self.world.borrow_mut().clusters[SLOTS[slot].0].silence(is_silent),
+            Event::DayPasses => self.world.borrow_mut().clock += DAY,
         }
     }
 
@@ -280,6 +291,7 @@ impl Run {
             Action::SpoilSecret(spoiled) => spoil(there, name, spoiled),
             Action::TakeOver => take_over_what_is_there(world, cluster, name),
             Action::ConfirmDelete => confirm(world, cluster, name),
+            Action::Rotate(value) => annotate(there, name, ROTATE_ANNOTATION, Some(value.to_string())),
             _ => there.edit(name, |resource| edit(&mut resource.spec, action, &mut resource.status)),
         }
     }
@@ -304,6 +316,7 @@ fn edit(spec: &mut RedshiftIntegrationSpec, action: Action, status: &mut Option<
         }
         Action::Suspend(suspend) => spec.suspend = suspend,
         Action::Repair(repair) => spec.repair = repair,
+        Action::RotateDaily(daily) => spec.rotation = daily.then(|| Rotation { interval: "1d".to_owned() }),
         Action::EmptyStatus => *status = None,
         _ => unreachable!("no edit: {action:?}"),
     }

@@ -52,6 +52,7 @@ impl Change<'_> {
             self.take_over();
             broken.extend(self.nothing_foreign_is_dropped_altered_or_revoked());
             broken.extend(self.two_operators_never_both_write());
+            broken.extend(self.the_secret_still_opens_what_it_opened());
             let Self { before, after, statement, .. } = &self;
             broken.extend(no_member_is_lost_by_an_edit(before, after, &uid, statement));
         }
@@ -87,6 +88,15 @@ impl Change<'_> {
         (!lost.is_empty() || !gained.is_empty()).then(|| format!("foreign: {lost:?} became {gained:?}"))
     }
 
+    /// Where a new name has made the password worthless, the next statement sets one.
+    fn the_secret_still_opens_what_it_opened(&self) -> Option<String> {
+        let account = self.cluster.account(self.resource)?;
+        let mut shut = opened_by(&account, &self.before);
+        shut.retain(|id| !opened_by(&account, self.after).contains(id));
+        let has_password = |id: &u32| self.after.users.values().any(|user| user.id == *id && user.password.is_some());
+        shut.iter().any(has_password).then(|| "no password of the Secret logs in any more".to_owned())
+    }
+
     fn two_operators_never_both_write(&self) -> Option<String> {
         match self.before.users.get(CLAIM_USER).map(|claim| &claim.maker) {
             Some(Maker::Integration(holder)) if *holder != uid_of(self.resource) => {
@@ -95,6 +105,17 @@ impl Change<'_> {
             _ => None,
         }
     }
+}
+
+/// The ids of the users that log in with what a Secret says.
+pub fn opened_by(account: &SystemAccount, warehouse: &Warehouse) -> BTreeSet<u32> {
+    let of_account = account.account_names().flat_map(|name| account.passwords_of(name).map(move |it| (name, it)));
+    let of_claim = account.claim_passwords().map(|password| (CLAIM_USER, password));
+    let opens = |(name, password): (&str, &crate::scripts::Password)| {
+        let user = warehouse.users.get(name)?;
+        (user.password.as_deref() == Some(password.md5_for(name).expose_secret())).then_some(user.id)
+    };
+    of_account.chain(of_claim).filter_map(opens).collect()
 }
 
 /// When a role takes another's place, whoever was a member stays one.
@@ -133,29 +154,16 @@ fn no_irreversible_step_is_taken_without_its_record(
     let secret = cluster.account(recorded);
     let name = |n| identifier(statement.text(), n);
     let of_secret = |holds: &dyn Fn(&SystemAccount) -> bool| secret.as_ref().is_some_and(holds);
-    let digest = |password: &crate::scripts::Password, user: &str| password.md5_for(user).expose_secret().to_owned();
+    let opens = |user: &str| of_secret(&|secret| opened_by(secret, after).contains(&after.users[user].id));
     let holds = match statement.name() {
-        "create-claim" => {
-            has_finalizer(recorded)
-                && status.created.is_some()
-                && of_secret(&|secret| {
-                    after.users[CLAIM_USER].password == Some(digest(&secret.claim_password, CLAIM_USER))
-                })
-        }
-        "create-system-account" => {
-            has_finalizer(recorded)
-                && status.created.is_some()
-                && of_secret(&|secret| {
-                    let password = secret.password_of(&name(0)).map(|password| digest(password, &name(0)));
-                    password == after.users[&name(0)].password
-                })
-        }
+        "create-claim" => has_finalizer(recorded) && status.created.is_some() && opens(CLAIM_USER),
+        "create-system-account" => has_finalizer(recorded) && status.created.is_some() && opens(&name(0)),
         "create-database" | "create-database-as-its-owner" => {
             status.created.is_some_and(|created| created.database == name(0))
                 && of_secret(&|secret| secret.place.setup.database == name(0))
         }
         "create-role" => of_secret(&|secret| secret.roles().any(|role| role == name(0))),
-        "rename-system-account" => of_secret(&|secret| secret.password_of(&name(1)).is_some()),
+        "rename-system-account" => of_secret(&|secret| secret.passwords_of(&name(1)).next().is_some()),
         "drop-database" => {
             let registry = before.databases[&name(0)].registry.as_ref();
             status.deletion.is_some_and(|deletion| deletion.point_of_no_return)
@@ -178,6 +186,11 @@ pub fn of_write(before: &Cluster, world: &World, cluster: usize) -> Vec<String> 
         let (name, uid) = (resource.name_any(), uid_of(resource));
         let left = world.warehouse.of(&uid);
         let proof_goes = before.account(resource).is_some() && after.secret(&name).is_none();
+        if let (Some(former), Some(now)) = (before.account(resource), after.account(resource))
+            && !opened_by(&former, &world.warehouse).is_subset(&opened_by(&now, &world.warehouse))
+        {
+            broken.push(format!("{uid}: the Secret forgets a password that is still used"));
+        }
         let is_gone = after.integration(&name).is_none();
         let retained = resource.spec.deletion_policy == DeletionPolicy::Retain;
         if (proof_goes || is_gone && !retained) && !left.is_empty() && !world.excused.contains(&uid) {

@@ -141,6 +141,7 @@ impl Objects<'_> {
                 row.applied_hash = literal(text, 3);
             }
             "write-new-owner" => row.integration_uid = literal(text, 0),
+            "write-rotated" => {}
             "write-deleting" => row.state = RegistryState::Deleting,
             "write-taken-back" => {
                 let applied = !row.applied_hash.is_empty();

@@ -259,6 +259,7 @@ impl Connection {
         if session.transaction.take().is_some() {
             world.slots[self.slot].in_transaction = false;
         }
+        world.locks.retain(|_, holder| *holder != self.number);
         world.record.add(|| record::Step::Closed { connection: self.number });
     }
 }
@@ -299,6 +300,10 @@ impl Session for Connection {
                 self.lose();
                 return failed(StatementFailure::Deadline(120));
             }
+            _ if name == "lock-registry" && self.waits_for_another() => {
+                self.lose();
+                return failed(StatementFailure::Deadline(120));
+            }
             _ => {}
         }
         let done = if is_look { self.look(statement) } else { self.change(statement) };
@@ -311,6 +316,12 @@ impl Session for Connection {
 }
 
 impl Connection {
+    /// Another connection has the lock, and keeps it for as long as it is waited for.
+    fn waits_for_another(&self) -> bool {
+        let world = self.world.borrow();
+        world.locks.get(&self.session.borrow().database).is_some_and(|holder| *holder != self.number)
+    }
+
     fn look(&self, statement: &Statement) -> Result<Vec<Row>, String> {
         let world = self.world.borrow();
         let session = self.session.borrow();
@@ -332,6 +343,11 @@ impl Connection {
             session.execute(&mut world.warehouse, &uid, statement)
         };
         world.slots[self.slot].in_transaction = session.transaction.is_some();
+        match name {
+            "lock-registry" if done.is_ok() => drop(world.locks.insert(session.database.clone(), self.number)),
+            "commit-change" => world.locks.retain(|_, holder| *holder != self.number),
+            _ => {}
+        }
         world.record.add(|| record::Step::Executed {
             connection: self.number,
             statement: statement.clone(),

@@ -7,15 +7,15 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::histories::{Action, Event, ROLES, Run, SLOTS, give_authority, give_credentials, spoil};
-use super::invariants::{is_enabled, uid_of};
+use super::invariants::{is_enabled, opened_by, uid_of};
 use super::kubernetes::Cluster;
 use super::others::{Deed, clear_up, is_tampered_with};
 use super::strategies::{
     begun, begun_with_a_member, config, modes, of_changes_by_others, of_confirmed_deletions, of_one_alone,
-    of_one_among_others, of_renamings, of_several, of_take_overs, power,
+    of_one_among_others, of_renamings, of_rotations, of_several, of_take_overs, power,
 };
 use super::warehouse::{Power, Warehouse};
-use crate::api::{Phase, RedshiftIntegration, RedshiftIntegrationStatus};
+use crate::api::{Phase, ROTATE_ANNOTATION, RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::validate;
 use crate::scripts::{CLAIM_USER, SCHEMA_VERSION};
 
@@ -87,7 +87,10 @@ impl Run {
         // As the messages ask for: passwords are set to the Secret's again, and a role without a tie dropped.
         let accounts: Vec<_> = world.clusters.iter().flat_map(Cluster::accounts).collect();
         for (_, _, account) in &accounts {
-            for (name, password) in account.accounts().chain([(CLAIM_USER, &account.claim_password)]) {
+            let of_account =
+                account.account_names().filter_map(|name| Some((name, account.passwords_of(name).next()?)));
+            let of_claim = account.claim_passwords().next().map(|password| (CLAIM_USER, password));
+            for (name, password) in of_account.chain(of_claim) {
                 if let Some(user) = world.warehouse.users.get_mut(name) {
                     let digest = || password.md5_for(name).expose_secret().to_owned();
                     user.password.get_or_insert_with(digest);
@@ -136,11 +139,22 @@ impl Run {
             let created = resource.status.as_ref().and_then(|status| status.created.clone());
             let wanted = validate(&resource.spec).map_err(|invalid| invalid.to_string())?.place;
             let as_wanted = created.is_some_and(|created| crate::lifecycle::Place::from(&created) == wanted);
-            if is_going(&resource) || !is_enabled(&resource) || !as_wanted {
+            if is_going(&resource) || !is_enabled(&resource) || !as_wanted || !self.has_one_password_each(&resource) {
                 return Err(format!("{} doesn't get done: {:?}", uid_of(&resource), brief(&resource)));
             }
         }
         Ok(())
+    }
+
+    /// Both users have the passwords that the Secret holds, and no others are to come.
+    fn has_one_password_each(&self, resource: &RedshiftIntegration) -> bool {
+        let world = self.world.borrow();
+        let account = world.clusters.iter().find_map(|cluster| cluster.account(resource));
+        account.is_some_and(|account| {
+            !account.is_rotating()
+                && account.next_password.is_none()
+                && opened_by(&account, &world.warehouse).len() == 2
+        })
     }
 
     /// Of which nobody knows any more whose they are: a deletion asks a person. Whether there was any.
@@ -235,6 +249,29 @@ proptest! {
         let world = run.world.borrow();
         let ours = world.warehouse.roles.values().map(|role| role.members.contains_key("analyst"));
         prop_assert_eq!(ours.collect::<Vec<_>>(), [true]);
+    }
+
+    /// Whatever stops a rotation: one password of the Secret logs in at any moment, and in the end there is one of each
+    /// user, and one key.
+    #[test]
+    fn passwords_are_rotated_without_a_moment_in_which_none_works(
+        mode in modes(),
+        admin in power(),
+        users_roll_back in any::<bool>(),
+        history in of_rotations(),
+    ) {
+        let mut run = Run::new(admin, roll_back(users_roll_back, admin, &history));
+        run.play(&begun_with_a_member(mode));
+        run.play(&history);
+        check(run.settle())?;
+        run.lift_obstacles();
+        check(run.settle())?;
+        check(run.all_are_done())?;
+        for resource in run.resources() {
+            let asked_for = resource.annotations().get(ROTATE_ANNOTATION);
+            let handled = resource.status.as_ref().and_then(|status| status.last_handled_rotation.as_ref());
+            prop_assert!(asked_for.is_none() || asked_for == handled, "{asked_for:?}, {handled:?}");
+        }
     }
 
     /// Faults and edits, and others do what they like in the warehouse, Secrets get lost, resources are replaced.

@@ -586,6 +586,42 @@ fn a_drop_that_was_refused_is_no_point_of_no_return_even_if_that_cannot_be_taken
     }
 }
 
+/// A rotation is asked for, where one integration is set up.
+const ROTATE: [Event; 2] = [WHOLE, Event::User(0, Action::Rotate(1))];
+
+#[test]
+fn a_rotation_stopped_at_any_step_is_finished_before_an_edit_and_does_not_hinder_a_deletion() {
+    let faults = [Fault::Refused, Fault::Lost, Fault::AnswerLost, Fault::Late];
+    let next = [Action::Rename(1), Action::Impersonate(Some(1)), Action::EmptyStatus, Action::Delete];
+    for step in 0..24_u8 {
+        for (turn, next) in (usize::from(step)..).zip(next) {
+            let stopped = Event::failing(0, Step::Act(step), faults[turn % faults.len()]);
+            let mut run = run_with_a_member(Some(0), &[&ROTATE[..], &[stopped, Event::User(0, next)]].concat());
+            run.settle().unwrap();
+            run.all_are_done().unwrap();
+        }
+    }
+}
+
+#[test]
+fn who_takes_over_in_the_middle_of_a_rotation_is_not_locked_out_by_it() {
+    for step in ["change-own-password-of-claim", "change-own-password", "write-rotated", "commit-change"] {
+        let mut run = run_with_a_member(Some(0), &ROTATE);
+        run.play(&[
+            before(0, step),
+            Event::User(1, Action::Create(Some(0))),
+            Event::User(1, Action::Impersonate(Some(0))),
+            Event::User(1, Action::TakeOver),
+            Event::pass(1),
+            Event::pass(1),
+            WHOLE,
+            Event::pass(1),
+        ]);
+        run.settle().unwrap();
+        assert_eq!(run.phase_of(1), Some(Phase::Enabled), "{step}");
+    }
+}
+
 /// What a newer or older version of the operator would have written.
 fn set_schema_version(run: &Run, version: i64) {
     let databases = &mut run.world.borrow_mut().warehouse.databases;

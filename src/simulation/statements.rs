@@ -34,8 +34,10 @@ impl Warehouse {
             "create-claim" => self.create_user(acting, CLAIM_USER.to_owned(), literal(text, 0), uid),
             "create-system-account" => self.create_user(acting, identifier(text, 0), literal(text, 0), uid),
             "rename-system-account" => self.rename_user(acting, &identifier(text, 0), identifier(text, 1)),
-            "set-password-of-claim" => self.set_password(acting, CLAIM_USER, literal(text, 0)),
-            "set-password-of-renamed-account" | "set-password-of-system-account" => {
+            "set-password-of-claim" | "change-own-password-of-claim" => {
+                self.set_password(acting, CLAIM_USER, literal(text, 0))
+            }
+            "set-password-of-renamed-account" | "set-password-of-system-account" | "change-own-password" => {
                 self.set_password(acting, &identifier(text, 0), literal(text, 0))
             }
             "drop-system-account" => self.drop_user(acting, database, &identifier(text, 0)),
@@ -99,8 +101,10 @@ impl Warehouse {
     }
 
     fn set_password(&mut self, acting: u32, name: &str, password: String) -> Result<(), String> {
-        refuse(self.is_admin(acting), "permission denied")?;
-        self.users.get_mut(name).ok_or("no such user")?.password = Some(password);
+        let is_admin = self.is_admin(acting);
+        let user = self.users.get_mut(name).ok_or("no such user")?;
+        refuse(is_admin || user.id == acting, "permission denied")?;
+        user.password = Some(password);
         Ok(())
     }
 

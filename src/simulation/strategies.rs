@@ -48,8 +48,19 @@ fn edits(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<
         1 => database().prop_map(Action::Move),
         1 => any::<bool>().prop_map(Action::Suspend),
         2 => Just(Action::EmptyStatus),
+        2 => (0..3u8).prop_map(Action::Rotate),
     ];
     (slot, action).prop_map(|(slot, action)| Event::User(slot, action)).boxed()
+}
+
+/// What asks for a rotation, by annotation and by time.
+fn rotations(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<Event> {
+    prop_oneof![
+        3 => (slot.clone(), 0..3u8).prop_map(|(slot, value)| Event::User(slot, Action::Rotate(value))),
+        1 => (slot, any::<bool>()).prop_map(|(slot, daily)| Event::User(slot, Action::RotateDaily(daily))),
+        1 => Just(Event::DayPasses),
+    ]
+    .boxed()
 }
 
 /// Edits of names alone: a role is always wanted.
@@ -144,6 +155,23 @@ pub fn of_renamings() -> impl Strategy<Value = Vec<Event>> {
     vec(prop_oneof![6 => passes(Just(0)), 4 => renamings(), 1 => power().prop_map(Event::Admin)], 1..10)
 }
 
+/// Passwords are rotated, with faults and losses in the middle of it, and either edits of names or a Secret that goes:
+/// both together are more than one can ask for.
+pub fn of_rotations() -> impl Strategy<Value = Vec<Event>> {
+    let with = |other: BoxedStrategy<Event>| {
+        let event = prop_oneof![
+            6 => passes(Just(0)),
+            4 => rotations(Just(0)),
+            2 => other,
+            1 => Just(Event::User(0, Action::EmptyStatus)),
+            1 => any::<bool>().prop_map(|missing| Event::User(0, Action::Credentials(missing))),
+            1 => power().prop_map(Event::Admin),
+        ];
+        vec(event, 1..14)
+    };
+    prop_oneof![3 => with(renamings().boxed()), 1 => with(Just(Event::User(0, Action::DeleteSecret)).boxed())]
+}
+
 /// Others do what they like in the warehouse as well, Secrets get lost, resources are replaced.
 pub fn of_one_among_others() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
@@ -190,7 +218,7 @@ pub fn of_take_overs() -> impl Strategy<Value = Vec<Event>> {
         1 => Just(Event::User(0, Action::TakeOver)),
         1 => Just(Event::User(0, Action::DeleteSecret)),
     ];
-    vec(prop_oneof![3 => former, 2 => heir(1), 2 => heir(3)], 1..20)
+    vec(prop_oneof![3 => former, 2 => heir(1), 2 => heir(3), 1 => rotations(0..2_usize)], 1..20)
 }
 
 /// Resources in all slots.

@@ -417,6 +417,7 @@ pub fn is_of_users_and_roles(name: &str) -> bool {
             | "grant-role-to-system-account-again"
             | "rename-system-account"
             | "set-password-of-renamed-account"
+            | "change-own-password"
             | "rename-role"
             | "grant-role-to-user"
             | "grant-role-to-administrator"

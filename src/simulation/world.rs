@@ -116,6 +116,8 @@ pub struct World {
     pub passwords: u32,
     /// Sessions that passes have in a database stand in the way of a drop.
     pub sessions: BTreeMap<String, u32>,
+    /// The connections that hold a registry's lock, by database.
+    pub locks: BTreeMap<String, u32>,
     /// UIDs of integrations whose proof a person took away: what is left of them is theirs to remove.
     pub excused: BTreeSet<String>,
     /// UIDs of integrations that were taken over while a pass of theirs was under way: what that looked at was
@@ -144,6 +146,7 @@ impl World {
             clock: Duration::ZERO,
             passwords: 0,
             sessions: BTreeMap::new(),
+            locks: BTreeMap::new(),
             excused: BTreeSet::new(),
             overtaken: BTreeSet::new(),
             shown: BTreeMap::new(),

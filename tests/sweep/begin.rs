@@ -13,6 +13,7 @@ pub const SECRET: &str = "analytics-system-account";
 const CONFIRM_DELETE: &str = "redshift-governance.dev/confirm-delete";
 const TAKE_OVER: &str = "redshift-governance.dev/take-over";
 const REQUESTED_AT: &str = "redshift-governance.dev/requestedAt";
+const ROTATE: &str = "redshift-governance.dev/rotate";
 
 /// What others have in the way of a deletion: in the managed database, in another, and on a whole one.
 const OBSTACLES: [(&str, &str); 8] = [
@@ -134,6 +135,7 @@ impl Scene {
             | Begin::Edit(_)
             | Begin::Delete
             | Begin::Leave
+            | Begin::Rotate
             | Begin::TakeOver { with_secret: true } => {}
         }
         self.settle().await;
@@ -146,6 +148,10 @@ impl Scene {
             Begin::Edit(change) => drop(self.world.patch(json!({"spec": {"config": json(change)}})).await),
             Begin::Delete | Begin::Leave => self.world.delete().await,
             Begin::TakeOver { .. } => self.take_over(circle).await,
+            Begin::Rotate => {
+                self.requests += 1;
+                annotate(&self.world, ROTATE, &self.requests.to_string()).await;
+            }
             // What happened while there was no operator.
             Begin::DeleteConfirmed | Begin::LoseSecret | Begin::Change | Begin::Outdate => self.start_operator(),
         }

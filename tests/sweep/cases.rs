@@ -48,10 +48,11 @@ pub fn cases(circle: &Circle, index: usize, statements: &[Sighting], writes: &[S
         let common = faults.iter().filter(|fault| **fault != USERS_STAY).count();
         let is_due = |fault: usize| match flow.coverage {
             Coverage::Every => true,
+            Coverage::RotatingBut(name) if sighting.name == name => true,
             Coverage::EveryOther(first) => (at + fault) % 2 == first,
             // Which users and roles there are is what flows differ in.
-            Coverage::Rotating if faults[fault] == USERS_STAY => true,
-            Coverage::Rotating => fault == (turn(sighting, circle, index) + at) % common,
+            Coverage::Rotating | Coverage::RotatingBut(_) if faults[fault] == USERS_STAY => true,
+            Coverage::Rotating | Coverage::RotatingBut(_) => fault == (turn(sighting, circle, index) + at) % common,
         };
         let due = (0..faults.len()).filter(|fault| is_due(*fault));
         cases.extend(due.map(|fault| Case { sighting: sighting.clone(), disturbance: faults[fault] }));

@@ -43,6 +43,8 @@ pub enum Begin {
     Change,
     /// An older version of the operator has set it up.
     Outdate,
+    /// Its passwords are to be rotated.
+    Rotate,
 }
 
 /// What a flow comes to.
@@ -66,6 +68,8 @@ pub enum Coverage {
     EveryOther(usize),
     /// All of them by one fault each, in rotation: another flow has the same statements and `Every`.
     Rotating,
+    /// The same, but this statement, which no other flow has, by each fault.
+    RotatingBut(&'static str),
 }
 
 /// One flow.
@@ -88,7 +92,8 @@ impl Flow {
             | Begin::TakeOver { .. }
             | Begin::LoseSecret
             | Begin::Change
-            | Begin::Outdate => Ends::Enabled,
+            | Begin::Outdate
+            | Begin::Rotate => Ends::Enabled,
             Begin::Delete | Begin::DeleteConfirmed => Ends::Gone,
             Begin::Leave => Ends::Left,
         }
@@ -130,8 +135,8 @@ const NOTHING: &str =
     r#"{"impersonation": {"enabled": false, "role": "one"}, "systemAccount": {"name": "immuta_system_account"}}"#;
 
 use Admin::{Lesser, Superuser};
-use Begin::{Change, Create, Delete, DeleteConfirmed, Edit, Leave, LoseSecret, Outdate, TakeOver};
-use Coverage::{Every, EveryOther, Rotating};
+use Begin::{Change, Create, Delete, DeleteConfirmed, Edit, Leave, LoseSecret, Outdate, Rotate, TakeOver};
+use Coverage::{Every, EveryOther, Rotating, RotatingBut};
 
 /// Creation and deletion.
 pub const PLAIN_LIFE: Circle = Circle {
@@ -324,8 +329,16 @@ pub const CHANGED: Circle = Circle {
 pub const OUTDATED: Circle =
     Circle { number: 18, start: Some(IMPERSONATION), flows: &[flow("migrated", Outdate, Every)], ..SWITCH };
 
+/// Passwords and key rotated, again and again.
+pub const ROTATION: Circle = Circle {
+    number: 19,
+    start: Some(IMPERSONATION),
+    flows: &[flow("rotation", Rotate, RotatingBut("write-rotated")), flow("rotation, again", Rotate, Rotating)],
+    ..SWITCH
+};
+
 /// All of them.
-pub const ALL: [Circle; 19] = [
+pub const ALL: [Circle; 20] = [
     PLAIN_LIFE,
     LIFE,
     PLAIN_LIFE_IN_EXISTING,
@@ -345,6 +358,7 @@ pub const ALL: [Circle; 19] = [
     LOST_SECRET,
     CHANGED,
     OUTDATED,
+    ROTATION,
 ];
 
 impl Circle {

@@ -161,12 +161,13 @@ parts! {
     disturbed_after_loss_of_secret: prompt(flows::LOST_SECRET, 0, 1);
     disturbed_repair: prompt(flows::CHANGED, 0, 1);
     disturbed_migration: prompt(flows::OUTDATED, 0, 1);
+    disturbed_rotation: prompt(flows::ROTATION, 0, 1);
     disturbed_late_life: late(&[(flows::LIFE, 2), (flows::PLAIN_LIFE, 1), (flows::LIFE_BY_LESSER, 1)]);
     disturbed_late_confirmed: late(&[(flows::CONFIRMED, 2), (flows::HERITAGE, 1), (flows::LOST_SECRET, 1)]);
     disturbed_late_changes: late(&[(flows::CHANGED, 2), (flows::OUTDATED, 1)]);
     disturbed_late_existing: late(&[(flows::LIFE_IN_EXISTING, 2), (flows::PLAIN_LIFE_IN_EXISTING, 1), (flows::EDITS_IN_EXISTING, 1)]);
     disturbed_late_switch: late(&[(flows::SWITCH, 1), (flows::SWITCH_BY_LESSER, 1), (flows::ALL_AT_ONCE, 1), (flows::ALL_AT_ONCE_BY_LESSER, 1)]);
-    disturbed_late_renaming: late(&[(flows::ROLE, 1), (flows::ROLE_BY_LESSER, 1), (flows::ACCOUNT, 1), (flows::ACCOUNT_BY_LESSER, 1)]);
+    disturbed_late_renaming: late(&[(flows::ROLE, 1), (flows::ROLE_BY_LESSER, 1), (flows::ACCOUNT, 1), (flows::ACCOUNT_BY_LESSER, 1), (flows::ROTATION, 1)]);
 }
 
 #[tokio::test]

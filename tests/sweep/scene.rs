@@ -12,7 +12,7 @@ use super::cases::{Case, cases};
 use super::disturbances::DEADLINE;
 use super::flows::{Begin, Circle, Ends, Flow};
 use super::statements::{statements, writes};
-use crate::support::{ApiProxy, Dump, Observer, World, assert_same, phase_of, rows, tests_with};
+use crate::support::{ApiProxy, Dump, Observer, World, assert_same, conditions, phase_of, rows, tests_with};
 
 /// What a flow comes to.
 #[derive(Debug)]
@@ -142,6 +142,13 @@ impl Scene {
                 };
                 Some(self.world.until("the look that was asked for is done", is_done).await)
             }
+            (Ends::Enabled, Begin::Rotate) => {
+                let is_done = |object: &RedshiftIntegration| {
+                    let handled = object.status.as_ref().and_then(|status| status.last_handled_rotation.as_deref());
+                    handled == Some(&self.requests.to_string()) && conditions(object) == ["True", "False", "False"]
+                };
+                Some(self.world.until("the rotation that was asked for is done", is_done).await)
+            }
             (Ends::Enabled, _) => Some(self.world.until_phase("enabled").await),
         }
     }
@@ -178,7 +185,7 @@ impl Scene {
             assert_eq!(rows(server, &query).await, ["t"], "whether the Secret's {password} logs in");
         }
         // Generated, and new each time.
-        let changing = ["password", "claimPassword", "userId", "claimUserId"];
+        let changing = ["password", "claimPassword", "userId", "claimUserId", "rotatedAt", "rotatedFor"];
         let value = |(key, value): (String, String)| {
             let value = if changing.contains(&key.as_str()) { "there".to_owned() } else { value };
             (key, json!(value))
@@ -191,7 +198,7 @@ impl Scene {
 /// results of the preflight, which finds its own work after a crash.
 fn essence(object: &RedshiftIntegration) -> Value {
     let mut status = serde_json::to_value(object.status.as_ref().unwrap()).unwrap();
-    for changing in ["observedGeneration", "lastHandledReconcileAt"] {
+    for changing in ["observedGeneration", "lastHandledReconcileAt", "lastHandledRotation"] {
         status.as_object_mut().unwrap().remove(changing);
     }
     for condition in status["conditions"].as_array_mut().unwrap() {

@@ -42,6 +42,7 @@ static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
         include_str!("../../src/scripts/sql/repair.sql"),
         include_str!("../../src/scripts/sql/migrate.sql"),
         include_str!("../../src/scripts/sql/delete.sql"),
+        include_str!("../../src/scripts/sql/rotation.sql"),
     ];
     look.into_iter().chain(others.into_iter().flat_map(|source| templates(source, false))).collect()
 });

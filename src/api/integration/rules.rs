@@ -110,9 +110,52 @@ pub fn rules() -> Vec<Rule> {
         field: None,
     },
     Rule {
+        path: "spec",
+        rule: "!has(self.config.credentialsSecretRef) || !has(self.config.credentialsSecretRef.keys) || \
+               self.config.authenticationType in ['userPassword', 'okta']".into(),
+        message: "credentialsSecretRef.keys maps a user and a password: remove it, or set authenticationType to userPassword or \
+                  okta",
+        field: None,
+    },
+    Rule {
+        path: "spec",
+        rule: "!has(self.config.credentialsSecretRef) || self.config.credentialsSecretRef.format != 'json' || \
+               self.config.authenticationType in ['userPassword', 'okta']".into(),
+        message: "credentialsSecretRef.format json reads a user and a password: set it to keys, or authenticationType to \
+                  userPassword or okta",
+        field: None,
+    },
+    Rule {
+        path: "spec.config.credentialsSecretRef",
+        rule: "self.format != 'json' || !has(self.keys)".into(),
+        message: "keys is for format keys; with format json user and password stand in the document under their own names: \
+                  remove keys, and name the document's key in key",
+        field: None,
+    },
+    Rule {
+        path: "spec.config.credentialsSecretRef",
+        rule: "self.format == 'json' || !has(self.key)".into(),
+        message: "key is for format json; set format to json, or name the keys of user and password in keys: {username: …, \
+                  password: …}",
+        field: None,
+    },
+    Rule {
+        path: "spec.config.credentialsSecretRef.keys",
+        rule: "self.username != self.password".into(),
+        message: "user and password stand under two different keys; for a document that holds both, set format to json and \
+                  name its key in key",
+        field: None,
+    },
+    Rule {
         path: "spec.validationInterval",
         rule: "self.matches('^([0-9]{1,6}(h|m|s))+$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')".into(),
         message: "write a duration from 1m to 24h, such as 30m, 1h or 1h30m",
+        field: None,
+    },
+    Rule {
+        path: "spec.rotation.interval",
+        rule: "self.matches('^([1-9]|[1-9][0-9]|[12][0-9][0-9]|3[0-5][0-9]|36[0-5])d$')".into(),
+        message: "write a number of days from 1d to 365d, such as 90d",
         field: None,
     },
     Rule {
@@ -212,9 +255,11 @@ pub fn rules() -> Vec<Rule> {
 pub fn bounds() -> Bounds {
     let subdomain = json!({"minLength": 1, "maxLength": 253, "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"});
     let name = json!({"minLength": 1, "maxLength": 127});
+    let key = json!({"minLength": 1, "maxLength": 253, "pattern": "^[-._a-zA-Z0-9]+$"});
     let text = |length: u32| json!({"minLength": 1, "maxLength": length});
     vec![
         ("spec.validationInterval", text(16)),
+        ("spec.rotation.interval", text(16)),
         ("spec.config.host", text(253)),
         ("spec.config.port", json!({"minimum": 1, "maximum": 65535})),
         ("spec.config.database", name.clone()),
@@ -222,6 +267,9 @@ pub fn bounds() -> Bounds {
         ("spec.config.systemAccount.name", name.clone()),
         ("spec.config.impersonation.role", name.clone()),
         ("spec.config.credentialsSecretRef.name", subdomain.clone()),
+        ("spec.config.credentialsSecretRef.key", key.clone()),
+        ("spec.config.credentialsSecretRef.keys.username", key.clone()),
+        ("spec.config.credentialsSecretRef.keys.password", key),
         ("spec.config.okta.appId", text(128)),
         ("spec.config.okta.appName", text(128)),
         ("spec.config.okta.idpHost", text(260)),

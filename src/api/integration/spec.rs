@@ -59,6 +59,20 @@ pub struct RedshiftIntegrationSpec {
     /// `1h30m`. Each takes one connection, as the system account.
     #[serde(default = "default_validation_interval")]
     pub validation_interval: String,
+    /// Whether passwords are rotated by themselves: those of the system account and of the claim, and the key of
+    /// impersonations, which ends those that are running. The annotation `redshift-governance.dev/rotate` asks for it at any
+    /// time, by another value than before. No other credentials are needed for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+}
+
+/// When passwords are rotated by themselves.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotation {
+    /// How old passwords become, in days, from `1d` to `365d`, such as `90d`. The first validation after that rotates them.
+    /// It counts from the last rotation: `rotatedAt` in the Secret of the system account, or the Secret's creation.
+    pub interval: String,
 }
 
 /// Where the warehouse is and what is set up in it.
@@ -97,10 +111,10 @@ pub struct IntegrationConfig {
     pub authentication_type: AuthenticationType,
     /// The Secret, in the namespace of the resource, with the credentials that set things up: keys `username` and
     /// `password` for `userPassword` and `okta`; `accessKeyId`, `secretAccessKey` and optionally `sessionToken` for
-    /// `accessKey`; none for `iam`. It is read when creating, deleting, and changing `impersonation` or `systemAccount`; in
-    /// between it can be deleted.
+    /// `accessKey`; none for `iam`. It is read when creating, deleting, and changing `impersonation` or `systemAccount`, as it
+    /// is then; in between it can be deleted, or renewed by whatever keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credentials_secret_ref: Option<SecretReference>,
+    pub credentials_secret_ref: Option<CredentialsReference>,
     /// Okta's side of the login; needed for, and only allowed with, authenticationType `okta`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub okta: Option<OktaLogin>,
@@ -170,12 +184,66 @@ pub enum AuthenticationType {
     Iam,
 }
 
-/// A Secret in the namespace of the resource.
+/// A Secret with credentials, in the namespace of the resource.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SecretReference {
+pub struct CredentialsReference {
     /// Name of the Secret, in the namespace of the resource.
     pub name: String,
+    /// How the credentials stand in the Secret. `keys`: each under a key of its own. `json`: together under one key, as the
+    /// document in which AWS Secrets Manager keeps them (`{"username": "…", "password": "…", "host": "…"}`); only user and
+    /// password are read from it.
+    #[serde(default)]
+    pub format: CredentialsFormat,
+    /// Under which keys user and password stand, where these are others than `username` and `password`; with format `keys`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<CredentialsKeys>,
+    /// Under which key the document stands; `secret` without it; with format `json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// How credentials stand in a Secret.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CredentialsFormat {
+    /// Each under a key of its own.
+    #[default]
+    Keys,
+    /// Together, in a document of AWS Secrets Manager's.
+    Json,
+}
+
+/// Under which keys of a Secret user and password stand.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsKeys {
+    /// Key of the user's name.
+    #[serde(default = "default_username_key")]
+    pub username: String,
+    /// Key of the password.
+    #[serde(default = "default_password_key")]
+    pub password: String,
+}
+
+impl CredentialsReference {
+    /// Under which key the document stands.
+    #[must_use]
+    pub fn document_key(&self) -> &str {
+        self.key.as_deref().unwrap_or("secret")
+    }
+
+    /// Under which keys user and password stand.
+    #[must_use]
+    pub fn keys(&self) -> CredentialsKeys {
+        self.keys.clone().unwrap_or_default()
+    }
+}
+
+impl Default for CredentialsKeys {
+    fn default() -> Self {
+        Self { username: default_username_key(), password: default_password_key() }
+    }
 }
 
 /// Okta's side of an `okta` login.
@@ -309,6 +377,14 @@ fn default_system_account() -> String {
 
 fn default_okta_app_name() -> String {
     "amazon_aws_redshift".to_owned()
+}
+
+fn default_username_key() -> String {
+    "username".to_owned()
+}
+
+fn default_password_key() -> String {
+    "password".to_owned()
 }
 
 fn default_ca_bundle_key() -> String {

@@ -35,6 +35,9 @@ pub struct RedshiftIntegrationStatus {
     /// The value of the annotation `redshift-governance.dev/requestedAt` that was last acted upon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+    /// The value of the annotation `redshift-governance.dev/rotate` for which the passwords were last rotated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_rotation: Option<String>,
 }
 
 impl RedshiftIntegrationStatus {

@@ -15,8 +15,8 @@ use crate::lifecycle::checks::Watched;
 use crate::lifecycle::obstacle::{Grant, Grantable};
 use crate::lifecycle::proof::Heritage;
 use crate::lifecycle::{
-    Connection, Failure, ManagedDatabase, Operation, Place, Record, Registry, RegistryState, Subject, UserId, UserIds,
-    parameters,
+    Connection, Failure, ManagedDatabase, Operation, Place, Record, Registry, RegistryState, Subject, SystemAccount,
+    UserId, UserIds, parameters,
 };
 use crate::ports::{ConnectError, Host, Session, SessionOf, StatementError, World};
 use crate::scripts::{CLAIM_USER, Parameters, Section, Statement, statements};
@@ -110,6 +110,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
             Operation::Record(what) => self.work.record(*what, &self.place, &self.confirmed).await,
             Operation::Run(connection, section, subject) => self.run(*connection, *section, subject).await,
             Operation::Revoke(grant) => self.revoke(grant).await,
+            Operation::ProveNextPasswords => self.prove_next_passwords().await,
             Operation::Meet(heritage) => self.meet(heritage).await,
         }
     }
@@ -129,15 +130,16 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
     fn passwords(&self, parameters: Parameters, subject: &Subject) -> Parameters {
         let Some(account) = &self.work.account else { return parameters };
         let hashed = |password: &crate::scripts::Password, user: &str| -> SecretString { password.md5_for(user) };
-        let parameters = parameters.secret("claim_password", hashed(&account.claim_password, CLAIM_USER));
         let name = match subject {
             Subject::Renaming { new, .. } => new,
             _ => &self.place.setup.system_account,
         };
-        match account.accounts().find(|(known, _)| known == name) {
-            Some((name, password)) => parameters.secret("system_account_password", hashed(password, name)),
-            None => parameters,
-        }
+        let of_claim = account.claim_passwords().next().map(|password| hashed(password, CLAIM_USER));
+        let of_account = account.passwords_of(name).next().map(|password| hashed(password, name));
+        [("claim_password", of_claim), ("system_account_password", of_account)]
+            .into_iter()
+            .filter_map(|(parameter, password)| Some((parameter, password?)))
+            .fold(parameters, |parameters, (parameter, password)| parameters.secret(parameter, password))
     }
 
     async fn run(&mut self, connection: Connection, section: Section, subject: &Subject) -> Result<(), Error> {
@@ -158,6 +160,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
                 self.expected.integration_uid = self.work.uid();
                 self.expected.fencing_counter += 1;
             }
+            Section::Rotated => self.expected.fencing_counter += 1,
             // It logs in under another name from now on.
             Section::RenameAccount => self.site.sessions.managed = None,
             _ => {}
@@ -216,21 +219,21 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         }
         let managed = self.place.setup.database.clone();
         let (credentials, database) = match connection {
-            Connection::InitialDatabase => (self.site.access.admin.clone(), self.site.access.initial_database.clone()),
-            Connection::ManagedDatabaseAsAdmin => (self.site.access.admin.clone(), managed),
-            Connection::ManagedDatabase => {
-                let account =
-                    self.work.account.as_ref().and_then(|it| it.credentials(&self.place.setup.system_account));
-                (account.expect("the Secret names the account before anything is done as it"), managed)
+            Connection::InitialDatabase => {
+                (vec![self.site.access.admin.clone()], self.site.access.initial_database.clone())
+            }
+            Connection::ManagedDatabaseAsAdmin => (vec![self.site.access.admin.clone()], managed),
+            Connection::ManagedDatabase => (self.account().credentials(&self.place.setup.system_account), managed),
+            Connection::InitialDatabaseAsClaim => {
+                (self.account().claim_credentials(), self.site.access.initial_database.clone())
             }
         };
+        let may_be_new = matches!(connection, Connection::ManagedDatabase | Connection::ManagedDatabaseAsAdmin);
         let mut tries = 1;
         let session = loop {
-            match self.site.access.log_in(&credentials, &database).await {
+            match self.site.access.log_in_as_ours(&credentials, &database).await {
                 Ok(session) => break session,
-                Err(ConnectError::DatabaseMissing { .. })
-                    if tries < TRIES && connection != Connection::InitialDatabase =>
-                {
+                Err(ConnectError::DatabaseMissing { .. }) if tries < TRIES && may_be_new => {
                     tries += 1;
                     self.work.context.host.sleep(BETWEEN_TRIES).await;
                 }
@@ -245,6 +248,25 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
     pub async fn session(&mut self, connection: Connection) -> Result<&SessionOf<W>, Error> {
         self.open(connection).await?;
         Ok(self.site.sessions.slot(connection).as_ref().expect("it was opened"))
+    }
+
+    fn account(&self) -> &SystemAccount {
+        self.work.account.as_ref().expect("the Secret is made before anything is done as one of our users")
+    }
+
+    /// What the server has taken logs in. With what was there before, nothing more is done.
+    async fn prove_next_passwords(&mut self) -> Result<(), Error> {
+        let (sessions, account) = (&mut self.site.sessions, self.work.account.as_ref());
+        (sessions.managed, sessions.claim) = (None, None);
+        let name = &self.place.setup.system_account;
+        let credentials = account.map(|account| (account.credentials(name), account.claim_credentials()));
+        let (of_account, of_claim) = credentials.expect("the Secret holds the passwords that are to come");
+        let access = &self.site.access;
+        look::prove(&access.log_in_as_ours(&of_claim[..1], &access.initial_database).await?).await?;
+        let managed = access.log_in_as_ours(&of_account[..1], &self.place.setup.database).await?;
+        look::prove(&managed).await?;
+        self.site.sessions.managed = Some(managed);
+        Ok(())
     }
 
     /// The users who go with a registry are there under their names, at this moment.

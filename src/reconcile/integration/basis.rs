@@ -6,8 +6,10 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use super::{KIND, resource};
+use crate::api::conditions::types::RECONCILING;
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, Phase, REQUESTED_AT_ANNOTATION, RedshiftIntegration, TAKE_OVER_ANNOTATION,
+    CONFIRM_DELETE_ANNOTATION, Phase, REQUESTED_AT_ANNOTATION, ROTATE_ANNOTATION, RedshiftIntegration,
+    TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::{cadence, validate as validate_spec};
 use crate::ports::{Host, Key, Kubernetes, Told, World};
@@ -29,7 +31,7 @@ struct Aspects {
     has_finalizer: bool,
     is_enabled: bool,
     /// The annotations by which a person asks for something.
-    asked_for: [Option<String>; 3],
+    asked_for: [Option<String>; 4],
 }
 
 impl Aspects {
@@ -39,7 +41,7 @@ impl Aspects {
             is_deleted: object.metadata.deletion_timestamp.is_some(),
             has_finalizer: resource::has_finalizer(object),
             is_enabled: object.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Enabled)),
-            asked_for: [REQUESTED_AT_ANNOTATION, CONFIRM_DELETE_ANNOTATION, TAKE_OVER_ANNOTATION]
+            asked_for: [REQUESTED_AT_ANNOTATION, ROTATE_ANNOTATION, CONFIRM_DELETE_ANNOTATION, TAKE_OVER_ANNOTATION]
                 .map(|annotation| object.annotations().get(annotation).cloned()),
         }
     }
@@ -87,12 +89,15 @@ pub fn rest<W: World>(context: &Context<W>, object: &RedshiftIntegration) -> Opt
 pub fn first_look<W: World>(context: &Context<W>, object: &RedshiftIntegration) -> Option<Duration> {
     let status = object.status.as_ref()?;
     let Aspects { generation, is_deleted, has_finalizer, is_enabled, asked_for } = Aspects::of(object);
-    let [requested, _, take_over] = asked_for;
-    let is_handled = requested.is_none() || requested == status.last_handled_reconcile_at;
+    let [requested, rotation, _, take_over] = asked_for;
+    let is_handled = (requested.is_none() || requested == status.last_handled_reconcile_at)
+        && (rotation.is_none() || rotation == status.last_handled_rotation);
+    // A rotation that was begun, say.
+    let is_at_rest = status.conditions.iter().all(|it| it.type_ != RECONCILING || it.status == "False");
     let is_well = is_enabled && has_finalizer && !is_deleted && Some(status.observed_generation) == generation;
     let own = Key::beside(object, resource::secret_name(object));
     let is_lost = matches!(context.kubernetes.told_of_secret(&own), Told::Absent(_));
-    if !is_well || !is_handled || take_over.is_some() || is_lost {
+    if !is_well || !is_at_rest || !is_handled || take_over.is_some() || is_lost {
         return None;
     }
     let interval = validate_spec(&object.spec).ok()?.validation_interval;

@@ -2,11 +2,16 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
+use secrecy::SecretString;
 
 use super::error::Error;
 use super::remedies;
-use crate::api::{ALLOWED_HOSTS_ANNOTATION, CaBundleKind, Reason, RedshiftIntegration, Remedy};
+use crate::api::{
+    ALLOWED_HOSTS_ANNOTATION, CaBundleKind, CredentialsFormat, CredentialsReference, Reason, RedshiftIntegration,
+    Remedy,
+};
 use crate::lifecycle::hosts::HostPattern;
+use crate::lifecycle::secret_content::Malformed;
 use crate::lifecycle::{Credentials, Endpoint, Failure, secret_content};
 use crate::ports::{CaBundle, Key, Kubernetes, Target, TlsSettings};
 
@@ -88,19 +93,37 @@ pub async fn admin_secret(
     let secret = kubernetes.get::<Secret>(&Key::beside(object, name)).await;
     let secret = secret.map_err(Error::api("read the credentials' Secret"))?.ok_or_else(|| {
         let message = format!("there is no Secret {name} in the namespace {namespace}");
-        Error::from(Failure::stalled(Reason::SecretMissing, message).remedy(remedies::create_secret(object, name)))
+        Error::from(Failure::stalled(Reason::SecretMissing, message).remedy(remedies::create_secret(object, reference)))
     })?;
     refuse_other_hosts(&secret, &object.spec.config.host, require_hosts)?;
-    let value = |key| {
-        secret_content::line(&secret, key).map_err(|malformed| {
-            let needs = "it needs `username` and `password`";
-            Error::from(Failure::stalled(
-                Reason::SecretMalformed,
-                format!("in the Secret {name}, {malformed}; {needs}"),
-            ))
-        })
-    };
-    Ok(AdminSecret { credentials: Credentials::from_secret(value("username")?, value("password")?) })
+    let [user, password] = user_and_password(&secret, reference).map_err(|(malformed, needs)| {
+        let message = format!("in the Secret {name}, {malformed}; it needs {needs}");
+        Error::from(Failure::stalled(Reason::SecretMalformed, message))
+    })?;
+    Ok(AdminSecret { credentials: Credentials::from_secret(user, password) })
+}
+
+/// As the reference says that they stand in the Secret; what is wrong there, and what it needs.
+fn user_and_password(
+    secret: &Secret,
+    reference: &CredentialsReference,
+) -> Result<[SecretString; 2], (Malformed, String)> {
+    match reference.format {
+        CredentialsFormat::Keys => {
+            let keys = reference.keys();
+            let line = |key| {
+                secret_content::line(secret, key)
+                    .map_err(|malformed| (malformed, format!("`{}` and `{}`", keys.username, keys.password)))
+            };
+            Ok([line(&keys.username)?, line(&keys.password)?])
+        }
+        CredentialsFormat::Json => {
+            let key = reference.document_key();
+            secret_content::document(secret, key).map_err(|malformed| {
+                (malformed, format!("a JSON document with `username` and `password` under the key `{key}`"))
+            })
+        }
+    }
 }
 
 /// A Secret that says for which hosts it is, is used for no other: whoever may name it in a resource

@@ -44,7 +44,7 @@ async fn try_to<W: World>(
 ) -> Result<(), Error> {
     work.write_status().await?;
     let registry = &seen.watched.registry;
-    let mut site = Site::of_system_account(work, inside, &seen.watched).await?;
+    let mut site = Site::of_system_account(work, wanted, inside, &seen.watched).await?;
     let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
     Pass::new(work, &mut site, place).apply(&migration(registry).operations).await
 }

@@ -18,6 +18,7 @@ mod remedies;
 mod remove;
 mod repair;
 mod resource;
+mod rotate;
 mod search;
 pub mod secret;
 mod sessions;
@@ -163,6 +164,12 @@ async fn go_on<W: World>(work: &mut Work<'_, W>) {
             work.outcome = Outcome::before_any_look(&work.status(), generation, error.failure());
         }
     }
+    // Something else may have come first, an edit for instance.
+    if let (Activity::Settled, Ok(wanted)) = (&work.outcome.activity, validate_spec(&work.object.spec))
+        && let Some(account) = work.account.clone().filter(|account| rotate::is_wanted(work, &wanted, account))
+    {
+        watch_over(work, &wanted, &account).await;
+    }
 }
 
 /// What can be told without a connection: a spec that can be carried out, and a Secret that belongs to it.
@@ -211,20 +218,30 @@ async fn resume<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &Sys
     create::run(work, wanted).await;
 }
 
-/// Looks at an integration that was set up: migrates it if an older version of the operator has set it up, mends what
-/// others have changed, and edits it if the spec asks for something else. After each change it is looked again.
+/// Looks at an integration that was set up: migrates it if an older version of the operator has set it up, finishes a
+/// rotation that was begun, mends what others have changed, edits it if the spec asks for something else, and begins a
+/// rotation where there is nothing else to do. After each change it is looked again.
 async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
-    let (mut is_repaired, mut failed) = (false, None);
+    let uid = work.uid();
+    let (mut is_recorded, mut is_repaired, mut failed) = (false, false, None);
     loop {
-        let (seen, inside) = match validate::look(work, wanted, account).await {
+        // A rotation changes what the Secret says.
+        let account = work.account.clone().unwrap_or_else(|| account.clone());
+        let (seen, inside) = match validate::look(work, wanted, &account).await {
             Ok(found) => found,
-            Err(unwatched) => return validate::report_failure(work, wanted, account, unwatched),
+            Err(unwatched) => return validate::report_failure(work, wanted, &account, unwatched),
         };
         if validate::is_heritage(&work.object, &seen) {
             return create::run(work, wanted).await;
         }
-        if migrate::is_due(&work.uid(), &seen) {
+        if migrate::is_due(&uid, &seen) {
             if migrate::run(work, wanted, &seen, inside).await {
+                continue;
+            }
+            return;
+        }
+        if rotate::is_begun(&uid, &seen, &account) {
+            if rotate::run(work, wanted, &seen, inside).await {
                 continue;
             }
             return;
@@ -234,12 +251,19 @@ async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: 
             is_repaired = true;
             continue;
         }
-        let seen = match validate::recorded(work, seen, inside).await {
-            Ok(seen) => seen,
-            Err(error) => return validate::report_failure(work, wanted, account, (error, Vec::new())),
-        };
-        if edit::is_due(&work.uid(), &seen, wanted, account) {
-            return edit::run(work, wanted, account, seen).await;
+        if validate::is_unrecorded(&uid, &seen) && !is_recorded {
+            if let Err(error) = validate::record(work, wanted, seen, inside).await {
+                return validate::report_failure(work, wanted, &account, (error, Vec::new()));
+            }
+            is_recorded = true;
+            continue;
+        }
+        if edit::is_due(&uid, &seen, wanted, &account) {
+            return edit::run(work, wanted, &account, seen).await;
+        }
+        if rotate::is_due(work, wanted, &seen, &account) {
+            rotate::run(work, wanted, &seen, inside).await;
+            return;
         }
         validate::report(work, wanted, &seen);
         return repair::explain(work, &seen, failed);
@@ -333,6 +357,7 @@ async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
         Phase::Creating | Phase::CreateError => "Create",
         Phase::Editing | Phase::EditError => "Edit",
         Phase::Migrating | Phase::MigrateError => "Migrate",
+        _ if outcome.activity.is_a_failed_rotation() => "Rotate",
         Phase::Enabled | Phase::RecurringValidationError => "Validate",
     };
     match &outcome.activity {

@@ -2,7 +2,10 @@
 
 use kube::ResourceExt;
 
-use crate::api::{CONFIRM_DELETE_ANNOTATION, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION};
+use crate::api::{
+    CONFIRM_DELETE_ANNOTATION, CredentialsFormat, CredentialsReference, RedshiftIntegration, Remedy,
+    TAKE_OVER_ANNOTATION,
+};
 use crate::lifecycle::proof;
 
 /// What the Secret is called in the spec that holds the credentials which set things up.
@@ -32,9 +35,18 @@ pub fn take_over(object: &RedshiftIntegration, description: impl Into<String>, d
 }
 
 /// Makes the Secret that isn't there.
-pub fn create_secret(object: &RedshiftIntegration, name: &str) -> Remedy {
-    let command =
-        format!("{} create secret generic {name} --from-literal=username=… --from-literal=password=…", kubectl(object));
+pub fn create_secret(object: &RedshiftIntegration, reference: &CredentialsReference) -> Remedy {
+    let literals = match reference.format {
+        CredentialsFormat::Keys => {
+            let keys = reference.keys();
+            format!("--from-literal={}=… --from-literal={}=…", keys.username, keys.password)
+        }
+        CredentialsFormat::Json => {
+            let key = reference.document_key();
+            format!(r#"--from-literal={key}='{{"username": "…", "password": "…"}}'"#)
+        }
+    };
+    let command = format!("{} create secret generic {} {literals}", kubectl(object), reference.name);
     Remedy::command("create it", command)
 }
 

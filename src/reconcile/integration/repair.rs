@@ -73,7 +73,7 @@ pub async fn run<W: World>(
         }
     }
     if !by_system_account.is_empty() {
-        let why = match Site::of_system_account(work, inside, &watched).await {
+        let why = match Site::of_system_account(work, wanted, inside, &watched).await {
             Ok(mut site) => mend(work, &mut site, Connection::ManagedDatabase, &by_system_account).await,
             Err(error) => Some(error.failure().message),
         };

@@ -50,6 +50,35 @@ impl<W: World> Access<'_, W> {
     pub async fn log_in(&self, credentials: &Credentials, database: &str) -> Result<SessionOf<W>, ConnectError> {
         self.warehouses.connect(&self.target, credentials, database).await
     }
+
+    /// A connection to a database as one of our users.
+    pub async fn log_in_as_ours(
+        &self,
+        credentials: &[Credentials],
+        database: &str,
+    ) -> Result<SessionOf<W>, ConnectError> {
+        let logged_in = log_in_as_ours::<W>(self.warehouses, &self.target, credentials, database).await;
+        logged_in.map(|(session, _)| session)
+    }
+}
+
+/// A connection to a database as one of our users, with whichever of the credentials works: while passwords are rotated, or
+/// the account is renamed, it can be any of several.
+pub async fn log_in_as_ours<'c, W: World>(
+    warehouses: &W::Warehouses,
+    target: &Target,
+    credentials: &'c [Credentials],
+    database: &str,
+) -> Result<(SessionOf<W>, &'c Credentials), ConnectError> {
+    let mut refused = None;
+    for credentials in credentials {
+        match warehouses.connect(target, credentials, database).await {
+            Ok(session) => return Ok((session, credentials)),
+            Err(error) if error.is_refused_login() => refused = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refused.expect("the Secret holds a password at least"))
 }
 
 /// What is needed to find out.
@@ -102,7 +131,7 @@ impl<W: World> Search<'_, W> {
             None => Standing::Foreign(NO_PASSWORD.to_owned()),
             Some(account) => {
                 let made = account.ids.as_ref().map(|ids| &ids.claim);
-                self.log_in(&account.claim_credentials(), facts, made).await?.0
+                self.log_in(CLAIM_USER, &account.claim_credentials(), facts, made).await?.0
             }
         };
         let (account, entered) = self.system_account(facts).await?;
@@ -121,21 +150,21 @@ impl<W: World> Search<'_, W> {
         Ok((Finding { ownership, contents, collation, registered }, managed))
     }
 
-    /// Whether a password is the user's.
+    /// Whether one of the passwords is the user's.
     async fn log_in(
         &self,
-        credentials: &Credentials,
+        user: &str,
+        credentials: &[Credentials],
         facts: &WarehouseFacts,
         made: Option<&UserId>,
     ) -> Result<(Standing, Option<SessionOf<W>>), Error> {
-        match self.access.log_in(credentials, &self.access.initial_database).await {
+        match self.access.log_in_as_ours(credentials, &self.access.initial_database).await {
             Ok(session) => {
                 look::prove(&session).await?;
                 Ok((Standing::Ours, Some(session)))
             }
             Err(error) if error.is_refused_login() => {
-                let found = facts.users.get(&credentials.user.to_string());
-                Ok((Standing::of_refused_login(found, made), None))
+                Ok((Standing::of_refused_login(facts.users.get(user), made), None))
             }
             Err(error) => Ok((Standing::Unproven(error.to_string()), None)),
         }
@@ -143,12 +172,16 @@ impl<W: World> Search<'_, W> {
 
     /// The same of the system account, in the managed database. What that doesn't let in may still be ours: then nothing is
     /// told from it.
-    async fn enter_as(&self, credentials: &Credentials, facts: &WarehouseFacts) -> Result<Option<SessionOf<W>>, Error> {
+    async fn enter_as(
+        &self,
+        credentials: &[Credentials],
+        facts: &WarehouseFacts,
+    ) -> Result<Option<SessionOf<W>>, Error> {
         let name = self.wanted.database.as_str();
         if !facts.databases.contains_key(name) {
             return Ok(None);
         }
-        let Ok(session) = self.access.log_in(credentials, name).await else { return Ok(None) };
+        let Ok(session) = self.access.log_in_as_ours(credentials, name).await else { return Ok(None) };
         look::prove(&session).await?;
         Ok(Some(session))
     }
@@ -158,17 +191,16 @@ impl<W: World> Search<'_, W> {
     async fn system_account(&self, facts: &WarehouseFacts) -> Result<(FoundAccount, Option<SessionOf<W>>), Error> {
         let wanted = &self.wanted.system_account;
         let mut found = FoundAccount { name: wanted.clone(), standing: Standing::Absent, own_roles: BTreeMap::new() };
-        let known = self.account.into_iter().flat_map(SystemAccount::accounts);
-        for (name, _) in known.filter(|(name, _)| facts.users.contains_key(*name)) {
-            let credentials = self.account.and_then(|account| account.credentials(name));
-            let Some(credentials) = credentials else { continue };
+        let known = self.account.into_iter().flat_map(SystemAccount::account_names);
+        for name in known.filter(|name| facts.users.contains_key(*name)) {
+            let credentials = self.account.map(|account| account.credentials(name)).unwrap_or_default();
             if let Some(session) = self.enter_as(&credentials, facts).await? {
                 let own_roles = look::own_roles(&session, name).await?;
                 let found = FoundAccount { name: name.to_owned(), standing: Standing::Ours, own_roles };
                 return Ok((found, Some(session)));
             }
             let made = self.account.and_then(|account| account.ids.as_ref()).map(|ids| &ids.account);
-            let (standing, session) = self.log_in(&credentials, facts, made).await?;
+            let (standing, session) = self.log_in(name, &credentials, facts, made).await?;
             if let Some(session) = session {
                 let own_roles = look::own_roles(&session, name).await?;
                 return Ok((FoundAccount { name: name.to_owned(), standing, own_roles }, None));
@@ -192,15 +224,15 @@ impl<W: World> Search<'_, W> {
         entered: Option<SessionOf<W>>,
     ) -> Result<Database<SessionOf<W>>, Error> {
         let name = self.wanted.database.as_str();
-        let known = self.account.and_then(|known| known.credentials(&account.name));
+        let known = self.account.map(|known| known.credentials(&account.name)).filter(|known| !known.is_empty());
         let (credentials, as_account) = match (proof.entry(account), known) {
             (Entry::Nobody(standing), _) => return Ok(Database::of(standing)),
             (Entry::Account, Some(credentials)) => (credentials, true),
-            _ => (self.access.admin.clone(), false),
+            _ => (vec![self.access.admin.clone()], false),
         };
         let session = match entered {
             Some(session) if as_account => Ok(session),
-            _ => self.access.log_in(&credentials, name).await,
+            _ => self.access.log_in_as_ours(&credentials, name).await,
         };
         let session = match session {
             Ok(session) => session,

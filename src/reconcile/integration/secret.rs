@@ -164,11 +164,41 @@ pub async fn settle(
     account: &mut SystemAccount,
     place: &Place,
     ids: UserIds,
+    asked_for: Option<&str>,
 ) -> Result<(), Error> {
-    let mut settled = account.settled(place, ids);
+    let mut settled = account.settled(place, ids, asked_for);
     let data = settled.data();
     merge(kubernetes, object, &mut settled, json!({"data": data})).await?;
     *account = settled;
+    Ok(())
+}
+
+/// Adds passwords to rotate to, and what asked for it.
+pub async fn record_next_passwords(
+    kubernetes: &impl Kubernetes,
+    host: &impl Host,
+    object: &RedshiftIntegration,
+    account: &mut SystemAccount,
+    asked_for: Option<&str>,
+) -> Result<(), Error> {
+    let mut next = account.with_next_passwords(asked_for, || host.generate_password());
+    let data = next.data();
+    merge(kubernetes, object, &mut next, json!({"data": data})).await?;
+    *account = next;
+    Ok(())
+}
+
+/// Puts the passwords to which it was rotated in the place of those before, and when that was.
+pub async fn promote_passwords(
+    kubernetes: &impl Kubernetes,
+    host: &impl Host,
+    object: &RedshiftIntegration,
+    account: &mut SystemAccount,
+) -> Result<(), Error> {
+    let mut rotated = account.rotated(host.now());
+    let data = rotated.data();
+    merge(kubernetes, object, &mut rotated, json!({"data": data})).await?;
+    *account = rotated;
     Ok(())
 }
 

@@ -1,7 +1,5 @@
 //! A warehouse, as a pass has found it.
 
-use std::collections::BTreeMap;
-
 use super::error::Error;
 use super::look;
 use super::search::{Access, Finding};
@@ -9,7 +7,9 @@ use super::sessions::Sessions;
 use super::validate::Inside;
 use super::work::Work;
 use crate::lifecycle::checks::Watched;
-use crate::lifecycle::{ManagedDatabase, Member, Observed, Ownership, Recorded, Seen, Setup, Standing, WarehouseFacts};
+use crate::lifecycle::{
+    ManagedDatabase, Member, Observed, Ownership, Recorded, Seen, Setup, Standing, Wanted, WarehouseFacts,
+};
 use crate::ports::{SessionOf, World};
 
 /// A warehouse, as a pass has found it, and the connections over which it did.
@@ -27,29 +27,26 @@ pub struct Site<'a, W: World> {
 }
 
 impl<'a, W: World> Site<'a, W> {
-    /// As its system account has found it, which proves by its login that it is ours: for what needs no credentials but its
-    /// own.
-    pub async fn of_system_account(work: &Work<'a, W>, inside: Inside<W>, watched: &Watched) -> Result<Self, Error> {
+    /// As its system account has found it, which proves by its login that it is ours: for what needs nobody else's
+    /// credentials. That account takes the place of the one which sets things up.
+    pub async fn of_system_account(
+        work: &Work<'a, W>,
+        wanted: &Wanted,
+        inside: Inside<W>,
+        watched: &Watched,
+    ) -> Result<Self, Error> {
+        let Inside { session, target, credentials } = inside;
         let setup = watched.setup();
-        let account = work.account.as_ref().and_then(|account| account.credentials(&watched.account_name));
-        let facts = look::warehouse(&inside.session, &setup).await?;
-        let access = Access {
-            warehouses: &work.context.warehouses,
-            target: inside.target,
-            initial_database: setup.database.clone(),
-            admin: account.expect("it has logged in with them"),
-        };
+        let facts = look::warehouse(&session, &setup).await?;
+        let initial_database = wanted.initial_database.clone();
+        let access = Access { warehouses: &work.context.warehouses, target, initial_database, admin: credentials };
         let ownership = Ownership {
-            claim: Standing::Ours,
             system_account: Standing::Ours,
-            system_account_name: watched.account_name.clone(),
-            wanted_account: Standing::Absent,
-            roles: BTreeMap::new(),
             database: ManagedDatabase::Registered(watched.registry.clone()),
+            ..Ownership::nothing(&setup.system_account)
         };
         let finding = Finding { ownership, contents: watched.contents.clone(), collation: None, registered: None };
-        let sessions = Sessions { initial: None, managed: Some(inside.session), managed_as_admin: None };
-        Ok(Self { access, facts, setup, finding, sessions })
+        Ok(Self { access, facts, setup, finding, sessions: Sessions::of_system_account(session) })
     }
 }
 

@@ -4,13 +4,14 @@ use kube::ResourceExt;
 
 use super::apply::Pass;
 use super::error::Error;
+use super::search::log_in_as_ours;
 use super::site::Site;
 use super::work::Work;
 use super::{dereference, look, resource, secret};
 use crate::api::{Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
-use crate::lifecycle::{Failure, Outcome, Place, RegistryState, SystemAccount, Wanted};
-use crate::ports::{ConnectError, SessionOf, Target, Warehouses, World};
+use crate::lifecycle::{Credentials, Failure, Outcome, Place, RegistryState, SystemAccount, Wanted};
+use crate::ports::{ConnectError, SessionOf, Target, World};
 use crate::reconcile::Context;
 use crate::scripts::show_identifier;
 
@@ -20,6 +21,8 @@ pub struct Inside<W: World> {
     pub session: SessionOf<W>,
     /// Where it leads.
     pub target: Target,
+    /// What it was made with.
+    pub credentials: Credentials,
 }
 
 /// A look at an integration, as its system account.
@@ -31,23 +34,16 @@ pub struct Seen {
 }
 
 /// Logs in to the managed database as the system account, under whichever of its names works.
-async fn log_in<W: World>(
+pub async fn log_in<W: World>(
     context: &Context<W>,
     target: &Target,
     account: &SystemAccount,
-) -> Result<(SessionOf<W>, String), ConnectError> {
+) -> Result<(SessionOf<W>, Credentials), ConnectError> {
+    // Of two names only one is right while it is being renamed.
+    let known: Vec<_> = account.account_names().flat_map(|name| account.credentials(name)).collect();
     let database = &account.place.setup.database;
-    let mut refused = None;
-    for (name, _) in account.accounts() {
-        let Some(credentials) = account.credentials(name) else { continue };
-        match context.warehouses.connect(target, &credentials, database).await {
-            Ok(session) => return Ok((session, name.to_owned())),
-            // Of two names only one is right while it is being renamed.
-            Err(error) if error.is_refused_login() => refused = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(refused.expect("there is one name at least"))
+    let (session, credentials) = log_in_as_ours::<W>(&context.warehouses, target, &known, database).await?;
+    Ok((session, credentials.clone()))
 }
 
 /// Whether the integration is complete already, as far as its system account can tell.
@@ -58,17 +54,21 @@ pub async fn is_complete<W: World>(work: &Work<'_, W>, account: &SystemAccount) 
     work.uid() == registry.integration_uid && registry.state == RegistryState::Complete
 }
 
-/// Records what the server shows of our objects, if that isn't recorded: it was made in a pass that ended too early.
-pub async fn recorded<W: World>(work: &mut Work<'_, W>, seen: Seen, inside: Inside<W>) -> Result<Seen, Error> {
-    let is_ours = seen.watched.registry.integration_uid == work.uid();
-    if !is_ours || seen.watched.unrecorded().is_none() {
-        return Ok(seen);
-    }
-    let Seen { watched, account_name } = seen;
-    let mut site = Site::of_system_account(work, inside, &watched).await?;
-    let place = Place { endpoint: site.access.target.endpoint.clone(), setup: watched.registry.setup.clone() };
-    let watched = Pass::new(work, &mut site, place).record_definitions(watched).await?;
-    Ok(Seen { watched, account_name })
+/// Whether what the server shows of our objects isn't recorded: they were made in a pass that ended too early.
+pub fn is_unrecorded(uid: &str, seen: &Seen) -> bool {
+    seen.watched.registry.integration_uid == uid && seen.watched.unrecorded().is_some()
+}
+
+/// Records it.
+pub async fn record<W: World>(
+    work: &mut Work<'_, W>,
+    wanted: &Wanted,
+    seen: Seen,
+    inside: Inside<W>,
+) -> Result<(), Error> {
+    let mut site = Site::of_system_account(work, wanted, inside, &seen.watched).await?;
+    let place = Place { endpoint: site.access.target.endpoint.clone(), setup: seen.watched.registry.setup.clone() };
+    Pass::new(work, &mut site, place).record_definitions(seen.watched).await.map(|_| ())
 }
 
 /// Reports a look.
@@ -117,7 +117,7 @@ pub async fn look<W: World>(
     let no_tests = |error| (error, Vec::new());
     let target = dereference::target(&work.kubernetes, object, work.patience()).await.map_err(no_tests)?;
     let database = &account.place.setup.database;
-    let (session, account_name) = log_in(context, &target, account).await.map_err(|error| {
+    let (session, credentials) = log_in(context, &target, account).await.map_err(|error| {
         let failure = if error.is_refused_login() {
             refused_login(object, account, &error)
         } else {
@@ -133,8 +133,9 @@ pub async fn look<W: World>(
         let tests = checks::unwatched(wanted, checks::REGISTRY, &failure);
         (failure.into(), tests)
     })?;
+    let account_name = credentials.user.to_string();
     let watched = look::watched(&session, registry, &account_name).await.map_err(no_tests)?;
-    Ok((Seen { watched, account_name }, Inside { session, target }))
+    Ok((Seen { watched, account_name }, Inside { session, target, credentials }))
 }
 
 /// There are several causes, and nobody here can tell which.

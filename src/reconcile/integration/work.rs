@@ -6,9 +6,11 @@ use kube::ResourceExt;
 use super::error::Error;
 use super::search::Access;
 use super::{dereference, resource, secret};
-use crate::api::{Created, DeletionProgress, Next, Phase, Reason, RedshiftIntegration, RedshiftIntegrationStatus};
+use crate::api::{
+    Created, DeletionProgress, Next, Phase, ROTATE_ANNOTATION, Reason, RedshiftIntegration, RedshiftIntegrationStatus,
+};
 use crate::lifecycle::{
-    Activity, Credentials, Endpoint, Failure, Outcome, Place, Record, Recorded, Setup, SystemAccount, UserIds,
+    Activity, Credentials, Endpoint, Failure, Handled, Outcome, Place, Record, Recorded, Setup, SystemAccount, UserIds,
     next_status,
 };
 use crate::ports::{ApiError, Host, Key, Kubernetes, News, World};
@@ -25,6 +27,8 @@ pub struct Work<'a, W: World> {
     pub object: RedshiftIntegration,
     /// The system account, once its Secret is made.
     pub account: Option<SystemAccount>,
+    /// What the annotation says that asks for rotations, as it was when the pass began.
+    pub rotation_asked_for: Option<String>,
     /// What there is to report, so far.
     pub outcome: Outcome,
     /// A write of the status got no answer: what it is now must be read first.
@@ -44,7 +48,8 @@ impl<'a, W: World> Work<'a, W> {
             deletion: status.deletion,
         };
         let kubernetes = Witness::new(&context.kubernetes, &object);
-        Self { context, kubernetes, object, account: None, outcome, is_unsure: false }
+        let rotation_asked_for = object.annotations().get(ROTATE_ANNOTATION).cloned();
+        Self { context, kubernetes, object, account: None, rotation_asked_for, outcome, is_unsure: false }
     }
 
     /// Begins something, of which status tells as soon as it is written.
@@ -156,6 +161,8 @@ impl<'a, W: World> Work<'a, W> {
             Record::FormerNames => self.record_former_names(place).await,
             Record::NextNames => self.record_next(&place.setup).await,
             Record::Plan => self.record_plan(place).await,
+            Record::NextPasswords => self.record_next_passwords().await,
+            Record::PromotePasswords => self.promote_passwords().await,
             Record::PointOfNoReturn => self.record_point_of_no_return(confirmed.to_vec()).await,
             Record::SettleSecret => unreachable!("the ids that it takes are looked up by whoever carries it out"),
             Record::DeleteSecret => self.delete_secret().await,
@@ -183,7 +190,19 @@ impl<'a, W: World> Work<'a, W> {
     /// Writes into the Secret what there is now, and forgets what was to come.
     pub async fn settle_secret(&mut self, place: &Place, ids: UserIds) -> Result<(), Error> {
         let account = self.account.as_mut().expect("the Secret is made before the accounts");
-        secret::settle(&self.kubernetes, &self.object, account, place, ids).await
+        let asked_for = self.rotation_asked_for.as_deref();
+        secret::settle(&self.kubernetes, &self.object, account, place, ids, asked_for).await
+    }
+
+    async fn record_next_passwords(&mut self) -> Result<(), Error> {
+        let account = self.account.as_mut().expect("what is rotated is in the Secret");
+        let (host, asked_for) = (&self.context.host, self.rotation_asked_for.as_deref());
+        secret::record_next_passwords(&self.kubernetes, host, &self.object, account, asked_for).await
+    }
+
+    async fn promote_passwords(&mut self) -> Result<(), Error> {
+        let account = self.account.as_mut().expect("what is rotated is in the Secret");
+        secret::promote_passwords(&self.kubernetes, &self.context.host, &self.object, account).await
     }
 
     /// Deletes the Secret, if there is one.
@@ -240,7 +259,11 @@ impl<'a, W: World> Work<'a, W> {
                 self.object = found;
             }
         }
-        let status = next_status(&self.status(), generation, &self.outcome, handled_request, self.context.host.now());
+        // One that was begun is not handled yet.
+        let account = self.account.as_ref().filter(|account| !account.is_rotating());
+        let rotation = account.and_then(|account| account.rotated_for.clone());
+        let handled = Handled { request: handled_request, rotation };
+        let status = next_status(&self.status(), generation, &self.outcome, handled, self.context.host.now());
         let written = resource::write_status(kubernetes, &self.object, status).await;
         self.is_unsure =
             matches!(&written, Err(Error::Api { source: ApiError::Unanswered(_) | ApiError::Deadline(_), .. }));

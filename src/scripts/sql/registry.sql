@@ -137,6 +137,15 @@ SET state = CASE WHEN applied_hash = '' THEN 'applying' ELSE 'complete' END,
     operator_version = {{operator_version}},
     changed_at = getdate();
 
+--= rotated
+
+--! write-rotated
+-- What is set up stays as it is.
+UPDATE immuta_system.registry
+SET fencing_counter = fencing_counter + 1,
+    operator_version = {{operator_version}},
+    changed_at = getdate();
+
 --= commit-change
 
 --! commit-change
