@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::support::MESSAGES;
 
 /// The groups, in the order of the manual, with what they have in common.
-const GROUPS: [(&str, &str, &str); 6] = [
+const GROUPS: [(&str, &str, &str); 7] = [
     (
         "conflict",
         "Another integration has the warehouse",
@@ -17,6 +17,12 @@ const GROUPS: [(&str, &str, &str); 6] = [
         "The status or the Secret was lost, or a backup restored",
         "Status is found again by itself. Without the passwords in the Secret nothing in the warehouse can be proven to be \
          this integration's.",
+    ),
+    (
+        "drift",
+        "Others have changed what was set up",
+        "Nothing is touched that the operator didn't make. With `repair: true` all of it is mended that can be, and what is left \
+         is shown.",
     ),
     (
         "rotation",

@@ -26,7 +26,7 @@ pub enum Entry {
     /// The account from the user's Secret.
     Admin,
     /// Nobody: what can be told without.
-    Nobody(ManagedDatabase),
+    Nobody(Box<ManagedDatabase>),
 }
 
 /// What was found in the managed database.
@@ -104,16 +104,16 @@ impl Proof<'_> {
     #[must_use]
     pub fn entry(&self, account: &FoundAccount) -> Entry {
         if !self.facts.databases.contains_key(&self.wanted.database) {
-            return Entry::Nobody(ManagedDatabase::Absent);
+            return Entry::Nobody(Box::new(ManagedDatabase::Absent));
         }
         match &account.standing {
             Standing::Ours => Entry::Account,
             // A superuser sees what the registry says, whatever became of the account.
             _ if self.facts.account.superuser => Entry::Admin,
             standing => match standing.unproven(&account.name) {
-                Some(why) => Entry::Nobody(ManagedDatabase::Unproven(why)),
+                Some(why) => Entry::Nobody(Box::new(ManagedDatabase::Unproven(why))),
                 None if self.wanted.database_mode == DatabaseMode::Existing => Entry::Admin,
-                None => Entry::Nobody(self.belongs_to_another()),
+                None => Entry::Nobody(Box::new(self.belongs_to_another())),
             },
         }
     }

@@ -72,9 +72,10 @@ impl Objects<'_> {
         Ok(())
     }
 
-    /// Without CASCADE.
+    /// Without CASCADE. Whoever owns the schema may, too.
     pub fn drop(&mut self, schema: &str, name: &str) -> Result<(), String> {
-        self.owned(schema, name)?;
+        refuse(self.there.objects.contains_key(&(schema.to_owned(), name.to_owned())), "no such object")?;
+        self.owned(schema, name).map(|_| ()).or_else(|_| self.owned(schema, "").map(|_| ()))?;
         let objects = &mut self.there.objects;
         if name.is_empty() {
             refuse(!objects.keys().any(|(other, name)| other == schema && !name.is_empty()), "it isn't empty")?;
@@ -130,7 +131,7 @@ impl Objects<'_> {
                 }
                 return Ok(());
             }
-            "write-mended" => {}
+            "write-mended" | "write-rotated" => {}
             "write-schema-version" => row.schema_version = number_after(text, "schema_version = "),
             "complete-registry" => {
                 row.schema_version = number_after(text, "schema_version = ");
@@ -141,7 +142,6 @@ impl Objects<'_> {
                 row.applied_hash = literal(text, 3);
             }
             "write-new-owner" => row.integration_uid = literal(text, 0),
-            "write-rotated" => {}
             "write-deleting" => row.state = RegistryState::Deleting,
             "write-taken-back" => {
                 let applied = !row.applied_hash.is_empty();

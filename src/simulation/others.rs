@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::histories::{ACCOUNTS, DATABASES, ROLES};
-use super::warehouse::{Database, EXISTING, INITIAL, Kind, Maker, Object, Role, User};
+use super::warehouse::{Database, EXISTING, INITIAL, Kind, Maker, Object, Role, User, Warehouse};
 use super::world::World;
 use crate::lifecycle::UserId;
 use crate::scripts::CLAIM_USER;
@@ -76,6 +76,15 @@ fn tamper(database: &mut Database, how: usize) {
         _ => change(("immuta_system", "profile"), &|it| {
             it.grantees.insert("analyst".to_owned());
         }),
+    }
+}
+
+/// What is as it was made was set up by the first version.
+fn outdate(warehouse: &mut Warehouse) {
+    let as_made = |database: &&mut Database| database.objects.values().all(|it| it.text != TAMPERED);
+    for registry in warehouse.databases.values_mut().filter(as_made).filter_map(|it| it.registry.as_mut()) {
+        registry.schema_version = 1;
+        (registry.definitions, registry.claim_user_id) = (None, None);
     }
 }
 
@@ -210,14 +219,7 @@ impl Deed {
                 }
             }
             Self::Tamper(how) => warehouse.databases.values_mut().for_each(|database| tamper(database, how)),
-            Self::Outdate => {
-                let as_made = |database: &&mut Database| database.objects.values().all(|it| it.text != TAMPERED);
-                let databases = warehouse.databases.values_mut().filter(as_made);
-                for registry in databases.filter_map(|it| it.registry.as_mut()) {
-                    registry.schema_version = 1;
-                    (registry.definitions, registry.claim_user_id) = (None, None);
-                }
-            }
+            Self::Outdate => outdate(warehouse),
             Self::DropRole(n) => {
                 warehouse.roles.remove(ROLES[n]);
                 for database in warehouse.databases.values_mut() {

@@ -54,7 +54,10 @@ impl Run {
             if after != before {
                 in_vain.clear();
             }
-            in_vain.insert(slot);
+            // One that only found out that it isn't due yet is none.
+            if self.world.borrow().slots[slot].has_taken_steps() {
+                in_vain.insert(slot);
+            }
             // Whoever will be looked at again has been, since anything changed.
             if self.operators.all_due_are_among(&in_vain) {
                 return self.unbroken();

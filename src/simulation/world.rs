@@ -77,6 +77,11 @@ impl Slot {
         self.taken.clear();
     }
 
+    /// Whether anything was done since the history went on with it.
+    pub fn has_taken_steps(&self) -> bool {
+        !self.taken.is_empty()
+    }
+
     /// Whether the step that comes next is the one that is meant.
     pub fn has_come_to(&self, step: Step) -> bool {
         let Some(coming) = &self.coming else { return false };

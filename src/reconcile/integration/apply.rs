@@ -153,14 +153,13 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
             self.execute(connection, section, statement).await?;
         }
         match section {
-            Section::Mended | Section::Migrated => self.expected.fencing_counter += 1,
+            Section::Mended | Section::Migrated | Section::Rotated => self.expected.fencing_counter += 1,
             Section::Complete => self.expected.becomes(RegistryState::Complete),
             Section::MarkDeleting => self.expected.becomes(RegistryState::Deleting),
             Section::TakeOver => {
                 self.expected.integration_uid = self.work.uid();
                 self.expected.fencing_counter += 1;
             }
-            Section::Rotated => self.expected.fencing_counter += 1,
             // It logs in under another name from now on.
             Section::RenameAccount => self.site.sessions.managed = None,
             _ => {}

@@ -226,7 +226,7 @@ impl<W: World> Search<'_, W> {
         let name = self.wanted.database.as_str();
         let known = self.account.map(|known| known.credentials(&account.name)).filter(|known| !known.is_empty());
         let (credentials, as_account) = match (proof.entry(account), known) {
-            (Entry::Nobody(standing), _) => return Ok(Database::of(standing)),
+            (Entry::Nobody(standing), _) => return Ok(Database::of(*standing)),
             (Entry::Account, Some(credentials)) => (credentials, true),
             _ => (vec![self.access.admin.clone()], false),
         };
