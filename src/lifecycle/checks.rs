@@ -48,7 +48,9 @@ pub const PASSWORDS: &str = "Validate Automatic Bootstrap: Passwords Meet The Ru
 pub const LOGIN: &str = "Validate System Account: Login To The Immuta Database";
 /// The registry says that the integration is ours and complete.
 pub const REGISTRY: &str = "Validate System Account: Registry Is Complete";
-/// Everything that was created is there.
+/// The claim is there, and the one that was made.
+pub const CLAIM: &str = "Validate System Account: Warehouse Is Claimed By This Integration";
+/// Everything that was created is there, as it was made.
 pub const OBJECTS: &str = "Validate System Account: Immuta Objects Exist";
 /// Users reach what they must reach, and nothing else.
 pub const GRANTS: &str = "Validate System Account: Grants To Users Are In Place";
@@ -60,7 +62,7 @@ pub const COLLATION: &str = "Validate System Account: Collation Is Case-Sensitiv
 pub const ISOLATION: &str = "Validate System Account: Isolation Level Is Supported";
 
 /// All tests, in the order in which they are listed.
-pub const ALL: [&str; 22] = [
+pub const ALL: [&str; 23] = [
     CONNECTION,
     REDSHIFT,
     VERIFIED,
@@ -78,6 +80,7 @@ pub const ALL: [&str; 22] = [
     PASSWORDS,
     LOGIN,
     REGISTRY,
+    CLAIM,
     OBJECTS,
     GRANTS,
     IMPERSONATION,

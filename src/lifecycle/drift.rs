@@ -1,6 +1,6 @@
 //! What isn't as it was set up, and what mends it. The message is made of the very sections that mend it.
 
-use super::checks::{GRANTS, IMPERSONATION, OBJECTS, REGISTRY, Watched};
+use super::checks::{CLAIM, GRANTS, IMPERSONATION, OBJECTS, Watched};
 use super::contents::{Own, OwnKind, PROCEDURES_SCHEMA, USER_PROFILE};
 use super::definitions::Defined;
 use super::obstacle::{Grant, Grantable};
@@ -164,18 +164,17 @@ fn owners(watched: &Watched) -> Vec<Drift> {
 
 /// The user that keeps others out of the warehouse.
 fn claim(watched: &Watched) -> Option<Drift> {
-    let made = watched.registry.claim_user_id.as_ref()?;
-    let drift = |what: String, way: &'static str| Drift { test: REGISTRY, what, mender: Mender::Person(way) };
-    match &watched.claim {
-        Some(found) if found == made => None,
-        None => Some(drift(
+    let drift = |what: String, way: &'static str| Drift { test: CLAIM, what, mender: Mender::Person(way) };
+    match (&watched.claim, &watched.registry.claim_user_id) {
+        (None, _) => Some(drift(
             format!("the user {CLAIM_USER} was dropped, so that another integration could take the warehouse"),
             "make sure that no other integration has been set up since; then delete the resource and create it anew",
         )),
-        Some(found) => Some(drift(
+        (Some(found), Some(made)) if found != made => Some(drift(
             format!("the user {CLAIM_USER} is another one: usesysid {found} instead of usesysid {made}"),
-            "find out who made it, and drop it if nobody needs it",
+            "find out who made it; if nobody needs it, drop it, then delete the resource and create it anew",
         )),
+        (Some(_), _) => None,
     }
 }
 

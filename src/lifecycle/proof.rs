@@ -51,10 +51,11 @@ pub struct Heritage {
 
 impl Heritage {
     /// The names that don't stand for the users which go with it: of the account, and of the claim, whose id is known
-    /// if a Secret holds it. Somebody else can have taken a name that became free.
+    /// if a Secret or the registry holds it. Somebody else can have taken a name that became free.
     #[must_use]
     pub fn gone(&self, users: &BTreeMap<String, UserId>, claim: Option<&UserId>) -> Vec<&str> {
         let account = self.registry.setup.system_account.as_str();
+        let claim = claim.or(self.registry.claim_user_id.as_ref());
         let mut gone = Vec::new();
         if users.get(account) != Some(&self.owner) {
             gone.push(account);

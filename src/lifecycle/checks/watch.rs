@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{
-    COLLATION, CONNECTION, GRANTS, IMPERSONATION, ISOLATION, LOGIN, OBJECTS, REGISTRY, Test, failed, passed, skipped,
-    verified, warning,
+    CLAIM, COLLATION, CONNECTION, GRANTS, IMPERSONATION, ISOLATION, LOGIN, OBJECTS, REGISTRY, Test, failed, passed,
+    skipped, verified, warning,
 };
 use crate::api::{Remedy, ValidationStatus};
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::definitions::Definitions;
 use crate::lifecycle::drift::{Drift, drift};
 use crate::lifecycle::{Failure, Registry, RegistryState, Schema, Seen, Setup, UserId, Wanted, brief};
+use crate::scripts::CLAIM_USER;
 
 /// What was read as the system account in the managed database.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +80,8 @@ pub fn watch(wanted: &Wanted, watched: &Watched, uid: &str) -> Vec<Test> {
         passed(CONNECTION, logged_in(&watched.registry.setup)),
         verified(wanted.tls_mode),
         passed(LOGIN, logged_in(&watched.registry.setup)),
-        registry(watched, &drift, uid),
+        registry(&watched.registry, uid),
+        as_set_up(CLAIM, &drift, setup, format!("the user {CLAIM_USER} keeps other integrations out")),
         objects(watched, &drift),
         as_set_up(GRANTS, &drift, setup, "users reach user_profile, functions and procedures, and nothing else"),
         impersonation,
@@ -118,8 +120,7 @@ fn objects(watched: &Watched, drift: &[Drift]) -> Test {
     }
 }
 
-fn registry(watched: &Watched, drift: &[Drift], uid: &str) -> Test {
-    let registry = &watched.registry;
+fn registry(registry: &Registry, uid: &str) -> Test {
     if registry.integration_uid != uid {
         return failed(
             REGISTRY,
@@ -131,10 +132,7 @@ fn registry(watched: &Watched, drift: &[Drift], uid: &str) -> Test {
         .remedy(Remedy::new("delete this resource: nothing is touched that isn't its own"));
     }
     match registry.state {
-        RegistryState::Complete => {
-            let all_is_well = format!("complete, schema version {}", registry.schema_version);
-            as_set_up(REGISTRY, drift, &watched.setup(), all_is_well)
-        }
+        RegistryState::Complete => passed(REGISTRY, format!("complete, schema version {}", registry.schema_version)),
         RegistryState::Applying => failed(REGISTRY, "the registry says that the creation is not complete"),
         RegistryState::Deleting => failed(REGISTRY, "the registry says that the integration is being deleted")
             .remedy(Remedy::new("delete this resource too, which removes what is left, and create it anew")),
