@@ -88,7 +88,7 @@ fn the_operator_has_the_rights_it_needs_and_no_others() {
     assert_eq!(
         rules,
         [
-            "configmaps: get []",
+            "configmaps: get,list,watch []",
             "events: create []",
             "leases: create []",
             "leases: get,update [operator-redshift-integration-operator]",

@@ -206,6 +206,26 @@ async fn a_missing_ca_bundle_is_named() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_a_ca_bundle_goes_on_when_it_changes() {
+    let mut world = World::without_operator(Options::default()).await;
+    // By itself it would come back after the end of the test.
+    world.start_operator_with(&["--retry-delay-milliseconds=600000", "--retry-delay-max-milliseconds=600000"]);
+    let is = |reason: &'static str| {
+        move |object: &RedshiftIntegration| {
+            object.status.as_ref().is_some_and(|status| status.conditions.iter().any(|it| it.reason == reason))
+        }
+    };
+    world.create(json!({"config": {"tls": {"caBundleRef": {"name": "of-the-warehouse"}}}})).await;
+    world.until("it is missing", is("CaBundleMissing")).await;
+    // Not its own, and nobody's pass.
+    world.put_ca("of-another", "not a certificate").await;
+    world.put_ca("of-the-warehouse", "not a certificate").await;
+    world.until("it is found wanting", is("CertificateRejected")).await;
+    world.put_ca("of-the-warehouse", world.stand_in.ca_pem()).await;
+    world.until_phase("enabled").await;
+}
+
+#[tokio::test]
 async fn an_initial_database_that_is_not_there_is_named() {
     let world = World::new().await;
     let before = Dump::of(&world.stand_in).await;

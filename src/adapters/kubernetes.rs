@@ -14,7 +14,7 @@ use super::events::Publisher;
 use super::versions::Versions;
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::words::Confidential;
-use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, Told};
+use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, Referent, Told};
 
 /// What the watches of one namespace, or of all, have told.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Watch {
     pub resources: Store<DeserializeGuard<RedshiftIntegration>>,
     /// The Secrets.
     pub secrets: Arc<Versions>,
+    /// The `ConfigMaps`.
+    pub config_maps: Arc<Versions>,
 }
 
 /// A cluster's API server.
@@ -144,8 +146,12 @@ impl Kubernetes for Cluster {
         self.watch_of(&key.namespace)?.resources.get(&wanted)?.0.as_ref().ok().cloned()
     }
 
-    fn told_of_secret(&self, key: &Key) -> Told {
-        self.watch_of(&key.namespace).map_or(Told::Nothing, |watch| watch.secrets.told(key))
+    fn told_of(&self, referent: Referent, key: &Key) -> Told {
+        let versions = |watch: &Watch| match referent {
+            Referent::Secret => watch.secrets.told(key),
+            Referent::ConfigMap => watch.config_maps.told(key),
+        };
+        self.watch_of(&key.namespace).map_or(Told::Nothing, versions)
     }
 
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration> {

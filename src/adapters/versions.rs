@@ -1,5 +1,5 @@
-//! Which version each Secret has, as the watch of their metadata has told: a digest of each name and each version, so that
-//! thousands of Secrets that nobody refers to take a few bytes each.
+//! Which version each Secret or `ConfigMap` has, as the watch of their metadata has told: a digest of each name and each
+//! version, so that thousands that nobody refers to take a few bytes each.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::ports::{Key, Told, Version};
 
-/// The versions of Secrets.
+/// The versions of the Secrets, or of the `ConfigMaps`.
 #[derive(Debug, Default)]
 pub struct Versions(Mutex<Listed>);
 
@@ -18,11 +18,11 @@ struct Listed {
     known: Option<HashMap<u64, Version>>,
     /// A list that isn't complete yet.
     coming: HashMap<u64, Version>,
-    /// How often a list was complete, or a Secret deleted.
+    /// How often a list was complete, or one of them deleted.
     losses: u64,
 }
 
-/// Of which Secrets a list tells something new.
+/// Of which of them a list tells something new.
 #[derive(Debug)]
 pub enum News {
     /// Of all of them, those that aren't there included: it is the first one.
@@ -58,7 +58,7 @@ impl Versions {
         self.lock().coming.clear();
     }
 
-    /// The list has a Secret.
+    /// The list has this one.
     pub fn list(&self, key: &Key, version: Version) {
         self.lock().coming.insert(digest(key), version);
     }
@@ -76,14 +76,14 @@ impl Versions {
         news
     }
 
-    /// A Secret is there, in this version.
+    /// One is there, in this version.
     pub fn changed(&self, key: &Key, version: Version) {
         if let Some(known) = &mut self.lock().known {
             known.insert(digest(key), version);
         }
     }
 
-    /// A Secret is gone.
+    /// One is gone.
     pub fn deleted(&self, key: &Key) {
         let mut listed = self.lock();
         listed.losses += 1;
@@ -92,7 +92,7 @@ impl Versions {
         }
     }
 
-    /// What was told last of a Secret.
+    /// What was told last of one.
     #[must_use]
     pub fn told(&self, key: &Key) -> Told {
         let listed = self.lock();

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use futures::{FutureExt, Stream, StreamExt, stream};
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::core::NamespaceResourceScope;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::applier;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
@@ -23,13 +24,13 @@ use super::signals::Signals;
 use crate::adapters::{Real, Versions, Watch};
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Failure;
-use crate::ports::{Key, Version};
+use crate::ports::{Key, Referent, Version};
 use crate::reconcile::integration::{self, Error, KIND};
 use crate::reconcile::{Context, Next};
 use crate::telemetry::Health;
 
-/// How many Secrets' metadata are held at once when they are listed: there can be thousands of them.
-const SECRETS_PAGE: u32 = 50;
+/// Of how many Secrets or `ConfigMaps` the metadata are held at once when they are listed: there can be thousands of them.
+const METADATA_PAGE: u32 = 50;
 
 /// The wait after a failure if it can't be worked out.
 const AFTER_A_MISTAKE: Duration = Duration::from_secs(30);
@@ -97,10 +98,7 @@ fn watch(
     health: &Health,
 ) -> (Watch, impl Stream<Item = ObjectRef<Guarded>> + use<>) {
     let (store, mut writer) = reflector::store::<Guarded>();
-    let (resources, secrets): (Api<Guarded>, Api<PartialObjectMeta<Secret>>) = match namespace {
-        None => (Api::all(client.clone()), Api::all(client.clone())),
-        Some(namespace) => (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace)),
-    };
+    let resources: Api<Guarded> = api(client, namespace);
     let contact = |what: &str| {
         health.contact(match namespace {
             None => format!("the watch of {what}"),
@@ -127,37 +125,67 @@ fn watch(
             Event::Delete(_) => Vec::new(),
         })
     });
-    // Metadata alone, of which the versions are kept: unrelated Secrets cost next to nothing.
-    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(SECRETS_PAGE);
-    let watch =
-        Watch { namespace: namespace.map(str::to_owned), resources: store, secrets: Arc::new(Versions::default()) };
-    let Watch { resources: mapped, secrets: versions, .. } = watch.clone();
-    let referring = follow(secrets, config, deadline, contact("Secrets")).flat_map(move |event| {
+    // Metadata alone, of which the versions are kept: unrelated Secrets and ConfigMaps cost next to nothing.
+    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(METADATA_PAGE);
+    let watch = Watch {
+        namespace: namespace.map(str::to_owned),
+        resources: store,
+        secrets: Arc::new(Versions::default()),
+        config_maps: Arc::new(Versions::default()),
+    };
+    let secrets: Api<PartialObjectMeta<Secret>> = api(client, namespace);
+    let secrets = follow(secrets, config.clone(), deadline, contact("Secrets"));
+    let config_maps: Api<PartialObjectMeta<ConfigMap>> = api(client, namespace);
+    let config_maps = follow(config_maps, config, deadline, contact("ConfigMaps"));
+    let referring = stream::select(
+        referring(secrets, Referent::Secret, watch.secrets.clone(), watch.resources.clone()),
+        referring(config_maps, Referent::ConfigMap, watch.config_maps.clone(), watch.resources.clone()),
+    );
+    (watch, stream::select(changed.boxed(), referring.boxed()))
+}
+
+fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match namespace {
+        None => Api::all(client.clone()),
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+    }
+}
+
+/// The resources that refer to something which has changed; the versions are kept.
+fn referring<K: ResourceExt>(
+    events: impl Stream<Item = Event<K>>,
+    referent: Referent,
+    versions: Arc<Versions>,
+    resources: Store<Guarded>,
+) -> impl Stream<Item = ObjectRef<Guarded>> {
+    events.flat_map(move |event| {
         // Kept before anybody is woken by it.
         stream::iter(match event {
             Event::Init => {
                 versions.begin_list();
                 Vec::new()
             }
-            Event::InitApply(secret) => {
-                versions.list(&Key::of(&secret), Version::of(&secret));
+            Event::InitApply(object) => {
+                versions.list(&Key::of(&object), Version::of(&object));
                 Vec::new()
             }
             Event::InitDone => {
                 let news = versions.end_list();
-                referring_to(&mapped, |key| news.is_of(key))
+                referring_to(&resources, |kind, key| kind == referent && news.is_of(key))
             }
-            Event::Apply(secret) => {
-                versions.changed(&Key::of(&secret), Version::of(&secret));
-                referring_to(&mapped, |key| *key == Key::of(&secret))
+            Event::Apply(object) => {
+                versions.changed(&Key::of(&object), Version::of(&object));
+                referring_to(&resources, |kind, key| kind == referent && *key == Key::of(&object))
             }
-            Event::Delete(secret) => {
-                versions.deleted(&Key::of(&secret));
-                referring_to(&mapped, |key| *key == Key::of(&secret))
+            Event::Delete(object) => {
+                versions.deleted(&Key::of(&object));
+                referring_to(&resources, |kind, key| kind == referent && *key == Key::of(&object))
             }
         })
-    });
-    (watch, stream::select(changed.boxed(), referring.boxed()))
+    })
 }
 
 /// A pass, when it is its turn; none, if the process is about to end.
@@ -217,10 +245,11 @@ fn on_error(guarded: Arc<Guarded>, error: &Error, context: Arc<Context<Real>>) -
     Action::requeue(delay)
 }
 
-/// The resources that refer to a Secret which is meant.
-fn referring_to(store: &Store<Guarded>, is_meant: impl Fn(&Key) -> bool) -> Vec<ObjectRef<Guarded>> {
-    let refers =
-        |object: &RedshiftIntegration| integration::secrets_of(object).any(|name| is_meant(&Key::beside(object, name)));
+/// The resources that refer to something which is meant.
+fn referring_to(store: &Store<Guarded>, is_meant: impl Fn(Referent, &Key) -> bool) -> Vec<ObjectRef<Guarded>> {
+    let refers = |object: &RedshiftIntegration| {
+        integration::referents_of(object).any(|(referent, name)| is_meant(referent, &Key::beside(object, name)))
+    };
     let objects = store.state();
     let referring = objects.iter().filter(|object| object.0.as_ref().is_ok_and(refers));
     referring.map(|object| ObjectRef::from_obj(&**object)).collect()

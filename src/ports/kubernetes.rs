@@ -48,6 +48,35 @@ impl Key {
     }
 }
 
+/// A kind of object that our resources refer to, and that is watched for that.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Referent {
+    /// Credentials, and a bundle of authorities.
+    Secret,
+    /// A bundle of authorities.
+    ConfigMap,
+}
+
+impl Referent {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Secret, Self::ConfigMap];
+
+    /// The kind, as the API server calls it.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Secret => "Secret",
+            Self::ConfigMap => "ConfigMap",
+        }
+    }
+
+    /// Which of them a kind is, if it is one.
+    #[must_use]
+    pub fn of_kind(kind: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|referent| referent.kind() == kind)
+    }
+}
+
 /// Which version of an object it is. A digest of what the API server calls it: the versions of thousands of Secrets are kept.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Version(u64);
@@ -185,8 +214,8 @@ pub trait Kubernetes {
     /// A resource as the watch has told of it last, if it has. Whoever was woken by a change finds it here, or a later one.
     fn told(&self, key: &Key) -> Option<RedshiftIntegration>;
 
-    /// What the watch has told last of a Secret; in the same way.
-    fn told_of_secret(&self, key: &Key) -> Told;
+    /// What the watch has told last of something that a resource refers to; in the same way.
+    fn told_of(&self, referent: Referent, key: &Key) -> Told;
 
     /// The resources that the watch has told of and that are meant, as they were then.
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration>;

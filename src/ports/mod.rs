@@ -18,7 +18,7 @@ mod warehouses;
 pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle};
 pub use errors::{ConnectError, Excess, StatementError, StatementFailure};
 pub use host::Host;
-pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object, Told, Version};
+pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object, Referent, Told, Version};
 pub use rows::{Row, Rows};
 pub use warehouses::{Session, Target, TlsSettings, Warehouses};
 

@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use k8s_openapi::api::core::v1::Secret;
 use kube::{Resource, ResourceExt};
 use serde_json::Value;
 
 use crate::api::RedshiftIntegration;
-use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, Told, Version};
+use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, Referent, Told, Version};
 
 /// What a pass has seen.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -17,11 +16,11 @@ pub struct Seen {
     /// The resource as the pass has found it, and what its own writes have made of that. One that somebody else has written
     /// in between isn't among them, whatever the pass writes upon it.
     own: BTreeSet<Version>,
-    /// Secrets.
-    secrets: BTreeMap<Key, Sightings>,
+    /// What it refers to.
+    referents: BTreeMap<(Referent, Key), Sightings>,
 }
 
-/// What a pass has seen of one Secret.
+/// What a pass has seen of something that the resource refers to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Sightings {
     /// All of it, and what the watch had told before: what it tells may be older than what the pass has seen last.
@@ -53,15 +52,16 @@ impl Seen {
         self.own.contains(&Version::of(object))
     }
 
-    /// Whether the watch tells nothing of these Secrets that the pass hasn't seen.
-    pub fn includes_secrets(&self, kubernetes: &impl Kubernetes) -> bool {
-        self.secrets.iter().all(|(key, sightings)| sightings.include(kubernetes.told_of_secret(key)))
+    /// Whether the watch tells nothing of what it refers to that the pass hasn't seen.
+    pub fn includes_referents(&self, kubernetes: &impl Kubernetes) -> bool {
+        let mut referents = self.referents.iter();
+        referents.all(|((referent, key), sightings)| sightings.include(kubernetes.told_of(*referent, key)))
     }
 
-    /// The same of fewer Secrets.
+    /// The same of less of what it refers to.
     #[must_use]
-    pub fn of_secrets(mut self, matters: impl Fn(&Key) -> bool) -> Self {
-        self.secrets.retain(|key, _| matters(key));
+    pub fn of_referents(mut self, matters: impl Fn(Referent, &Key) -> bool) -> Self {
+        self.referents.retain(|(referent, key), _| matters(*referent, key));
         self
     }
 }
@@ -76,7 +76,7 @@ impl<'a, K: Kubernetes> Witness<'a, K> {
     /// At the beginning of a pass on a resource as it was just read.
     pub fn new(kubernetes: &'a K, object: &RedshiftIntegration) -> Self {
         let own = BTreeSet::from([Version::of(object)]);
-        Self { kubernetes, seen: Mutex::new(Seen { own, secrets: BTreeMap::new() }) }
+        Self { kubernetes, seen: Mutex::new(Seen { own, referents: BTreeMap::new() }) }
     }
 
     /// What was seen so far.
@@ -84,25 +84,30 @@ impl<'a, K: Kubernetes> Witness<'a, K> {
         self.lock().clone()
     }
 
-    /// Takes a Secret as the watch has told of it for seen.
-    pub fn trust_the_watch(&self, key: Key) {
-        let told = self.kubernetes.told_of_secret(&key);
+    /// Takes something that it refers to for seen, as the watch has told of it.
+    pub fn trust_the_watch(&self, referent: Referent, key: Key) {
+        let told = self.kubernetes.told_of(referent, &key);
         let version = match told {
             Told::Nothing => return,
             Told::Absent(_) => None,
             Told::Present(version) => Some(version),
         };
-        self.lock().secrets.entry(key).or_default().add(told, version);
+        self.lock().referents.entry((referent, key)).or_default().add(told, version);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the watch has told of an object, if it is of a kind that is watched.
+    fn told_before<O: Object>(&self, key: &Key) -> Told {
+        Referent::of_kind(&O::kind(&())).map_or(Told::Nothing, |referent| self.kubernetes.told_of(referent, key))
+    }
+
     /// The pass has seen an object, or that there is none; `told_before` is what the watch had told when it asked.
     fn saw<O: Object>(&self, key: &Key, told_before: Told, version: Option<Version>) {
-        if O::kind(&()) == Secret::kind(&()) {
-            self.lock().secrets.entry(key.clone()).or_default().add(told_before, version);
+        if let Some(referent) = Referent::of_kind(&O::kind(&())) {
+            self.lock().referents.entry((referent, key.clone())).or_default().add(told_before, version);
         }
     }
 
@@ -119,14 +124,14 @@ impl<'a, K: Kubernetes> Witness<'a, K> {
 
 impl<K: Kubernetes> Kubernetes for Witness<'_, K> {
     async fn get<O: Object>(&self, key: &Key) -> Result<Option<O>, ApiError> {
-        let told = self.told_of_secret(key);
+        let told = self.told_before::<O>(key);
         let found = self.kubernetes.get::<O>(key).await?;
         self.saw::<O>(key, told, found.as_ref().map(|found| Version::of(found)));
         Ok(found)
     }
 
     async fn create<O: Object>(&self, object: &O, creation: Creation) -> Result<O, ApiError> {
-        let (key, told) = (Key::of(object), self.told_of_secret(&Key::of(object)));
+        let (key, told) = (Key::of(object), self.told_before::<O>(&Key::of(object)));
         let created = self.kubernetes.create(object, creation).await?;
         if creation == Creation::Real {
             self.saw::<O>(&key, told, Some(Version::of(&created)));
@@ -135,7 +140,7 @@ impl<K: Kubernetes> Kubernetes for Witness<'_, K> {
     }
 
     async fn merge<O: Object>(&self, key: &Key, patch: &Value) -> Result<O, ApiError> {
-        let told = self.told_of_secret(key);
+        let told = self.told_before::<O>(key);
         let merged = self.kubernetes.merge::<O>(key, patch).await?;
         self.saw::<O>(key, told, Some(Version::of(&merged)));
         self.wrote(&merged, patch["metadata"]["resourceVersion"].as_str());
@@ -149,7 +154,7 @@ impl<K: Kubernetes> Kubernetes for Witness<'_, K> {
     }
 
     async fn delete<O: Object>(&self, key: &Key, uid: &str) -> Result<(), ApiError> {
-        let told = self.told_of_secret(key);
+        let told = self.told_before::<O>(key);
         self.kubernetes.delete::<O>(key, uid).await?;
         self.saw::<O>(key, told, None);
         Ok(())
@@ -163,8 +168,8 @@ impl<K: Kubernetes> Kubernetes for Witness<'_, K> {
         self.kubernetes.told(key)
     }
 
-    fn told_of_secret(&self, key: &Key) -> Told {
-        self.kubernetes.told_of_secret(key)
+    fn told_of(&self, referent: Referent, key: &Key) -> Told {
+        self.kubernetes.told_of(referent, key)
     }
 
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration> {

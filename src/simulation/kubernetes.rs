@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{FINALIZER, RedshiftIntegration, RedshiftIntegrationSpec};
 use crate::lifecycle::SystemAccount;
-use crate::ports::{ApiError, Creation, Object, Told, Version};
+use crate::ports::{ApiError, Creation, Object, Referent, Told, Version};
 use crate::reconcile::integration::secret::{self, Found};
 
 /// The kind of our resources.
@@ -28,9 +28,9 @@ pub struct Cluster {
     integrations: BTreeMap<String, Integration>,
     /// What was written since the watches told of it last.
     changed: BTreeSet<(String, String)>,
-    /// What they have told: our resources, and the versions of Secrets.
+    /// What they have told: our resources, and the versions of what these can refer to.
     told: BTreeMap<String, Integration>,
-    told_of_secrets: BTreeMap<String, Version>,
+    told_of: BTreeMap<(Referent, String), Version>,
     /// How often they have told that one is gone.
     losses: u64,
     /// Whether they are late.
@@ -185,12 +185,13 @@ impl Cluster {
             if kind == INTEGRATION {
                 self.told.remove(name);
                 self.told.extend(self.integrations.get(name).map(|it| (name.clone(), it.clone())));
-            } else if kind == "Secret" {
-                self.told_of_secrets.remove(name);
+            } else if let Some(referent) = Referent::of_kind(kind) {
+                let key = (referent, name.clone());
+                self.told_of.remove(&key);
                 let version = self.get(kind, name).and_then(|it| text(it, "/metadata/resourceVersion"));
-                let version = version.map(|version| (name.clone(), Version::new(version)));
+                let version = version.map(|version| (key, Version::new(version)));
                 self.losses += u64::from(version.is_none());
-                self.told_of_secrets.extend(version);
+                self.told_of.extend(version);
             }
         }
         changed
@@ -211,9 +212,10 @@ impl Cluster {
         self.told.values().map(|it| &it.0)
     }
 
-    /// What the watch has told of a Secret.
-    pub fn told_of_secret(&self, name: &str) -> Told {
-        self.told_of_secrets.get(name).map_or(Told::Absent(self.losses), |version| Told::Present(*version))
+    /// What the watch has told of something that a resource can refer to.
+    pub fn told_of(&self, referent: Referent, name: &str) -> Told {
+        let told = self.told_of.get(&(referent, name.to_owned()));
+        told.map_or(Told::Absent(self.losses), |version| Told::Present(*version))
     }
 
     /// The same without what changes at each write, and without what was written when.

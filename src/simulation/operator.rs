@@ -15,7 +15,7 @@ use super::kubernetes::{INTEGRATION, NAMESPACE};
 use super::ports::{Api, Clock, Gate, Simulated};
 use super::world::Shared;
 use crate::lifecycle::backoff::Backoff;
-use crate::ports::Key;
+use crate::ports::{Key, Referent};
 use crate::reconcile::integration::{self, Error};
 use crate::reconcile::{Context, Next, Settings};
 use crate::telemetry::Metrics;
@@ -153,7 +153,7 @@ impl Operators {
         self.due.entry(slot).and_modify(|known| *known = at.min(*known)).or_insert(at);
     }
 
-    /// What the watches tell: a resource that changed, or a Secret that a resource refers to.
+    /// What the watches tell: a resource that changed, or something that a resource refers to.
     pub fn hear_of_changes(&mut self) {
         let world = &mut *self.world.borrow_mut();
         let clock = world.clock;
@@ -162,9 +162,10 @@ impl Operators {
                 let concerns = |(_, (its, name, _)): &(usize, (usize, &str, &str))| {
                     let refers = || {
                         let resource = world.clusters[cluster].integration(name);
-                        resource.is_some_and(|resource| integration::secrets_of(resource).any(|name| name == changed))
+                        let is_it = |(referent, name): (Referent, String)| referent.kind() == kind && name == changed;
+                        resource.is_some_and(|resource| integration::referents_of(resource).any(is_it))
                     };
-                    *its == cluster && (kind == INTEGRATION && *name == changed || kind == "Secret" && refers())
+                    *its == cluster && (kind == INTEGRATION && *name == changed || refers())
                 };
                 for (slot, _) in SLOTS.into_iter().enumerate().filter(concerns) {
                     self.due.insert(slot, clock);

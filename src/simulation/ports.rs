@@ -19,7 +19,7 @@ use crate::lifecycle::Credentials;
 use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::{Confidential, Words};
 use crate::ports::{
-    ApiError, ConnectError, Creation, Host, Key, Kubernetes, News, Object, Row, Session, StatementError,
+    ApiError, ConnectError, Creation, Host, Key, Kubernetes, News, Object, Referent, Row, Session, StatementError,
     StatementFailure, Target, Told, Warehouses,
 };
 use crate::scripts::{Password, Statement};
@@ -176,8 +176,8 @@ impl Kubernetes for Api {
         self.world.borrow().clusters[self.cluster].told(&key.name).cloned()
     }
 
-    fn told_of_secret(&self, key: &Key) -> Told {
-        self.world.borrow().clusters[self.cluster].told_of_secret(&key.name)
+    fn told_of(&self, referent: Referent, key: &Key) -> Told {
+        self.world.borrow().clusters[self.cluster].told_of(referent, &key.name)
     }
 
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration> {

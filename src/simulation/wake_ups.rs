@@ -132,32 +132,25 @@ fn a_suspended_resource_is_looked_at_once_after_a_restart() {
 }
 
 #[test]
-fn a_secret_that_changes_in_the_middle_of_a_pass_is_a_reason_for_another() {
-    let missing = |is_missing| Event::User(SLOT, Action::Credentials(is_missing));
-    for look in 0.. {
-        let mut run = run(&[CREATE, missing(true), Event::before(SLOT, Step::Look(look))]);
-        if !run.operators.is_under_way(SLOT) {
-            assert_eq!(look, 3);
-            break;
+fn what_it_refers_to_and_changes_in_the_middle_of_a_pass_is_a_reason_for_another() {
+    for missing in [Action::Credentials, Action::Authority] {
+        let missing = |is_missing| Event::User(SLOT, missing(is_missing));
+        for look in 0.. {
+            let mut run = run(&[CREATE, missing(true), Event::before(SLOT, Step::Look(look))]);
+            if !run.operators.is_under_way(SLOT) {
+                assert!(look >= 3, "{look} looks");
+                break;
+            }
+            run.play(&[missing(false), WHOLE]);
+            run.take_all_that_is_due();
+            assert_eq!((run.phase_of(SLOT), run.now()), (Some(Phase::Enabled), Duration::ZERO), "before look {look}");
         }
-        run.play(&[missing(false), WHOLE]);
+        // When it has read that there is none, and before it says so.
+        let mut run = run(&[CREATE, missing(true), Event::before(SLOT, Step::Act(0)), missing(false), WHOLE]);
+        assert_eq!(run.phase_of(SLOT), Some(Phase::CreateError));
         run.take_all_that_is_due();
-        assert_eq!((run.phase_of(SLOT), run.now()), (Some(Phase::Enabled), Duration::ZERO), "before look {look}");
+        assert_eq!((run.phase_of(SLOT), run.now()), (Some(Phase::Enabled), Duration::ZERO));
     }
-    // When it has read that there is none, and before it says so.
-    let mut run = run(&[CREATE, missing(true), Event::before(SLOT, Step::Act(0)), missing(false), WHOLE]);
-    assert_eq!(run.phase_of(SLOT), Some(Phase::CreateError));
-    run.take_all_that_is_due();
-    assert_eq!((run.phase_of(SLOT), run.now()), (Some(Phase::Enabled), Duration::ZERO));
-}
-
-#[test]
-fn a_config_map_is_nobodys_reason_and_the_wait_for_it_a_short_one() {
-    let missing_authority = |is_missing| Event::User(SLOT, Action::Authority(is_missing));
-    let mut run = run(&[CREATE, missing_authority(true), WHOLE, missing_authority(false)]);
-    run.take_all_that_is_due();
-    run.steps();
-    assert_eq!((run.phase_of(SLOT), run.now() < Duration::from_secs(3)), (Some(Phase::Enabled), true));
 }
 
 #[test]

@@ -34,8 +34,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [configmaps]
-  # Certificate authorities.
-  verbs: [get]
+  # get: certificate authorities. list, watch: metadata alone, to notice changes.
+  verbs: [get, list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

@@ -12,7 +12,7 @@ use crate::api::{
     TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::{cadence, validate as validate_spec};
-use crate::ports::{Host, Key, Kubernetes, Told, World};
+use crate::ports::{Host, Key, Kubernetes, Referent, Told, World};
 use crate::reconcile::witness::Seen;
 use crate::reconcile::{Context, Next};
 
@@ -54,14 +54,14 @@ impl Basis {
         // What the pass was about is what it began with: one that was edited meanwhile is another reason to look.
         let aspects = Aspects { has_finalizer, is_enabled, ..Aspects::of(before) };
         let own = Key::beside(after, resource::secret_name(after));
-        // Once it is set up, the credentials that did it don't matter any more.
-        let seen = seen.of_secrets(|key| !is_enabled || *key == own);
+        // Once it is set up, the credentials that did it don't matter any more, and it has been connected to with the bundle.
+        let seen = seen.of_referents(|kind, key| !is_enabled || kind == Referent::Secret && *key == own);
         Self { aspects, seen }
     }
 
-    /// Whether a resource, and the Secrets as the watch has told of them, are what they were.
+    /// Whether a resource, and what it refers to as the watch has told of it, are what they were.
     fn still_holds(&self, object: &RedshiftIntegration, kubernetes: &impl Kubernetes) -> bool {
-        (self.seen.includes(object) || self.aspects == Aspects::of(object)) && self.seen.includes_secrets(kubernetes)
+        (self.seen.includes(object) || self.aspects == Aspects::of(object)) && self.seen.includes_referents(kubernetes)
     }
 }
 
@@ -96,7 +96,7 @@ pub fn first_look<W: World>(context: &Context<W>, object: &RedshiftIntegration) 
     let is_at_rest = status.conditions.iter().all(|it| it.type_ != RECONCILING || it.status == "False");
     let is_well = is_enabled && has_finalizer && !is_deleted && Some(status.observed_generation) == generation;
     let own = Key::beside(object, resource::secret_name(object));
-    let is_lost = matches!(context.kubernetes.told_of_secret(&own), Told::Absent(_));
+    let is_lost = matches!(context.kubernetes.told_of(Referent::Secret, &own), Told::Absent(_));
     if !is_well || !is_at_rest || !is_handled || take_over.is_some() || is_lost {
         return None;
     }

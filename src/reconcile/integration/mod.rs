@@ -41,7 +41,7 @@ use crate::api::{CaBundleKind, Kind, Phase, REQUESTED_AT_ANNOTATION, Reason, Red
 use crate::lifecycle::{
     Activity, Category, Endpoint, Failure, Outcome, SystemAccount, Wanted, cadence, validate as validate_spec,
 };
-use crate::ports::{Host, Key, Kubernetes, News, World};
+use crate::ports::{Host, Key, Kubernetes, News, Referent, World};
 use remove::Gone;
 use secret::Found;
 use work::Work;
@@ -53,13 +53,19 @@ pub const KIND: Kind = Kind::RedshiftIntegration;
 /// are a matter of moments; nothing is written meanwhile.
 const SHORTLY: Duration = Duration::from_secs(1);
 
-/// The Secrets that a resource refers to: a change of those is a reason for a pass.
-pub fn secrets_of(object: &RedshiftIntegration) -> impl Iterator<Item = String> {
+/// What a resource refers to, by kind and name: a change of those is a reason for a pass.
+pub fn referents_of(object: &RedshiftIntegration) -> impl Iterator<Item = (Referent, String)> {
     let config = &object.spec.config;
-    let credentials = config.credentials_secret_ref.as_ref().map(|reference| reference.name.clone());
-    let ca_bundle = config.tls.ca_bundle_ref.as_ref().filter(|bundle| bundle.kind == CaBundleKind::Secret);
-    let ca_bundle = ca_bundle.map(|bundle| bundle.name.clone());
-    [Some(resource::secret_name(object)), credentials, ca_bundle].into_iter().flatten()
+    let credentials =
+        config.credentials_secret_ref.as_ref().map(|reference| (Referent::Secret, reference.name.clone()));
+    let ca_bundle = config.tls.ca_bundle_ref.as_ref().map(|bundle| {
+        let referent = match bundle.kind {
+            CaBundleKind::Secret => Referent::Secret,
+            CaBundleKind::ConfigMap => Referent::ConfigMap,
+        };
+        (referent, bundle.name.clone())
+    });
+    [Some((Referent::Secret, resource::secret_name(object))), credentials, ca_bundle].into_iter().flatten()
 }
 
 /// One pass on the resource of that name; `uid` is the one that the watch told of.
@@ -113,8 +119,8 @@ pub async fn give_up<W: World>(context: &Context<W>, key: &Key, failure: Failure
     let before = object.clone();
     let mut work = Work::new(context, object);
     // Whatever the pass has read is lost with it.
-    for name in secrets_of(&before) {
-        work.kubernetes.trust_the_watch(Key::beside(&before, name));
+    for (referent, name) in referents_of(&before) {
+        work.kubernetes.trust_the_watch(referent, Key::beside(&before, name));
     }
     work.outcome = outcome;
     report(work, &before).await
