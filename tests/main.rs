@@ -18,6 +18,7 @@ mod generated;
 mod hostile;
 mod impersonation;
 mod layers;
+mod leadership;
 mod lifecycle;
 mod lost;
 mod messages;

@@ -45,6 +45,14 @@ impl<'s, S: Session> Look<'s, S> {
         Ok(rows?)
     }
 
+    /// The same of what would be told for an hour, asked again before it is: one refusal may have had a reason that is gone.
+    async fn seen_again<T>(&self, which: LookUp, read: impl Fn(Vec<Row>) -> T) -> Result<Seen<T>, Error> {
+        match self.seen(which, &read).await? {
+            Seen::No(_) => self.seen(which, &read).await,
+            seen => Ok(seen),
+        }
+    }
+
     /// A look-up that the server may refuse without harm: then it can't be told.
     async fn seen<T>(&self, which: LookUp, read: impl FnOnce(Vec<Row>) -> T) -> Result<Seen<T>, Error> {
         match self.rows(which).await {
@@ -395,13 +403,13 @@ async fn definitions(session: &impl Session, contents: &Contents, account: &str)
     };
     let ours = |(relation, _): &(String, String)| contents.own().iter().any(|own| own.to_string() == *relation);
     let columns = |rows: Vec<Row>| rows.iter().map(column).filter(ours).collect::<Vec<_>>();
-    let columns = match look.seen(LookUp::Columns, columns).await? {
+    let columns = match look.seen_again(LookUp::Columns, columns).await? {
         Seen::Yes(columns) => columns,
         Seen::No(why) => return Ok(Seen::No(why)),
     };
     let text = |rows: Vec<Row>| rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default();
     let view = if contents.has_relation(USER_PROFILE) {
-        match look.seen(LookUp::View, text).await? {
+        match look.seen_again(LookUp::View, text).await? {
             Seen::Yes(view) => Some(view),
             Seen::No(why) => return Ok(Seen::No(why)),
         }
@@ -411,7 +419,7 @@ async fn definitions(session: &impl Session, contents: &Contents, account: &str)
     let mut procedures = Vec::new();
     for name in contents.procedures() {
         let parameters = Parameters::new().identifier("schema", PROCEDURES_SCHEMA).identifier("object", name);
-        match (Look { session, parameters }).seen(LookUp::Procedure, text).await? {
+        match (Look { session, parameters }).seen_again(LookUp::Procedure, text).await? {
             Seen::Yes(text) => procedures.push((name, text)),
             Seen::No(why) => return Ok(Seen::No(why)),
         }

@@ -1,0 +1,93 @@
+//! Two operators on one warehouse: one leads, and the other goes to work when the first can't. What the first had begun when
+//! it was stopped changes nothing any more.
+
+use std::time::Instant;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+use redshift_stand_in::Options;
+use redshift_stand_in::faults::{Action, Fault};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::{Dump, Operator, World, assert_same};
+
+const LEASE: &str = "operator-redshift-integration-operator";
+
+/// One of several pods that elect a leader.
+fn pod(world: &World, name: &str) -> Operator {
+    let (namespace, lease) = (format!("--lease-namespace={}", world.namespace), format!("--lease-name={LEASE}"));
+    let arguments = ["--leader-elect", &namespace, &lease, "--log-level=info"];
+    world.first_process(name, &[("HOSTNAME", name)], &arguments)
+}
+
+/// A pod that leads without asking anybody.
+fn pod_without_election(world: &World, name: &str) -> Operator {
+    world.first_process(name, &[("HOSTNAME", name)], &["--log-level=info"])
+}
+
+async fn holder(world: &World) -> String {
+    let leases: Api<Lease> = Api::namespaced(world.client.clone(), &world.namespace);
+    leases.get(LEASE).await.unwrap().spec.unwrap().holder_identity.unwrap_or_default()
+}
+
+/// An integration that is set up, and an edit of it that `operator` has begun when it is stopped: the server has begun the
+/// transaction, and the operator doesn't know yet.
+async fn stop_in_the_middle_of_an_edit(world: &World, operator: &Operator) {
+    world.create(json!({})).await;
+    world.until_phase("enabled").await;
+    world.stand_in.faults().set(Fault::new(Action::HoldBefore).at("BEGIN"));
+    world.patch(json!({"spec": {"config": {"impersonation": {"enabled": true}}}})).await;
+    world.stand_in.faults().held().await;
+    operator.signal(Signal::STOP);
+    world.stand_in.faults().clear();
+}
+
+async fn edited(world: &World) {
+    let has_role = |object: &redshift_integration_operator::api::RedshiftIntegration| {
+        let status = object.status.clone().unwrap_or_default();
+        let is_enabled = crate::support::phase_of(object) == "enabled";
+        is_enabled && status.created.is_some_and(|created| created.impersonation_role.is_some())
+    };
+    world.until("the edit is done", has_role).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_was_stopped_is_replaced_and_ends_when_it_goes_on() {
+    let world = World::without_operator(Options::default()).await;
+    let mut first = pod(&world, "first");
+    first.until_logged("leading").await;
+    let mut second = pod(&world, "second");
+    second.until_logged("the Lease is another's").await;
+    stop_in_the_middle_of_an_edit(&world, &first).await;
+    let stopped = Instant::now();
+    second.until_logged("leading").await;
+    println!("the Lease was taken {:.1} s after its holder was stopped", stopped.elapsed().as_secs_f64());
+    assert!(holder(&world).await.starts_with("second_"));
+    edited(&world).await;
+    let after = Dump::of(&world.stand_in).await;
+    let statements = world.stand_in.journal().statements().len();
+    first.signal(Signal::CONT);
+    // It stops all it does, and its connections with it.
+    assert_eq!(first.ended().await, Some(1), "{}", first.log());
+    assert!(holder(&world).await.starts_with("second_"));
+    let since = world.stand_in.journal().statements().split_off(statements);
+    let changes = |text: &&String| !["SELECT", "SHOW"].iter().any(|verb| text.trim_start().starts_with(verb));
+    assert_eq!(since.iter().filter(changes).collect::<Vec<_>>(), [""; 0]);
+    assert_same(&after, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn an_operator_that_nobody_stops_meets_the_counter_when_another_has_worked_meanwhile() {
+    let world = World::without_operator(Options::default()).await;
+    let mut first = pod_without_election(&world, "first");
+    stop_in_the_middle_of_an_edit(&world, &first).await;
+    let second = pod_without_election(&world, "second");
+    edited(&world).await;
+    let after = Dump::of(&world.stand_in).await;
+    first.signal(Signal::CONT);
+    first.until_logged("check-registry").await;
+    edited(&world).await;
+    assert_same(&after, &Dump::of(&world.stand_in).await);
+    drop(second);
+}
