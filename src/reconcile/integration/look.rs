@@ -49,7 +49,7 @@ impl<'s, S: Session> Look<'s, S> {
     async fn seen_again<T>(&self, which: LookUp, read: impl Fn(Vec<Row>) -> T) -> Result<Seen<T>, Error> {
         match self.seen(which, &read).await? {
             Seen::No(_) => self.seen(which, &read).await,
-            seen => Ok(seen),
+            Seen::Yes(found) => Ok(Seen::Yes(found)),
         }
     }
 
