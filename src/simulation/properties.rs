@@ -254,29 +254,6 @@ proptest! {
         prop_assert_eq!(ours.collect::<Vec<_>>(), [true]);
     }
 
-    /// Whatever stops a rotation: one password of the Secret logs in at any moment, and in the end there is one of each
-    /// user, and one key.
-    #[test]
-    fn passwords_are_rotated_without_a_moment_in_which_none_works(
-        mode in modes(),
-        admin in power(),
-        users_roll_back in any::<bool>(),
-        history in of_rotations(),
-    ) {
-        let mut run = Run::new(admin, roll_back(users_roll_back, admin, &history));
-        run.play(&begun_with_a_member(mode));
-        run.play(&history);
-        check(run.settle())?;
-        run.lift_obstacles();
-        check(run.settle())?;
-        check(run.all_are_done())?;
-        for resource in run.resources() {
-            let asked_for = resource.annotations().get(ROTATE_ANNOTATION);
-            let handled = resource.status.as_ref().and_then(|status| status.last_handled_rotation.as_ref());
-            prop_assert!(asked_for.is_none() || asked_for == handled, "{asked_for:?}, {handled:?}");
-        }
-    }
-
     /// Faults and edits, and others do what they like in the warehouse, Secrets get lost, resources are replaced.
     #[test]
     fn among_others_nothing_of_theirs_is_harmed_and_nothing_of_ours_is_left(
@@ -325,6 +302,47 @@ proptest! {
         check(run.delete_all())?;
     }
 
+    /// Resources of two clusters, of one cluster under two host names, and of one under the same.
+    #[test]
+    fn of_several_integrations_one_holds_the_warehouse(history in of_several()) {
+        let mut run = Run::new(Power::Superuser, true);
+        run.play(&history);
+        run.lift_obstacles();
+        check(run.settle())?;
+        prop_assert!(run.enabled() <= 1);
+        let is_wanted = run.resources().iter().any(|resource| !is_going(resource));
+        prop_assert!(run.enabled() == 1 || !is_wanted, "one of them gets the warehouse: {:#?}", run.resources());
+        check(run.delete_all())?;
+    }
+}
+
+proptest! {
+    // Each of these histories is long.
+    #![proptest_config(config(CASES / 2))]
+
+    /// Whatever stops a rotation: one password of the Secret logs in at any moment, and in the end there is one of each
+    /// user, and one key.
+    #[test]
+    fn passwords_are_rotated_without_a_moment_in_which_none_works(
+        mode in modes(),
+        admin in power(),
+        users_roll_back in any::<bool>(),
+        history in of_rotations(),
+    ) {
+        let mut run = Run::new(admin, roll_back(users_roll_back, admin, &history));
+        run.play(&begun_with_a_member(mode));
+        run.play(&history);
+        check(run.settle())?;
+        run.lift_obstacles();
+        check(run.settle())?;
+        check(run.all_are_done())?;
+        for resource in run.resources() {
+            let asked_for = resource.annotations().get(ROTATE_ANNOTATION);
+            let handled = resource.status.as_ref().and_then(|status| status.last_handled_rotation.as_ref());
+            prop_assert!(asked_for.is_none() || asked_for == handled, "{asked_for:?}, {handled:?}");
+        }
+    }
+
     /// What others change of ours is mended, what an older version has set up is migrated, and nothing else is touched.
     #[test]
     fn what_others_change_is_mended_and_what_is_old_is_migrated(
@@ -347,18 +365,5 @@ proptest! {
             prop_assert!(registry.clone().all(|registry| registry.schema_version == i64::from(SCHEMA_VERSION)));
             prop_assert!(!is_tampered_with(database), "{database:#?}");
         }
-    }
-
-    /// Resources of two clusters, of one cluster under two host names, and of one under the same.
-    #[test]
-    fn of_several_integrations_one_holds_the_warehouse(history in of_several()) {
-        let mut run = Run::new(Power::Superuser, true);
-        run.play(&history);
-        run.lift_obstacles();
-        check(run.settle())?;
-        prop_assert!(run.enabled() <= 1);
-        let is_wanted = run.resources().iter().any(|resource| !is_going(resource));
-        prop_assert!(run.enabled() == 1 || !is_wanted, "one of them gets the warehouse: {:#?}", run.resources());
-        check(run.delete_all())?;
     }
 }
