@@ -180,7 +180,7 @@ async fn asked_to_end_while_nothing_can_be_listed_it_ends_and_has_said_why_it_ca
             let log = operator.log();
             // Of each thing that can't be read, and nothing else that would bury it.
             let said: Vec<_> = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
-            let things = if leader_elect { 1 } else { 2 };
+            let things = if leader_elect { 1 } else { 3 };
             assert_eq!(said.len(), things, "{name}: {log}");
             assert!(said.iter().all(|line| line.contains(says)), "{name}: {log}");
         }
