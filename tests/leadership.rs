@@ -73,7 +73,9 @@ async fn a_leader_that_was_stopped_is_replaced_and_stands_by_when_it_goes_on() {
     first.until_logged("the Lease is another's").await;
     assert!(holder(&world).await.starts_with("second_"));
     let since = world.stand_in.journal().statements().split_off(statements);
-    let changes = |text: &&String| !["SELECT", "SHOW"].iter().any(|verb| text.trim_start().starts_with(verb));
+    // The lock may still be asked for, before the process knows how late it is: the comparison of the counter is behind it.
+    let harmless = ["SELECT", "SHOW", "LOCK TABLE"];
+    let changes = |text: &&String| !harmless.iter().any(|verb| text.trim_start().starts_with(verb));
     assert_eq!(since.iter().filter(changes).collect::<Vec<_>>(), [""; 0]);
     assert_same(&after, &Dump::of(&world.stand_in).await);
 }
