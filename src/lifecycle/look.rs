@@ -1,7 +1,7 @@
 //! What a look at an integration that was set up comes to, and what it means that there was none.
 
 use super::checks::{self, Test, Watched};
-use super::{Activity, Category, Failure, Outcome, Place, RegistryState, Schema, Wanted};
+use super::{Activity, Category, Failure, Outcome, Place, Schema, Wanted};
 use crate::api::{Phase, Reason, RedshiftIntegrationStatus};
 
 /// How often a look is tried again before it counts that it failed.
@@ -46,8 +46,7 @@ impl Outcome {
         };
         // Status may have been lost; what the registry says was created, if it is ours.
         let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
-        let ours = uid == registry.integration_uid && registry.state == RegistryState::Complete;
-        let found = ours.then(|| place.created(hash));
+        let found = registry.is_complete_for(uid).then(|| place.created(hash));
         Self {
             // Nothing is left to be edited: it is what was applied that doesn't validate.
             phase: Phase::RecurringValidationError,

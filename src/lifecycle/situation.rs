@@ -294,6 +294,18 @@ pub enum Schema {
 }
 
 impl Registry {
+    /// Whether the integration of this UID is set up whole, by whatever version of the operator.
+    #[must_use]
+    pub fn is_complete_for(&self, uid: &str) -> bool {
+        self.integration_uid == uid && self.state == RegistryState::Complete
+    }
+
+    /// Whether it is, and as this version sets it up.
+    #[must_use]
+    pub fn is_current_for(&self, uid: &str) -> bool {
+        self.is_complete_for(uid) && self.schema() == Schema::Current
+    }
+
     /// How what is set up compares with what this version of the operator sets up.
     #[must_use]
     pub fn schema(&self) -> Schema {

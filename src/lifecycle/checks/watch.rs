@@ -10,7 +10,7 @@ use crate::api::{Remedy, ValidationStatus};
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::definitions::Definitions;
 use crate::lifecycle::drift::{Drift, drift};
-use crate::lifecycle::{Failure, Registry, RegistryState, Schema, Seen, Setup, UserId, Wanted, brief};
+use crate::lifecycle::{Failure, Registry, RegistryState, Seen, Setup, UserId, Wanted, brief};
 use crate::scripts::CLAIM_USER;
 
 /// What was read as the system account in the managed database.
@@ -47,15 +47,15 @@ impl Watched {
         Setup { system_account: self.account_name.clone(), ..self.registry.setup.clone() }
     }
 
-    /// What the server shows of our objects, where all of them are there and it isn't recorded yet.
+    /// What the server shows of our objects, where all of them are there and it isn't recorded yet; of the integration of
+    /// this UID.
     #[must_use]
-    pub fn unrecorded(&self) -> Option<&Definitions> {
-        let Registry { definitions, state, setup, .. } = &self.registry;
+    pub fn unrecorded(&self, uid: &str) -> Option<&Definitions> {
+        let Registry { definitions, setup, .. } = &self.registry;
         match &self.definitions {
             Seen::Yes(shown)
                 if definitions.is_none()
-                    && *state == RegistryState::Complete
-                    && self.registry.schema() == Schema::Current
+                    && self.registry.is_current_for(uid)
                     && self.contents.missing(setup).is_empty() =>
             {
                 Some(shown)

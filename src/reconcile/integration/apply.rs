@@ -322,7 +322,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
 
     /// Records what the server shows of what was just made, unless that is done, or can't be seen.
     pub async fn record_definitions(&mut self, mut watched: Watched) -> Result<Watched, Error> {
-        let Some(definitions) = watched.unrecorded().cloned() else { return Ok(watched) };
+        let Some(definitions) = watched.unrecorded(&self.work.uid()).cloned() else { return Ok(watched) };
         let registry = &watched.registry;
         let claim = watched.claim.as_ref().map_or("", UserId::as_str);
         let parameters = Parameters::new()

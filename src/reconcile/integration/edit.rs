@@ -14,17 +14,13 @@ use super::{look, refusals};
 use crate::api::{Created, Phase, Reason};
 use crate::lifecycle::checks::{self, Needs, Preflight, Test, Watched};
 use crate::lifecycle::{
-    Failure, Member, Outcome, Place, Recorded, RegistryState, Schema, Seen, Setup, SystemAccount, Unseen, Wanted,
-    brief, set_up,
+    Failure, Member, Outcome, Place, Recorded, Seen, Setup, SystemAccount, Unseen, Wanted, brief, set_up,
 };
 use crate::ports::{SessionOf, World};
 
 /// Whether something is to be done: what is registered, or what is recorded of it, isn't what is wanted.
 pub fn is_due(uid: &str, look: &Look, wanted: &Wanted, account: &SystemAccount) -> bool {
-    let registry = &look.watched.registry;
-    let ours = uid == registry.integration_uid;
-    ours && registry.schema() == Schema::Current
-        && registry.state == RegistryState::Complete
+    look.watched.registry.is_current_for(uid)
         && (changes_the_warehouse(look, wanted, account) || !account.is_settled(&wanted.place))
 }
 

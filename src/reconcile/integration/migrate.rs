@@ -7,14 +7,14 @@ use super::site::Site;
 use super::validate::{Inside, Seen};
 use super::work::Work;
 use crate::api::{Phase, Reason};
-use crate::lifecycle::{Place, RegistryState, Wanted, can_migrate, migration};
+use crate::lifecycle::{Place, Wanted, can_migrate, migration};
 use crate::ports::World;
 use crate::scripts::SCHEMA_VERSION;
 
 /// Whether what was seen is ours, complete, and older.
 pub fn is_due(uid: &str, seen: &Seen) -> bool {
     let registry = &seen.watched.registry;
-    registry.integration_uid == uid && registry.state == RegistryState::Complete && can_migrate(registry)
+    registry.is_complete_for(uid) && can_migrate(registry)
 }
 
 /// Migrates it; whether that is done. `Ready` stays as it is: the old version works until the new one does.

@@ -257,7 +257,7 @@ async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: 
             is_repaired = true;
             continue;
         }
-        if validate::is_unrecorded(&uid, &seen) && !is_recorded {
+        if seen.watched.unrecorded(&uid).is_some() && !is_recorded {
             if let Err(error) = validate::record(work, wanted, seen, inside).await {
                 return validate::report_failure(work, wanted, &account, (error, Vec::new()));
             }

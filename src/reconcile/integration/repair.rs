@@ -10,9 +10,7 @@ use super::validate::{Inside, Seen};
 use super::work::Work;
 use crate::api::Reason;
 use crate::lifecycle::drift::{Drift, Mender, drift};
-use crate::lifecycle::{
-    AccountPower, Activity, Connection, ManagedDatabase, Mend, Place, RegistryState, Schema, Wanted, queries, repair,
-};
+use crate::lifecycle::{AccountPower, Activity, Connection, ManagedDatabase, Mend, Place, Wanted, queries, repair};
 use crate::ports::{Host, World};
 
 /// What there is to be mended, by whom.
@@ -23,12 +21,7 @@ pub struct Repair {
 
 /// What there is to be mended, if the user wants it, and it isn't something that somebody else changes again and again.
 pub fn due<W: World>(work: &Work<'_, W>, seen: &Seen) -> Option<Repair> {
-    let registry = &seen.watched.registry;
-    let is_meant = work.object.spec.repair
-        && registry.integration_uid == work.uid()
-        && registry.state == RegistryState::Complete
-        && registry.schema() == Schema::Current;
-    if !is_meant {
+    if !work.object.spec.repair || !seen.watched.registry.is_current_for(&work.uid()) {
         return None;
     }
     let has_credentials = work.object.spec.config.credentials_secret_ref.is_some();

@@ -8,15 +8,13 @@ use super::work::Work;
 use super::{edit, resource};
 use crate::api::{Reason, Remedy};
 use crate::lifecycle::checks::Watched;
-use crate::lifecycle::{
-    Activity, Connection, Failure, Outcome, Place, RegistryState, Schema, Setup, SystemAccount, Wanted, rotation,
-};
+use crate::lifecycle::{Activity, Connection, Failure, Outcome, Place, Setup, SystemAccount, Wanted, rotation};
 use crate::ports::{ConnectError, Host, World};
 use crate::scripts::{CLAIM_USER, show_identifier};
 
 /// Whether a rotation was begun: it is finished before anything else is done.
 pub fn is_begun(uid: &str, look: &Look, account: &SystemAccount) -> bool {
-    account.is_rotating() && is_complete(uid, look)
+    account.is_rotating() && look.watched.registry.is_current_for(uid)
 }
 
 /// Whether a rotation was begun, or is asked for, or the passwords are old.
@@ -33,14 +31,9 @@ pub fn is_due<W: World>(work: &Work<'_, W>, wanted: &Wanted, look: &Look, accoun
         looked.activity == Activity::Settled
     };
     is_wanted(work, wanted, account)
-        && is_complete(&uid, look)
+        && look.watched.registry.is_current_for(&uid)
         && !edit::is_due(&uid, look, wanted, account)
         && is_well()
-}
-
-fn is_complete(uid: &str, look: &Look) -> bool {
-    let registry = &look.watched.registry;
-    uid == registry.integration_uid && registry.schema() == Schema::Current && registry.state == RegistryState::Complete
 }
 
 /// Rotates, or goes on with it; whether that is done.

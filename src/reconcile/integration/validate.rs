@@ -10,7 +10,7 @@ use super::work::Work;
 use super::{dereference, look, resource, secret};
 use crate::api::{Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
-use crate::lifecycle::{Credentials, Failure, Outcome, Place, RegistryState, SystemAccount, Wanted};
+use crate::lifecycle::{Credentials, Failure, Outcome, Place, SystemAccount, Wanted};
 use crate::ports::{ConnectError, SessionOf, Target, World};
 use crate::reconcile::Context;
 use crate::scripts::show_identifier;
@@ -51,15 +51,10 @@ pub async fn is_complete<W: World>(work: &Work<'_, W>, account: &SystemAccount) 
     let Ok(target) = dereference::target(&work.kubernetes, &work.object, 1).await else { return false };
     let Ok((session, _)) = log_in(work.context, &target, account).await else { return false };
     let Ok(Ok(registry)) = look::registry(&session, &account.place.setup.database).await else { return false };
-    work.uid() == registry.integration_uid && registry.state == RegistryState::Complete
+    registry.is_complete_for(&work.uid())
 }
 
-/// Whether what the server shows of our objects isn't recorded: they were made in a pass that ended too early.
-pub fn is_unrecorded(uid: &str, seen: &Seen) -> bool {
-    seen.watched.registry.integration_uid == uid && seen.watched.unrecorded().is_some()
-}
-
-/// Records it.
+/// Records what the server shows of our objects, which were made in a pass that ended too early.
 pub async fn record<W: World>(
     work: &mut Work<'_, W>,
     wanted: &Wanted,
