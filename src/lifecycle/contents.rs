@@ -8,9 +8,6 @@ use super::{Setup, UserId};
 /// The schemas that are set up.
 pub const SCHEMAS: [&str; 3] = ["immuta_system", "immuta_functions", "immuta_procedures"];
 
-/// Each user's groups, attributes and permitted objects; for the system account alone.
-pub const PROFILE: &str = "immuta_system.profile";
-
 /// What tokens of impersonation are made with; for the system account alone.
 pub const IMPERSONATION_KEY: &str = "immuta_system.impersonation_key";
 
@@ -120,6 +117,20 @@ pub struct Own<'a> {
     pub owner: &'a UserId,
     /// Who may do what with it.
     pub acl: &'a Acl,
+}
+
+impl Own<'_> {
+    /// Whether it is the view that everybody reads.
+    #[must_use]
+    pub fn is_user_profile(&self) -> bool {
+        is_user_profile(self.schema, self.name)
+    }
+}
+
+/// Whether that is the view that everybody reads.
+#[must_use]
+pub fn is_user_profile(schema: &str, name: &str) -> bool {
+    USER_PROFILE.split_once('.') == Some((schema, name))
 }
 
 impl fmt::Display for Own<'_> {
@@ -296,13 +307,13 @@ impl Contents {
     /// Whether there is a registry.
     #[must_use]
     pub fn has_registry(&self) -> bool {
-        self.relation("immuta_system.registry").is_some()
+        self.relation("immuta_system", "registry").is_some()
     }
 
     /// Who owns the registry: the system account, whatever its name is by now.
     #[must_use]
     pub fn registry_owner(&self) -> Option<&UserId> {
-        Some(&self.relation("immuta_system.registry")?.owner)
+        Some(&self.relation("immuta_system", "registry")?.owner)
     }
 
     fn user_schemas(&self) -> impl Iterator<Item = &Schema> {
@@ -350,10 +361,10 @@ impl Contents {
         self.schemas.iter().any(|schema| schema.name == name)
     }
 
-    /// Whether a relation (`schema.name`) is there.
+    /// Whether one of our relations (`schema.name`) is there.
     #[must_use]
     pub fn has_relation(&self, qualified: &str) -> bool {
-        self.relation(qualified).is_some()
+        qualified.split_once('.').is_some_and(|(schema, name)| self.relation(schema, name).is_some())
     }
 
     /// What others made inside our schemas: what stands elsewhere in a database that was there before is
@@ -425,7 +436,7 @@ impl Contents {
                 (schema.map(|schema| of(&schema.acl)).unwrap_or_default(), schema.map(|schema| &schema.owner))
             }
             Grantable::Relation(schema, name) => {
-                let relation = self.relation(&format!("{schema}.{name}"));
+                let relation = self.relation(schema, name);
                 (
                     relation.map(|relation| of(&relation.acl)).unwrap_or_default(),
                     relation.map(|relation| &relation.owner),
@@ -456,7 +467,7 @@ impl Contents {
             Some(Own { kind: OwnKind::Schema, schema, name: "", owner, acl })
         });
         let relations = RELATIONS.into_iter().filter_map(|(schema, name)| {
-            let Relation { owner, acl, .. } = self.relation(&format!("{schema}.{name}"))?;
+            let Relation { owner, acl, .. } = self.relation(schema, name)?;
             Some(Own { kind: OwnKind::Relation, schema, name, owner, acl })
         });
         let procedures = PROCEDURES.into_iter().filter_map(|name| {
@@ -467,8 +478,8 @@ impl Contents {
         schemas.chain(relations).chain(procedures).collect()
     }
 
-    fn relation(&self, qualified: &str) -> Option<&Relation> {
-        self.relations.iter().find(|relation| format!("{}.{}", relation.schema, relation.name) == qualified)
+    fn relation(&self, schema: &str, name: &str) -> Option<&Relation> {
+        self.relations.iter().find(|relation| relation.schema == schema && relation.name == name)
     }
 }
 

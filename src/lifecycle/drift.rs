@@ -1,7 +1,7 @@
 //! What isn't as it was set up, and what mends it. The message is made of the very sections that mend it.
 
 use super::checks::{CLAIM, GRANTS, IMPERSONATION, OBJECTS, Watched};
-use super::contents::{Own, OwnKind, PROCEDURES_SCHEMA, USER_PROFILE};
+use super::contents::{Own, OwnKind, PROCEDURES_SCHEMA, is_user_profile};
 use super::definitions::Defined;
 use super::obstacle::{Grant, Grantable};
 use super::{AccountPower, Member, Mend, Seen, Setup, Subject, parameters};
@@ -99,7 +99,7 @@ fn missing(watched: &Watched) -> Vec<Drift> {
     let drift = |(kind, schema, name): (OwnKind, &'static str, &'static str)| {
         let (what, mender) = match kind {
             OwnKind::Schema => (format!("schema {schema}"), Mender::Person(RESTORE)),
-            OwnKind::Relation if format!("{schema}.{name}") == USER_PROFILE => {
+            OwnKind::Relation if is_user_profile(schema, name) => {
                 let mends = vec![run(Section::UserProfile), run(Section::OpenUserProfile)];
                 (format!("relation {schema}.{name}"), Mender::SystemAccount(mends))
             }
@@ -180,50 +180,50 @@ fn claim(watched: &Watched) -> Option<Drift> {
 
 /// What is held on our own objects, beyond what everybody is to hold.
 fn grants(watched: &Watched) -> Vec<Drift> {
-    let mut found = Vec::new();
-    for own in watched.contents.own() {
-        let meant = meant_for_public(&own);
-        let public = own.acl.of_public();
-        let (schema, name) = (own.schema, own.name);
-        let lacks = meant.chars().any(|privilege| !public.contains(privilege));
-        let exceeds = is_more_than(public, meant);
-        let (opens, closes): (Option<Mend>, Mend) = match own.kind {
-            OwnKind::Schema => {
-                (Some(run_on(Section::OpenSchema, schema, name)), run_on(Section::CloseSchema, schema, name))
-            }
-            OwnKind::Relation if meant.is_empty() => (None, run_on(Section::CloseRelation, schema, name)),
-            OwnKind::Relation => (Some(run(Section::OpenUserProfile)), run_on(Section::CloseRelation, schema, name)),
-            OwnKind::Procedure => (None, run_on(Section::CloseProcedure, schema, name)),
-        };
-        if exceeds {
-            // What takes more than that away is followed by what gives the rest back.
-            let again = (own.kind == OwnKind::Relation).then(|| opens.clone()).flatten();
-            let what = match own.kind {
-                OwnKind::Procedure => format!("everybody may call {schema}.{name}"),
-                OwnKind::Relation => format!("PUBLIC has privileges on {schema}.{name}"),
-                OwnKind::Schema => format!("everybody may create objects in the schema {schema}"),
-            };
-            let test = if own.kind == OwnKind::Procedure { IMPERSONATION } else { GRANTS };
-            let mends = [closes].into_iter().chain(again).collect();
-            found.push(Drift { test, what, mender: Mender::SystemAccount(mends) });
-        } else if lacks {
-            let what = match own.kind {
-                OwnKind::Schema => format!("PUBLIC can't use the schema {schema}"),
-                _ => format!("PUBLIC can't read {schema}.{name}"),
-            };
-            let mends = opens.into_iter().collect();
-            found.push(Drift { test: GRANTS, what, mender: Mender::SystemAccount(mends) });
+    let of_own = |own: Own<'_>| of_public(&own).into_iter().chain(of_others(watched, &own));
+    watched.contents.own().into_iter().flat_map(of_own).collect()
+}
+
+/// Grants on procedures are what impersonation hangs on.
+fn grant_drift(own: &Own<'_>, what: String, mender: Mender) -> Drift {
+    let test = if own.kind == OwnKind::Procedure { IMPERSONATION } else { GRANTS };
+    Drift { test, what, mender }
+}
+
+/// What everybody holds, where that is more or less than it is to be.
+fn of_public(own: &Own<'_>) -> Option<Drift> {
+    let (meant, held, Own { schema, name, .. }) = (meant_for_public(own), own.acl.of_public(), *own);
+    let lacks = meant.chars().any(|privilege| !held.contains(privilege));
+    let (what, mends) = match own.kind {
+        OwnKind::Schema if is_more_than(held, meant) => (
+            format!("everybody may create objects in the schema {schema}"),
+            vec![run_on(Section::CloseSchema, schema, name)],
+        ),
+        OwnKind::Schema if lacks => {
+            (format!("PUBLIC can't use the schema {schema}"), vec![run_on(Section::OpenSchema, schema, name)])
         }
-        found.extend(of_others(watched, &own, meant));
-    }
-    found
+        OwnKind::Relation if is_more_than(held, meant) => {
+            // That takes everything away, and the rest is given back.
+            let again = own.is_user_profile().then(|| run(Section::OpenUserProfile));
+            let mends = [run_on(Section::CloseRelation, schema, name)].into_iter().chain(again).collect();
+            (format!("PUBLIC has privileges on {schema}.{name}"), mends)
+        }
+        OwnKind::Relation if lacks => {
+            (format!("PUBLIC can't read {schema}.{name}"), vec![run(Section::OpenUserProfile)])
+        }
+        OwnKind::Procedure if is_more_than(held, meant) => {
+            (format!("everybody may call {schema}.{name}"), vec![run_on(Section::CloseProcedure, schema, name)])
+        }
+        OwnKind::Schema | OwnKind::Relation | OwnKind::Procedure => return None,
+    };
+    Some(grant_drift(own, what, Mender::SystemAccount(mends)))
 }
 
 /// What everybody is to hold on it, by the letters of the catalogue.
 fn meant_for_public(own: &Own<'_>) -> &'static str {
     match own.kind {
         OwnKind::Schema => "U",
-        OwnKind::Relation if format!("{}.{}", own.schema, own.name) == USER_PROFILE => "r",
+        OwnKind::Relation if own.is_user_profile() => "r",
         OwnKind::Relation | OwnKind::Procedure => "",
     }
 }
@@ -234,46 +234,43 @@ fn is_more_than(held: &str, meant: &str) -> bool {
 
 /// Users, groups and roles that hold more than everybody is to hold. What is no more than that harms nobody: `GRANT … ON
 /// ALL TABLES IN SCHEMA` gives it in passing.
-fn of_others(watched: &Watched, own: &Own<'_>, meant: &str) -> Vec<Drift> {
-    let setup = &watched.registry.setup;
+fn of_others(watched: &Watched, own: &Own<'_>) -> Vec<Drift> {
+    // Whoever owns it holds everything: that it isn't ours is told already.
+    if watched.account.as_ref().is_some_and(|account| own.owner != account) {
+        return Vec::new();
+    }
+    let (setup, meant) = (&watched.registry.setup, meant_for_public(own));
     let role = setup.impersonation_role.as_deref();
     let may_call = |holder: &str| {
         own.kind == OwnKind::Procedure && role.is_some_and(|role| holder.trim_start_matches("role ") == role)
     };
     let is_ours = |holder: &str| holder == watched.account_name || holder == setup.system_account || may_call(holder);
-    // Whoever owns it holds everything: that it isn't ours is told already.
-    if watched.account.as_ref().is_some_and(|account| own.owner != account) {
-        return Vec::new();
-    }
     let more = own.acl.holders().filter(|(holder, held)| !is_ours(holder) && is_more_than(held, meant));
     let drift = |(holder, _): (&str, &str)| {
-        let revoke = |section, subject| Mender::SystemAccount(vec![Mend { section, subject }]);
-        let grant = |on| {
-            Subject::Grant(Grant {
-                database: setup.database.clone(),
-                on,
-                grantee: Member::User(holder.to_owned(), false),
-                grantor: setup.system_account.clone(),
-            })
-        };
-        let mender = match own.kind {
-            _ if holder.starts_with("group ") || holder.starts_with("role ") => {
-                Mender::Person("revoke all privileges on it from them, as the system account or a superuser")
-            }
-            OwnKind::Schema => revoke(Section::RevokeOnSchema, grant(Grantable::Schema(own.schema.to_owned()))),
-            OwnKind::Relation => {
-                let on = Grantable::Relation(own.schema.to_owned(), own.name.to_owned());
-                revoke(Section::RevokeOnRelation, grant(on))
-            }
-            OwnKind::Procedure => {
-                let on = Grantable::Relation(own.schema.to_owned(), own.name.to_owned());
-                revoke(Section::RevokeProcedure, grant(on))
-            }
-        };
-        let test = if own.kind == OwnKind::Procedure { IMPERSONATION } else { GRANTS };
-        Drift { test, what: format!("{holder} has privileges on {own}"), mender }
+        let what = format!("{holder} has privileges on {own}");
+        grant_drift(own, what, revocation(own, holder, setup))
     };
     more.map(drift).collect()
+}
+
+/// What takes from somebody all that he holds on it.
+fn revocation(own: &Own<'_>, holder: &str, setup: &Setup) -> Mender {
+    if holder.starts_with("group ") || holder.starts_with("role ") {
+        return Mender::Person("revoke all privileges on it from them, as the system account or a superuser");
+    }
+    let (schema, name) = (own.schema.to_owned(), own.name.to_owned());
+    let (section, on) = match own.kind {
+        OwnKind::Schema => (Section::RevokeOnSchema, Grantable::Schema(schema)),
+        OwnKind::Relation => (Section::RevokeOnRelation, Grantable::Relation(schema, name)),
+        OwnKind::Procedure => (Section::RevokeProcedure, Grantable::Relation(schema, name)),
+    };
+    let subject = Subject::Grant(Grant {
+        database: setup.database.clone(),
+        on,
+        grantee: Member::User(holder.to_owned(), false),
+        grantor: setup.system_account.clone(),
+    });
+    Mender::SystemAccount(vec![Mend { section, subject }])
 }
 
 fn impersonation(watched: &Watched, role: &str) -> Vec<Drift> {

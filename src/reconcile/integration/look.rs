@@ -401,7 +401,9 @@ async fn definitions(session: &impl Session, contents: &Contents, account: &str)
         let relation = format!("{}.{}", row.text(0), row.text(1));
         (relation, [2, 3, 4].map(|column| row.text(column)).join(" "))
     };
-    let ours = |(relation, _): &(String, String)| contents.own().iter().any(|own| own.to_string() == *relation);
+    // Once, and not for each column: there can be thousands of objects.
+    let own: Vec<_> = contents.own().iter().map(ToString::to_string).collect();
+    let ours = |(relation, _): &(String, String)| own.contains(relation);
     let columns = |rows: Vec<Row>| rows.iter().map(column).filter(ours).collect::<Vec<_>>();
     let columns = match look.seen_again(LookUp::Columns, columns).await? {
         Seen::Yes(columns) => columns,
