@@ -138,14 +138,7 @@ impl Scene {
     /// What a look says that is asked for now.
     async fn look(&mut self) -> RedshiftIntegration {
         self.requests += 1;
-        let request = self.requests.to_string();
-        let annotations = json!({"redshift-governance.dev/requestedAt": request});
-        self.world.patch(json!({"metadata": {"annotations": annotations}})).await;
-        let handled = |object: &RedshiftIntegration| {
-            let status = object.status.as_ref();
-            status.and_then(|status| status.last_handled_reconcile_at.as_deref()) == Some(&request)
-        };
-        self.world.until("the look is done", handled).await
+        self.world.look(&self.requests.to_string()).await
     }
 
     /// Waits for the event about a repair.

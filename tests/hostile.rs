@@ -17,7 +17,7 @@ use redshift_stand_in::{Options, StandIn};
 use serde_json::json;
 
 use crate::support::hostile_server::{HostileServer, Step, columns, done, error, login, message, ready, request, row};
-use crate::support::{ControlPlane, World, condition, patience, phase_of, said};
+use crate::support::{ControlPlane, World, condition, is_looked_at, patience, phase_of, said};
 
 /// What the chart gives to the process.
 const MEMORY_LIMIT_KIB: u64 = 128 * 1024;
@@ -227,9 +227,7 @@ async fn a_hostile_server_fails_its_own_resource_and_the_neighbours_never_notice
     neighbour.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": "now"}}})).await;
     neighbour
         .until("it validates again", |object| {
-            let status = object.status.as_ref();
-            status.is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("now"))
-                && condition(object, "Ready").status == "True"
+            is_looked_at(object, "now") && condition(object, "Ready").status == "True"
         })
         .await;
     neighbour.delete().await;

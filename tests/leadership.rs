@@ -3,32 +3,17 @@
 
 use std::time::Instant;
 
-use k8s_openapi::api::coordination::v1::Lease;
-use kube::Api;
 use redshift_stand_in::Options;
 use redshift_stand_in::faults::{Action, Fault};
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::support::election::{holder, pod};
 use crate::support::{Dump, Operator, World, assert_same};
-
-const LEASE: &str = "operator-redshift-integration-operator";
-
-/// One of several pods that elect a leader.
-fn pod(world: &World, name: &str) -> Operator {
-    let (namespace, lease) = (format!("--lease-namespace={}", world.namespace), format!("--lease-name={LEASE}"));
-    let arguments = ["--leader-elect", &namespace, &lease, "--log-level=info"];
-    world.first_process(name, &[("HOSTNAME", name)], &arguments)
-}
 
 /// A pod that leads without asking anybody.
 fn pod_without_election(world: &World, name: &str) -> Operator {
     world.first_process(name, &[("HOSTNAME", name)], &["--log-level=info"])
-}
-
-async fn holder(world: &World) -> String {
-    let leases: Api<Lease> = Api::namespaced(world.client.clone(), &world.namespace);
-    leases.get(LEASE).await.unwrap().spec.unwrap().holder_identity.unwrap_or_default()
 }
 
 /// An integration that is set up, and an edit of it that `operator` has begun when it is stopped: the server has begun the
@@ -55,15 +40,15 @@ async fn edited(world: &World) {
 #[tokio::test]
 async fn a_leader_that_was_stopped_is_replaced_and_stands_by_when_it_goes_on() {
     let world = World::without_operator(Options::default()).await;
-    let mut first = pod(&world, "first");
+    let mut first = pod(&world, "first", &[]);
     first.until_logged("leading").await;
-    let mut second = pod(&world, "second");
+    let mut second = pod(&world, "second", &[]);
     second.until_logged("the Lease is another's").await;
     stop_in_the_middle_of_an_edit(&world, &first).await;
     let stopped = Instant::now();
     second.until_logged("leading").await;
     println!("the Lease was taken {:.1} s after its holder was stopped", stopped.elapsed().as_secs_f64());
-    assert!(holder(&world).await.starts_with("second_"));
+    assert!(holder(&world).await.unwrap().starts_with("second_"));
     edited(&world).await;
     let after = Dump::of(&world.stand_in).await;
     let statements = world.stand_in.journal().statements().len();
@@ -71,7 +56,7 @@ async fn a_leader_that_was_stopped_is_replaced_and_stands_by_when_it_goes_on() {
     // It ends all that it does, its connections too, and stands by.
     first.until_logged("all passes were cut off").await;
     first.until_logged("the Lease is another's").await;
-    assert!(holder(&world).await.starts_with("second_"));
+    assert!(holder(&world).await.unwrap().starts_with("second_"));
     let since = world.stand_in.journal().statements().split_off(statements);
     // The lock may still be asked for, before the process knows how late it is: the comparison of the counter is behind it.
     let harmless = ["SELECT", "SHOW", "LOCK TABLE"];

@@ -1,7 +1,5 @@
 //! What an earlier version of the operator has set up, by its own SQL as it was released, is migrated where it stands.
 
-use std::collections::BTreeMap;
-
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use redshift_integration_operator::api::RedshiftIntegration;
@@ -85,19 +83,14 @@ impl Outdated {
     }
 }
 
-async fn secret(world: &World) -> BTreeMap<String, String> {
-    let data = world.secrets().get(SECRET).await.unwrap().data.unwrap();
-    data.into_iter().map(|(key, value)| (key, String::from_utf8(value.0).unwrap())).collect()
-}
-
 async fn account(world: &World) -> Client {
-    let secret = secret(world).await;
+    let secret = world.system_account().await;
     login(&world.stand_in, &secret["username"], &secret["password"], "immuta").await.unwrap()
 }
 
 /// All that is there goes, and the scripts of version 1 are run in its place, as its operator ran them.
 async fn set_up_as_version_1(world: &World, object: &RedshiftIntegration) {
-    let (secret, uid) = (secret(world).await, object.uid().unwrap());
+    let (secret, uid) = (world.system_account().await, object.uid().unwrap());
     let dba = admin(&world.stand_in, "dev").await;
     let users = ["immuta_system_account", "redshift_governance_claim"];
     dba.batch_execute("DROP DATABASE immuta").await.unwrap();

@@ -6,13 +6,12 @@ use redshift_stand_in::Options;
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::support::election::LEASE;
 use crate::support::{Passage, Relay, World, condition, is_current, phase_of};
 
 /// An edit is acted on within seconds of the API server's return: the watch is tried again every five. On a machine that has
 /// much else to do it takes longer; without the bound it would be half a minute and more.
 const PROMPTLY: Duration = Duration::from_secs(20);
-
-const LEASE: &str = "operator-redshift-integration-operator";
 
 async fn world() -> World {
     World::without_operator(Options::default()).await

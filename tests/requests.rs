@@ -47,16 +47,6 @@ async fn wake(world: &mut World) {
     until_passes(world, passes).await;
 }
 
-async fn ask_for_a_look(world: &World, wish: &str) {
-    world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": wish}}})).await;
-    world
-        .until("the request is handled", |object| {
-            let handled = object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref());
-            handled == Some(wish)
-        })
-        .await;
-}
-
 #[tokio::test]
 async fn a_creation_a_look_and_a_wake_up_ask_for_no_more_than_they_need() {
     let mut world = World::new().await;
@@ -68,7 +58,7 @@ async fn a_creation_a_look_and_a_wake_up_ask_for_no_more_than_they_need() {
     world.put_secret("redshift-admin", "awsuser", "another").await;
     wake(&mut world).await;
     assert_eq!(world.api_requests(), CREATION);
-    ask_for_a_look(&world, "1").await;
+    world.look("1").await;
     wake(&mut world).await;
     let asked = world.api_requests().split_off(CREATION.len());
     assert_eq!(asked, [&VALIDATION[..], &["update redshiftintegrations/status"]].concat());
@@ -132,7 +122,7 @@ async fn after_a_restart_what_is_well_is_not_looked_at_yet_and_shows_as_ready() 
     assert!(metrics.contains(&ready), "{metrics}");
     assert_eq!((world.api_requests(), world.stand_in.journal().logins()), (requests, logins));
     // A wish doesn't wait.
-    ask_for_a_look(&world, "now").await;
+    world.look("now").await;
     assert!(world.stand_in.journal().logins() > logins);
     assert_eq!(world.get().await.uid(), object.uid());
 }

@@ -17,13 +17,6 @@ const CLAIM: &str = "redshift_governance_claim";
 const SECRET: &str = "analytics-system-account";
 const OWN_ROW: &str = "SELECT immuta__userid FROM immuta_system.user_profile";
 
-/// What the Secret holds, as text.
-async fn secret(world: &World) -> BTreeMap<String, String> {
-    let secret = world.secrets().get(SECRET).await.unwrap();
-    let text = |value: Vec<u8>| String::from_utf8(value).unwrap();
-    secret.data.unwrap().into_iter().map(|(key, value)| (key, text(value.0))).collect()
-}
-
 async fn change_secret(world: &World, changes: Value) {
     let patch = Patch::Merge(json!({"stringData": changes}));
     world.secrets().patch(SECRET, &PatchParams::default(), &patch).await.unwrap();
@@ -42,15 +35,6 @@ async fn until_handled(world: &World, value: &str) -> RedshiftIntegration {
     world.until(&format!("the rotation {value} is done"), is_handled).await
 }
 
-/// Looks once, and waits until that is done.
-async fn look(world: &World, value: &str) {
-    annotate(world, "requestedAt", value).await;
-    let is_handled = |object: &RedshiftIntegration| {
-        object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref()) == Some(value)
-    };
-    world.until(&format!("the request {value} is handled"), is_handled).await;
-}
-
 /// Which of these keys hold a password that logs in.
 async fn opens(world: &World, secret: &BTreeMap<String, String>, user: &str, keys: [&str; 2]) -> Vec<bool> {
     let mut opens = Vec::new();
@@ -64,7 +48,7 @@ async fn opens(world: &World, secret: &BTreeMap<String, String>, user: &str, key
 }
 
 async fn assert_one_opens(world: &World) {
-    let secret = secret(world).await;
+    let secret = world.system_account().await;
     for (user, keys) in [(ACCOUNT, ["password", "nextPassword"]), (CLAIM, ["claimPassword", "nextClaimPassword"])] {
         assert_eq!(opens(world, &secret, user, keys).await.iter().filter(|opens| **opens).count(), 1, "{user}");
     }
@@ -81,7 +65,7 @@ async fn an_annotation_rotates_passwords_and_key_without_other_credentials() {
     let before = world.until_phase("enabled").await;
     world.secrets().delete("redshift-admin", &DeleteParams::default()).await.unwrap();
     let dba = admin(&world.stand_in, "immuta").await;
-    let former = secret(&world).await;
+    let former = world.system_account().await;
     assert!(!former.contains_key("rotatedAt"));
     let account = login(&world.stand_in, ACCOUNT, &former["password"], "immuta").await.unwrap();
     for user in ["ann", "bob"] {
@@ -105,7 +89,7 @@ async fn an_annotation_rotates_passwords_and_key_without_other_credentials() {
     assert_eq!(phase_of(&after), "enabled");
     let since = |object: &RedshiftIntegration| condition(object, "Ready").last_transition_time.clone();
     assert_eq!(since(&before), since(&after), "it was ready all the while");
-    let now = secret(&world).await;
+    let now = world.system_account().await;
     for (user, key) in [(ACCOUNT, "password"), (CLAIM, "claimPassword")] {
         assert!(login(&world.stand_in, user, &former[key], "dev").await.is_err(), "{user}");
         login(&world.stand_in, user, &now[key], "dev").await.unwrap();
@@ -124,11 +108,11 @@ async fn an_annotation_rotates_passwords_and_key_without_other_credentials() {
     documented_event("rotation__rotated", &after, &event);
 
     // Once for each value, whatever is looked at in between.
-    look(&world, "1").await;
-    assert_eq!(secret(&world).await, now);
+    world.look("1").await;
+    assert_eq!(world.system_account().await, now);
     annotate(&world, "rotate", "2").await;
     until_handled(&world, "2").await;
-    assert_ne!(secret(&world).await["password"], now["password"]);
+    assert_ne!(world.system_account().await["password"], now["password"]);
     assert_eq!(rotations(&world).await, 2);
 }
 
@@ -137,24 +121,24 @@ async fn passwords_that_are_old_are_rotated_by_themselves() {
     let world = World::new().await;
     world.create(json!({"rotation": {"interval": "2d"}})).await;
     world.until_phase("enabled").await;
-    look(&world, "1").await;
-    let former = secret(&world).await;
+    world.look("1").await;
+    let former = world.system_account().await;
     assert!(!former.contains_key("rotatedAt"));
     let ago = |hours: i64| {
         let then = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours);
         jiff::Timestamp::from_second(then.as_second()).unwrap().to_string()
     };
     change_secret(&world, json!({"rotatedAt": ago(47)})).await;
-    look(&world, "2").await;
-    assert_eq!(secret(&world).await["password"], former["password"]);
+    world.look("2").await;
+    assert_eq!(world.system_account().await["password"], former["password"]);
     change_secret(&world, json!({"rotatedAt": ago(49)})).await;
     world.until_event("analytics", "Rotated").await;
-    let now = secret(&world).await;
+    let now = world.system_account().await;
     assert_ne!(now["password"], former["password"]);
     assert!(now["rotatedAt"] > ago(1), "{}", now["rotatedAt"]);
     login(&world.stand_in, ACCOUNT, &now["password"], "immuta").await.unwrap();
-    look(&world, "3").await;
-    assert_eq!(secret(&world).await, now);
+    world.look("3").await;
+    assert_eq!(world.system_account().await, now);
     assert!(world.get().await.status.unwrap().last_handled_rotation.is_none(), "nobody has asked for it");
 }
 
@@ -165,8 +149,8 @@ async fn what_is_asked_for_at_the_creation_is_done_with_it() {
     manifest["metadata"]["annotations"] = json!({"redshift-governance.dev/rotate": "from the beginning"});
     world.api().create(&PostParams::default(), &serde_json::from_value(manifest).unwrap()).await.unwrap();
     until_handled(&world, "from the beginning").await;
-    look(&world, "1").await;
-    assert!(!secret(&world).await.contains_key("rotatedAt"));
+    world.look("1").await;
+    assert!(!world.system_account().await.contains_key("rotatedAt"));
     assert!(!world.stand_in.journal().statements().iter().any(|text| text.starts_with("ALTER USER")));
 }
 
@@ -185,7 +169,7 @@ async fn a_rotation_that_was_interrupted_is_finished_and_a_password_works_all_th
         (Action::HoldAfter, "COMMIT"),
     ];
     for (number, (action, statement)) in steps.into_iter().enumerate() {
-        let former = secret(&world).await;
+        let former = world.system_account().await;
         world.stand_in.faults().set(Fault::new(action).at(statement));
         annotate(&world, "rotate", &number.to_string()).await;
         world.stand_in.faults().held().await;
@@ -198,7 +182,7 @@ async fn a_rotation_that_was_interrupted_is_finished_and_a_password_works_all_th
         assert_one_opens(&world).await;
         world.start_operator();
         until_handled(&world, &number.to_string()).await;
-        let now = secret(&world).await;
+        let now = world.system_account().await;
         assert!(!now.contains_key("nextPassword") && !now.contains_key("nextClaimPassword"));
         assert_ne!((&former["password"], &former["claimPassword"]), (&now["password"], &now["claimPassword"]));
         assert_one_opens(&world).await;
@@ -212,14 +196,14 @@ async fn a_rotation_that_cannot_be_done_says_why_and_what_was_set_up_works_on() 
     world.enabled().await;
     let dba = admin(&world.stand_in, "immuta").await;
     dba.batch_execute("ALTER USER redshift_governance_claim PASSWORD 'Abcd1234'").await.unwrap();
-    let former = secret(&world).await;
+    let former = world.system_account().await;
     annotate(&world, "rotate", "1").await;
     let is_stopped = |object: &RedshiftIntegration| condition(object, "Stalled").reason == "RotationFailed";
     let object = world.until("it says why", is_stopped).await;
     assert_eq!((phase_of(&object).as_str(), conditions(&object)), ("enabled", ["True", "False", "True"]));
     documented("rotation__the_password_of_the_claim_was_changed", &object, "Stalled");
     // Nothing was begun, so that nothing else waits for it.
-    assert_eq!(secret(&world).await, former);
+    assert_eq!(world.system_account().await, former);
     let mend = format!("ALTER USER redshift_governance_claim PASSWORD '{}'", former["claimPassword"]);
     dba.batch_execute(&mend).await.unwrap();
 

@@ -11,7 +11,7 @@ use redshift_stand_in::Options;
 use redshift_stand_in::faults::{Action, Fault};
 use serde_json::json;
 
-use crate::support::{ALL_SECRET, World, condition, in_all_forms, rows, said};
+use crate::support::{ALL_SECRET, World, condition, in_all_forms, is_looked_at, rows, said};
 
 /// The forms in which a password could show.
 fn forms(user: &str, password: &str) -> Vec<String> {
@@ -105,11 +105,8 @@ async fn no_secret_shows_anywhere_in_a_whole_life_with_failures() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": "0"}}})).await;
-    let found_again = world.until("it validates again", |object| {
-        let status = object.status.as_ref();
-        status.is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("0"))
-            && condition(object, "Ready").status == "True"
-    });
+    let found_again = world
+        .until("it validates again", |object| is_looked_at(object, "0") && condition(object, "Ready").status == "True");
     seen.push(serde_json::to_string(&found_again.await).unwrap());
     canaries.extend(generated(&world).await);
 

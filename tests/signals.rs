@@ -4,17 +4,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::coordination::v1::Lease;
-use kube::Api;
 use kube::api::{Patch, PatchParams};
 use redshift_stand_in::Options;
 use redshift_stand_in::faults::{Action, Fault};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Operator, World, condition, phase_of};
-
-const LEASE: &str = "operator-redshift-integration-operator";
+use crate::support::election::{LEASE, holder, leases, pod};
+use crate::support::{World, condition, phase_of};
 
 /// Longer than it takes to hand over, which is promised within two seconds, on a machine that has much else to do; and much
 /// shorter than the half minute in which a Lease runs out.
@@ -22,22 +19,6 @@ const PROMPTLY: Duration = Duration::from_secs(12);
 
 async fn world() -> World {
     World::without_operator(Options::default()).await
-}
-
-/// One of several pods.
-fn pod(world: &World, name: &str, arguments: &[&str]) -> Operator {
-    let namespace = format!("--lease-namespace={}", world.namespace);
-    let lease = format!("--lease-name={LEASE}");
-    let own = ["--leader-elect", &namespace, &lease, "--log-level=info"];
-    world.first_process(name, &[("HOSTNAME", name)], &[&own[..], arguments].concat())
-}
-
-fn leases(world: &World) -> Api<Lease> {
-    Api::namespaced(world.client.clone(), &world.namespace)
-}
-
-async fn holder(world: &World) -> Option<String> {
-    leases(world).get(LEASE).await.unwrap().spec.unwrap().holder_identity
 }
 
 #[tokio::test]
@@ -208,11 +189,7 @@ async fn asked_to_end_at_any_moment_of_its_start_it_ends() {
         operator.signal(Signal::TERM);
         assert_eq!(operator.ended().await, Some(0), "after {delay} ms: {}", operator.log());
     }
-    assert_eq!(holder_if_any(&world).await, None);
-}
-
-async fn holder_if_any(world: &World) -> Option<String> {
-    leases(world).get_opt(LEASE).await.unwrap()?.spec?.holder_identity
+    assert_eq!(holder(&world).await, None);
 }
 
 /// Whether a process has a handler for SIGTERM.

@@ -7,8 +7,8 @@ use redshift_stand_in::faults::{Action, Fault};
 use serde_json::json;
 
 use crate::support::{
-    Dump, World, admin, asked_for, assert_same, condition, conditions, documented, login, makes_a_lesser_admin, rows,
-    said,
+    Dump, World, admin, asked_for, assert_same, condition, conditions, documented, is_looked_at, login,
+    makes_a_lesser_admin, rows, said,
 };
 
 const SECRET: &str = "analytics-system-account";
@@ -67,8 +67,7 @@ async fn a_superuser_sets_new_passwords_when_the_secret_was_lost() {
     }
     look_now(&world, "1").await;
     let object = world.until("it validates again", |object| {
-        object.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("1"))
-            && conditions(object) == ["True", "False", "False"]
+        is_looked_at(object, "1") && conditions(object) == ["True", "False", "False"]
     });
     let object = object.await;
     assert_ne!(password(&world).await, old);
@@ -198,12 +197,7 @@ async fn what_retain_left_is_taken_over_with_the_annotation_that_the_message_giv
     let value = asked_for(&object, "take-over");
     assert_eq!(value, format!("immuta/{}", former.uid().unwrap()));
     annotate(&world, "take-over", "immuta/somebody-else").await;
-    look_now(&world, "1").await;
-    world
-        .until("the wrong one was seen", |object| {
-            object.status.as_ref().is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some("1"))
-        })
-        .await;
+    world.look("1").await;
     assert_same(&left, &Dump::of(&world.stand_in).await);
     annotate(&world, "take-over", &value).await;
     let object = world.until_phase("enabled").await;

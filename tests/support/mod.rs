@@ -4,6 +4,7 @@
 mod api_proxy;
 mod canaries;
 mod control_plane;
+pub mod election;
 pub mod hostile_server;
 mod messages;
 mod operator;
@@ -12,11 +13,13 @@ mod relay;
 mod status;
 mod warehouse;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
@@ -36,7 +39,9 @@ pub use operator::Operator;
 pub use records::ALL_SECRET;
 use records::Records;
 pub use relay::{Passage, Relay};
-pub use status::{asked_for, condition, conditions, is_current, merge, phase_of, said, statements, tests_with};
+pub use status::{
+    asked_for, condition, conditions, is_current, is_looked_at, merge, phase_of, said, statements, tests_with,
+};
 pub use warehouse::{Dump, Observer, admin, assert_same, login, makes_a_lesser_admin, rows};
 
 /// Longest wait for anything. It only ends tests that would fail anyway, so it is long; whoever is
@@ -291,6 +296,19 @@ impl World {
     pub async fn enabled(&self) -> RedshiftIntegration {
         self.create(json!({})).await;
         self.until_phase("enabled").await
+    }
+
+    /// Asks for a look by an annotation of this value, and waits until it is done.
+    pub async fn look(&self, value: &str) -> RedshiftIntegration {
+        self.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": value}}})).await;
+        self.until(&format!("the look {value} is done"), |object| is_looked_at(object, value)).await
+    }
+
+    /// What the Secret of the system account of `analytics` holds, as text.
+    pub async fn system_account(&self) -> BTreeMap<String, String> {
+        let secret = self.secrets().get("analytics-system-account").await.unwrap();
+        let text = |(key, value): (String, ByteString)| (key, String::from_utf8(value.0).unwrap());
+        secret.data.unwrap().into_iter().map(text).collect()
     }
 
     /// Changes `analytics` by a merge patch.

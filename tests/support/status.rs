@@ -27,6 +27,12 @@ pub fn is_current(object: &RedshiftIntegration) -> bool {
     object.status.as_ref().is_some_and(|status| Some(status.observed_generation) == object.metadata.generation)
 }
 
+/// Whether the look was done that was asked for by an annotation of this value.
+pub fn is_looked_at(object: &RedshiftIntegration, value: &str) -> bool {
+    let status = object.status.as_ref();
+    status.is_some_and(|status| status.last_handled_reconcile_at.as_deref() == Some(value))
+}
+
 /// The phase, as users see it.
 pub fn phase_of(object: &RedshiftIntegration) -> String {
     let phase = object.status.as_ref().and_then(|status| status.phase);

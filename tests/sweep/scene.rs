@@ -12,7 +12,9 @@ use super::cases::{Case, cases};
 use super::disturbances::DEADLINE;
 use super::flows::{Begin, Circle, Ends, Flow};
 use super::statements::{statements, writes};
-use crate::support::{ApiProxy, Dump, Observer, World, assert_same, conditions, phase_of, rows, tests_with};
+use crate::support::{
+    ApiProxy, Dump, Observer, World, assert_same, conditions, is_looked_at, phase_of, rows, tests_with,
+};
 
 /// What a flow comes to.
 #[derive(Debug)]
@@ -137,8 +139,7 @@ impl Scene {
             // It was enabled all the time.
             (Ends::Enabled, Begin::LoseSecret | Begin::Change | Begin::Outdate) => {
                 let is_done = |object: &RedshiftIntegration| {
-                    let handled = object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref());
-                    handled == Some(&self.requests.to_string()) && phase_of(object) == "enabled"
+                    is_looked_at(object, &self.requests.to_string()) && phase_of(object) == "enabled"
                 };
                 Some(self.world.until("the look that was asked for is done", is_done).await)
             }
