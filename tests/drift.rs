@@ -30,7 +30,7 @@ const ROLE_PROCEDURE: &str = "CREATE OR REPLACE PROCEDURE immuta_procedures.gran
      NULL; END; $$ LANGUAGE plpgsql SECURITY DEFINER";
 
 /// What is done by a superuser in the managed database, what the status says of it, and who mends it.
-const CHANGES: [(&str, &str, Mender); 21] = [
+const CHANGES: [(&str, &str, Mender); 22] = [
     (
         "GRANT SELECT ON immuta_system.profile TO PUBLIC",
         "PUBLIC has privileges on immuta_system.profile",
@@ -65,6 +65,11 @@ const CHANGES: [(&str, &str, Mender); 21] = [
     (
         "GRANT EXECUTE ON PROCEDURE immuta_procedures.impersonate_user(VARCHAR) TO PUBLIC",
         "everybody may call immuta_procedures.impersonate_user",
+        SystemAccount,
+    ),
+    (
+        "GRANT EXECUTE ON PROCEDURE immuta_procedures.grant_impersonation(VARCHAR) TO ROLE immuta_impersonation",
+        "immuta_impersonation has privileges on the procedure immuta_procedures.grant_impersonation",
         SystemAccount,
     ),
     (

@@ -240,10 +240,8 @@ fn of_others(watched: &Watched, own: &Own<'_>) -> Vec<Drift> {
         return Vec::new();
     }
     let (setup, meant) = (&watched.registry.setup, meant_for_public(own));
-    let role = setup.impersonation_role.as_deref();
-    let may_call = |holder: &str| {
-        own.kind == OwnKind::Procedure && role.is_some_and(|role| holder.trim_start_matches("role ") == role)
-    };
+    // Its members begin impersonations, and make nobody else a member.
+    let may_call = |holder: &str| own.name == "impersonate_user" && is_role(holder, setup);
     let is_ours = |holder: &str| holder == watched.account_name || holder == setup.system_account || may_call(holder);
     let more = own.acl.holders().filter(|(holder, held)| !is_ours(holder) && is_more_than(held, meant));
     let drift = |(holder, _): (&str, &str)| {
@@ -253,9 +251,15 @@ fn of_others(watched: &Watched, own: &Own<'_>) -> Vec<Drift> {
     more.map(drift).collect()
 }
 
+/// Whether who holds something is the impersonation role.
+fn is_role(holder: &str, setup: &Setup) -> bool {
+    setup.impersonation_role.as_deref().is_some_and(|role| holder.trim_start_matches("role ") == role)
+}
+
 /// What takes from somebody all that he holds on it.
 fn revocation(own: &Own<'_>, holder: &str, setup: &Setup) -> Mender {
-    if holder.starts_with("group ") || holder.starts_with("role ") {
+    let is_role = is_role(holder, setup);
+    if !is_role && (holder.starts_with("group ") || holder.starts_with("role ")) {
         return Mender::Person("revoke all privileges on it from them, as the system account or a superuser");
     }
     let (schema, name) = (own.schema.to_owned(), own.name.to_owned());
@@ -267,7 +271,10 @@ fn revocation(own: &Own<'_>, holder: &str, setup: &Setup) -> Mender {
     let subject = Subject::Grant(Grant {
         database: setup.database.clone(),
         on,
-        grantee: Member::User(holder.to_owned(), false),
+        grantee: match &setup.impersonation_role {
+            Some(role) if is_role => Member::Role(role.clone()),
+            _ => Member::User(holder.to_owned(), false),
+        },
         grantor: setup.system_account.clone(),
     });
     Mender::SystemAccount(vec![Mend { section, subject }])

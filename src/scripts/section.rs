@@ -185,7 +185,7 @@ sections! {
         CloseRelation = "close-relation",
         /// Takes the right to call a procedure from everybody.
         CloseProcedure = "close-procedure",
-        /// Takes from a user what it may do with a procedure.
+        /// Takes from a user or role what it may do with a procedure.
         RevokeProcedure = "revoke-procedure",
         /// Gives a schema back to the system account.
         GiveSchema = "give-schema",

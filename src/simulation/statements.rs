@@ -300,7 +300,7 @@ impl Warehouse {
             "revoke-relation-from-public" | "revoke-procedure-from-public" => {
                 contents.close(&identifier(text, 0), &identifier(text, 1))
             }
-            "revoke-procedure-from-user" => {
+            "revoke-procedure-from-user" | "revoke-procedure-from-role" => {
                 let object = contents.owned(&identifier(text, 0), &identifier(text, 1))?;
                 object.grantees.remove(&identifier(text, 2));
                 Ok(())

@@ -21,7 +21,12 @@ REVOKE EXECUTE ON PROCEDURE {{schema}}.{{object}}(VARCHAR) FROM PUBLIC;
 --= revoke-procedure
 
 --! revoke-procedure-from-user
+--? user
 REVOKE ALL PRIVILEGES ON PROCEDURE {{schema}}.{{object}}(VARCHAR) FROM {{member}};
+
+--! revoke-procedure-from-role
+--? role
+REVOKE ALL PRIVILEGES ON PROCEDURE {{schema}}.{{object}}(VARCHAR) FROM ROLE {{member}};
 
 --= give-schema
 
