@@ -39,6 +39,8 @@ pub struct Pass<'p, 'a, W: World> {
     pub place: Place,
     /// What the registry must say for the next change to go on.
     expected: Expected,
+    /// The counter that the registry has after what this pass has committed, unless another one was at work meanwhile.
+    committed_counter: i64,
     /// Digests of the obstacles to a deletion that a person has confirmed.
     pub confirmed: Vec<String>,
     /// Whether anything was sent that changes the warehouse, other than a statement refused.
@@ -82,7 +84,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
     /// A pass in which nothing was done yet.
     pub fn new(work: &'p mut Work<'a, W>, site: &'p mut Site<'a, W>, place: Place) -> Self {
         let expected = Expected::of(&site.finding.ownership.database, &work.uid());
-        Self { work, site, place, expected, confirmed: Vec::new(), warehouse_touched: false }
+        Self::expecting(work, site, place, expected)
     }
 
     /// A pass on what another's registry describes, or one whose passwords are lost.
@@ -92,7 +94,17 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         place: Place,
         registry: &Registry,
     ) -> Self {
-        Self { expected: Expected::from(registry), ..Self::new(work, site, place) }
+        Self::expecting(work, site, place, Expected::from(registry))
+    }
+
+    fn expecting(work: &'p mut Work<'a, W>, site: &'p mut Site<'a, W>, place: Place, expected: Expected) -> Self {
+        let committed_counter = expected.fencing_counter;
+        Self { work, site, place, expected, committed_counter, confirmed: Vec::new(), warehouse_touched: false }
+    }
+
+    /// The counter that the registry has after what this pass has committed, unless another one was at work meanwhile.
+    pub fn committed_counter(&self) -> i64 {
+        self.committed_counter
     }
 
     /// Carries out the operations.
@@ -160,6 +172,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
                 self.expected.integration_uid = self.work.uid();
                 self.expected.fencing_counter += 1;
             }
+            Section::CommitChange => self.committed_counter = self.expected.fencing_counter,
             // It logs in under another name from now on.
             Section::RenameAccount => self.site.sessions.managed = None,
             _ => {}

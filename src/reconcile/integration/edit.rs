@@ -14,7 +14,8 @@ use super::{look, refusals};
 use crate::api::{Created, Phase, Reason};
 use crate::lifecycle::checks::{self, Needs, Preflight, Test, Watched};
 use crate::lifecycle::{
-    Failure, Member, Outcome, Place, Recorded, Seen, Setup, SystemAccount, Unseen, Wanted, brief, set_up,
+    Failure, ManagedDatabase, Member, Outcome, Place, Recorded, Seen, Setup, SystemAccount, Unseen, Wanted, brief,
+    set_up,
 };
 use crate::ports::{SessionOf, World};
 
@@ -94,9 +95,10 @@ impl<'a, W: World> Edit<'_, 'a, W> {
         Sweep::new(&site, applied).refuse_to_drop("edit", &plan.operations).await?;
         let said = describe(applied, setup, &members);
         self.work.tell(Reason::Editing, "Edit", said.as_str()).await;
-        let applying = Pass::new(self.work, &mut site, wanted.place.clone()).apply(&plan.operations).await;
-        if let Err(error) = applying {
-            return Err(self.undo(&site, error, applied).await);
+        let mut pass = Pass::new(self.work, &mut site, wanted.place.clone());
+        if let Err(error) = pass.apply(&plan.operations).await {
+            let counter = pass.committed_counter();
+            return Err(self.undo(&site, error, applied, counter).await);
         }
         let watched = Pass::new(self.work, &mut site, wanted.place.clone()).watched().await?;
         self.work.tell(Reason::Edited, "Edit", said).await;
@@ -124,13 +126,13 @@ impl<'a, W: World> Edit<'_, 'a, W> {
     }
 
     /// The server said no in the middle of it: what was added before is taken away again, so that the
-    /// former state is all there is.
-    async fn undo(&mut self, site: &Site<'a, W>, error: Error, applied: &Setup) -> Error {
+    /// former state is all there is. `counter` is the registry's, unless another operator was at work meanwhile.
+    async fn undo(&mut self, site: &Site<'a, W>, error: Error, applied: &Setup, counter: i64) -> Error {
         if !error.is_refused_statement() {
             // What was done isn't known. The next pass looks, and goes on from there.
             return error;
         }
-        match self.try_undo(site, applied).await {
+        match self.try_undo(site, applied, counter).await {
             Ok(()) => error,
             Err(why) => {
                 warn!(error = %why, "an edit was not taken back");
@@ -147,10 +149,15 @@ impl<'a, W: World> Edit<'_, 'a, W> {
         }
     }
 
-    async fn try_undo(&mut self, site: &Site<'a, W>, applied: &Setup) -> Result<(), Error> {
+    async fn try_undo(&mut self, site: &Site<'a, W>, applied: &Setup, counter: i64) -> Result<(), Error> {
         let access = site.access.clone();
         let initial = access.enter().await?;
         let mut site = observe(self.work, access, initial, applied.clone(), Inheritance::Refused).await?;
+        if !matches!(&site.finding.ownership.database, ManagedDatabase::Registered(it) if it.fencing_counter == counter)
+        {
+            // What is there now is another operator's work, and may be just what is wanted. The next pass looks.
+            return Ok(());
+        }
         let place = Place { endpoint: self.wanted.place.endpoint.clone(), setup: applied.clone() };
         // What status says of the plan stays until it is taken back.
         let recorded = Recorded { plan: true, ..self.work.recorded(&place, |_| true) };
