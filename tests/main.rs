@@ -28,6 +28,7 @@ mod outages;
 mod panics;
 mod requests;
 mod rotation;
+mod scripts;
 mod secrets;
 mod signals;
 mod support;

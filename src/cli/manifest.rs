@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
 use kube::Resource;
 use serde_json::Value;
 
@@ -10,17 +12,7 @@ use crate::api::RedshiftIntegration;
 /// Reads a `RedshiftIntegration` from a file (YAML or JSON). What the API server would drop in silence,
 /// such as a misspelt field, is an error here.
 pub fn read(file: &Path) -> Result<RedshiftIntegration, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let manifest: Value = serde_saphyr::from_str(&text).map_err(|error| first_line(&error))?;
-    for (field, wanted) in
-        [("apiVersion", RedshiftIntegration::api_version(&())), ("kind", RedshiftIntegration::kind(&()))]
-    {
-        match manifest.get(field).and_then(Value::as_str) {
-            Some(found) if found == wanted => {}
-            Some(found) => return Err(format!("{field} is `{found}`; it must be `{wanted}`")),
-            None => return Err(format!("{field} is missing; it must be `{wanted}`")),
-        }
-    }
+    let (text, manifest) = read_as::<RedshiftIntegration>(file)?;
     let mut unknown = Vec::new();
     // Whether it fits is asked below, where the answer has a line number.
     let _ = serde_ignored::deserialize::<_, _, RedshiftIntegration>(&manifest, |path| unknown.push(path.to_string()));
@@ -28,6 +20,31 @@ pub fn read(file: &Path) -> Result<RedshiftIntegration, String> {
         return Err(format!("there is no field `{field}`; see: kubectl explain rsi.spec --recursive"));
     }
     serde_saphyr::from_str(&text).map_err(|error| first_line(&error))
+}
+
+/// Reads a Secret from a file, as `kubectl get secret -o yaml` prints it or as people write it. No error shows any of it.
+pub fn read_secret(file: &Path) -> Result<Secret, String> {
+    let (_, manifest) = read_as::<Secret>(file)?;
+    let mut secret: Secret = serde_json::from_value(manifest).map_err(|_| "it isn't what a Secret looks like")?;
+    // What the API server does with them.
+    let texts = secret.string_data.take().unwrap_or_default();
+    let texts = texts.into_iter().map(|(key, text)| (key, ByteString(text.into_bytes())));
+    secret.data.get_or_insert_default().extend(texts);
+    Ok(secret)
+}
+
+/// The text of a file and what it says, if it is of that kind.
+fn read_as<K: Resource<DynamicType = ()>>(file: &Path) -> Result<(String, Value), String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let manifest: Value = serde_saphyr::from_str(&text).map_err(|error| first_line(&error))?;
+    for (field, wanted) in [("apiVersion", K::api_version(&())), ("kind", K::kind(&()))] {
+        match manifest.get(field).and_then(Value::as_str) {
+            Some(found) if found == wanted => {}
+            Some(found) => return Err(format!("{field} is `{found}`; it must be `{wanted}`")),
+            None => return Err(format!("{field} is missing; it must be `{wanted}`")),
+        }
+    }
+    Ok((text, manifest))
 }
 
 /// The library's errors quote the file below their first line.

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use secrecy::SecretString;
+use kube::ResourceExt;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::manifest;
-use crate::api::DatabaseMode;
+use crate::api::{DatabaseMode, INTEGRATION_UID_LABEL, RedshiftIntegration};
 use crate::lifecycle::contents::Contents;
+use crate::lifecycle::manual::{self, Script, Source};
 use crate::lifecycle::{
     AccountPower, Connection, ManagedDatabase, Observed, Ownership, Part, Plan, Recorded, Registry, RegistryState,
-    Seen, Standing, Subject, Wanted, parameters, removal, set_up, validate,
+    Seen, Standing, Subject, SystemAccount, Wanted, parameters, read, removal, set_up, validate,
 };
 use crate::scripts::{CLAIM_USER, Parameters, SCHEMA_VERSION};
 
@@ -34,32 +36,78 @@ pub struct Arguments {
     /// The manifest of a `RedshiftIntegration` (YAML or JSON)
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
+    /// The manifest of the Secret <name>-system-account, from which the passwords are taken: then the script can be run
+    /// by a person, and is a credential
+    #[arg(long, value_name = "FILE")]
+    system_account_secret: Option<PathBuf>,
+    /// Print what an administrator runs who is no superuser
+    #[arg(long)]
+    lesser_admin: bool,
 }
 
 /// Prints the script, or says what is wrong with the manifest.
 pub fn print(arguments: &Arguments) -> ExitCode {
-    match script(arguments.which, &arguments.file) {
+    match script(arguments) {
         Ok(text) => {
-            print!("{text}");
+            print!("{}", text.expose_secret());
             ExitCode::SUCCESS
         }
-        Err(message) => {
-            eprintln!("error: {}: {message}", arguments.file.display());
+        Err((file, message)) => {
+            eprintln!("error: {}: {message}", file.display());
             ExitCode::FAILURE
         }
     }
 }
 
-fn script(which: Which, file: &Path) -> Result<String, String> {
-    let object = manifest::read(file)?;
-    let wanted = validate(&object.spec).map_err(|error| error.to_string())?;
-    let plan = plan(which, &wanted);
+/// The script; or the file that is wrong, and what is wrong with it.
+fn script(arguments: &Arguments) -> Result<SecretString, (&Path, String)> {
+    let (which, file) = (arguments.which, arguments.file.as_path());
+    let of_manifest = |message| (file, message);
+    let object = manifest::read(file).map_err(of_manifest)?;
+    let Some(secret_file) = &arguments.system_account_secret else {
+        return for_reading(which, arguments.power(), &object).map(SecretString::from).map_err(of_manifest);
+    };
+    let wanted = read(&object.spec).map_err(|error| of_manifest(error.to_string()))?;
+    let script = match which {
+        Which::InitialCreate => Script::InitialCreate(arguments.power()),
+        Which::Create => Script::Create,
+        Which::Delete => {
+            let message = "a script that deletes is printed for reading only, without --system-account-secret";
+            return Err(of_manifest(message.to_owned()));
+        }
+    };
+    let of_secret = |message: String| (secret_file.as_path(), message);
+    let secret = manifest::read_secret(secret_file).map_err(of_secret)?;
+    let account = SystemAccount::read(&secret).map_err(|flaw| of_secret(flaw.to_string()))?;
+    let Some(uid) = secret.labels().get(INTEGRATION_UID_LABEL) else {
+        return Err(of_secret(format!("it has no label {INTEGRATION_UID_LABEL}")));
+    };
+    if !account.place.is_where(&wanted.place) {
+        return Err(of_secret(format!("it belongs to {}, and the manifest is about {}", account.place, wanted.place)));
+    }
+    let namespace = object.namespace().or_else(|| secret.namespace()).unwrap_or_else(|| "default".to_owned());
+    let resource = format!("{namespace}/{}", object.name_any());
+    let source = Source { wanted: &wanted, resource: &resource, uid, account: &account };
+    manual::script(script, &source).map_err(|error| of_manifest(error.to_string()))
+}
+
+impl Arguments {
+    fn power(&self) -> AccountPower {
+        if self.lesser_admin { AccountPower::Lesser } else { AccountPower::Superuser }
+    }
+}
+
+fn for_reading(which: Which, power: AccountPower, object: &RedshiftIntegration) -> Result<String, String> {
+    let spec = &object.spec;
+    // Who runs it himself needs no login that the operator knows.
+    let wanted = if spec.auto_bootstrap { validate(spec) } else { read(spec) }.map_err(|error| error.to_string())?;
+    let plan = plan(which, power, &wanted);
     let mut script =
         "-- For reading: passwords, the key of impersonations, the integration's UID and the counter of the\n\
                       -- registry are filled in when the operator runs it.\n"
             .to_owned();
     let is_meant = |connection| is_part_of(which, connection);
-    let parts = plan.transcript(is_meant, |subject| with_placeholders(&wanted, subject));
+    let parts = plan.transcript(is_meant, |subject| with_placeholders(&wanted, power, subject));
     for Part { on, statements } in parts.map_err(|error| error.to_string())? {
         script.push_str(&format!("\n-- In {}:\n", describe(on, &wanted)));
         for statement in statements {
@@ -69,7 +117,7 @@ fn script(which: Which, file: &Path) -> Result<String, String> {
     Ok(script)
 }
 
-fn plan(which: Which, wanted: &Wanted) -> Plan {
+fn plan(which: Which, power: AccountPower, wanted: &Wanted) -> Plan {
     let setup = &wanted.place.setup;
     let mut ownership = Ownership::nothing(&setup.system_account);
     let mut contents = Contents::default();
@@ -93,7 +141,7 @@ fn plan(which: Which, wanted: &Wanted) -> Plan {
     let observed = Observed {
         recorded: Recorded::default(),
         ownership: &ownership,
-        power: AccountPower::Superuser,
+        power,
         members: &Seen::Yes(Vec::new()),
         contents: &contents,
     };
@@ -126,11 +174,10 @@ fn describe(connection: Connection, wanted: &Wanted) -> String {
     }
 }
 
-fn with_placeholders(wanted: &Wanted, subject: &Subject) -> Parameters {
+fn with_placeholders(wanted: &Wanted, power: AccountPower, subject: &Subject) -> Parameters {
     let secret = |what: &str| SecretString::from(format!("<{what}>"));
-    parameters(&wanted.place.setup, AccountPower::Superuser, subject)
+    parameters(&wanted.place.setup, power, subject)
         .identifier("initial_database", &wanted.initial_database)
-        .identifier("admin", "<the account that sets things up>")
         .text("integration_uid", "<UID of the resource>")
         .text("registry_state", "<state of the registry>")
         .integer("fencing_counter", 1)

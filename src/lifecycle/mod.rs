@@ -18,6 +18,7 @@ mod failure;
 pub mod hints;
 pub mod hosts;
 mod look;
+pub mod manual;
 pub mod obstacle;
 mod parameters;
 mod plan;
@@ -26,6 +27,7 @@ pub mod queries;
 mod report;
 pub mod secret_content;
 pub mod server_error;
+pub mod shell;
 mod situation;
 pub mod sweep;
 mod transcript;
@@ -48,4 +50,4 @@ pub use situation::{
     UserId, WarehouseFacts,
 };
 pub use transcript::Part;
-pub use wanted::{Invalid, Place, Setup, Wanted, folded, validate};
+pub use wanted::{Invalid, Place, Setup, Wanted, folded, read, validate};

@@ -1,5 +1,6 @@
 //! The spec, once it can no longer be malformed.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -64,6 +65,14 @@ pub struct Place {
     pub endpoint: Endpoint,
     /// What is set up there.
     pub setup: Setup,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { endpoint, setup } = self;
+        let mode = setup.database_mode.as_str();
+        write!(formatter, "the database {} on {} (databaseMode {mode})", setup.database, endpoint.host())
+    }
 }
 
 impl From<&Created> for Place {
@@ -164,11 +173,20 @@ pub enum Invalid {
     },
 }
 
-/// Checks a spec. The API server has checked most of it already; what it let through before a rule
-/// was added is found here.
+/// Checks a spec that the operator is to carry out. The API server has checked most of it already; what it let
+/// through before a rule was added is found here.
 pub fn validate(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
-    let config = &spec.config;
     refuse_what_is_not_supported(spec)?;
+    read(spec)
+}
+
+/// Checks a spec, whoever carries it out.
+///
+/// # Errors
+///
+/// The first field that can't be meant.
+pub fn read(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
+    let config = &spec.config;
     let name = |field, value: &str| ObjectName::new(value).map_err(|source| Invalid::Name { field, source });
     let existing = |field, value: &str| ExistingName::new(value).map_err(|source| Invalid::Name { field, source });
     let database = match config.database_mode {

@@ -135,6 +135,7 @@ struct Template {
     section: &'static str,
     name: &'static str,
     only_if: Option<Fact>,
+    comment: String,
     text: String,
 }
 
@@ -158,15 +159,25 @@ impl Script {
                 section = Some(name.trim());
             } else if let Some(name) = line.strip_prefix("--! ") {
                 let section = section.expect("a statement stands in a section");
-                templates.push(Template { section, name: name.trim(), only_if: None, text: String::new() });
+                templates.push(Template {
+                    section,
+                    name: name.trim(),
+                    only_if: None,
+                    comment: String::new(),
+                    text: String::new(),
+                });
             } else if let Some(fact) = line.strip_prefix("--? ") {
                 let template = templates.last_mut().expect("a fact stands behind a statement's name");
                 template.only_if = Some(Fact::named(fact.trim()).expect("a fact has one of the names above"));
-            } else if !line.starts_with("--")
-                && let Some(template) = templates.last_mut()
-            {
-                template.text.push_str(line);
-                template.text.push('\n');
+            } else if let Some(template) = templates.last_mut() {
+                let is_comment = line.starts_with("--");
+                let is_about_it = template.text.is_empty();
+                match (is_comment, is_about_it) {
+                    (false, _) => template.text.extend([line, "\n"]),
+                    (true, true) => template.comment.extend([line, "\n"]),
+                    // About what follows.
+                    (true, false) => {}
+                }
             }
         }
         for template in &mut templates {
@@ -241,6 +252,6 @@ impl Template {
             rest = after;
         }
         text.push_str(rest);
-        Ok(Statement::new(self.name, text, secrets))
+        Ok(Statement::new(self.name, text, secrets).with_comment(&self.comment))
     }
 }

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 #[derive(Clone)]
 pub struct Statement {
     name: &'static str,
+    comment: String,
     text: String,
     secrets: Vec<SecretString>,
 }
@@ -16,7 +17,19 @@ impl Statement {
     /// A statement and the secrets in its text.
     #[must_use]
     pub fn new(name: &'static str, text: String, secrets: Vec<SecretString>) -> Self {
-        Self { name, text, secrets }
+        Self { name, comment: String::new(), text, secrets }
+    }
+
+    /// With what the file says about it.
+    #[must_use]
+    pub fn with_comment(self, comment: &str) -> Self {
+        Self { comment: comment.to_owned(), ..self }
+    }
+
+    /// What the file says about it, as lines that begin with two dashes.
+    #[must_use]
+    pub fn comment(&self) -> &str {
+        &self.comment
     }
 
     /// What it is called in logs, metrics and errors.

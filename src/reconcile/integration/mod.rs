@@ -206,8 +206,7 @@ async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<Sys
     if let Some(account) = &account
         && !account.place.is_where(&wanted.place)
     {
-        let place = refusals::described(&account.place);
-        let message = format!("the Secret {name} says that this integration is in {place}");
+        let message = format!("the Secret {name} says that this integration is in {}", account.place);
         let remedy = Remedy::new("set spec.config back to that; or delete the resource and create it anew");
         return Err(Failure::stalled(Reason::RecordedElsewhere, message).remedy(remedy).into());
     }

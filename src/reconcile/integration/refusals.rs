@@ -121,7 +121,7 @@ pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<(&str, Optio
     let failure = |place: &str| Failure::stalled(Reason::SecretNotOurs, format!("{whose} {place}"));
     let failure = match former {
         Some(is) if !is.is_where(wanted) => {
-            failure(&described(is)).remedy(Remedy::new("give this resource another name")).remedy(remedies::take_over(
+            failure(&is.to_string()).remedy(Remedy::new("give this resource another name")).remedy(remedies::take_over(
                 object,
                 "or, to take over what is there, set spec.config to that place, and then",
                 &is.setup.database,
@@ -133,12 +133,6 @@ pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<(&str, Optio
             .remedy(remedies::take_over(object, "else, to take over what is there", &wanted.setup.database, uid)),
     };
     with_answer_to(object, TAKE_OVER_ANNOTATION, failure).into()
-}
-
-/// A place, in words.
-pub fn described(place: &Place) -> String {
-    let Place { endpoint, setup } = place;
-    format!("the database {} on {} (databaseMode {})", setup.database, endpoint.host(), setup.database_mode.as_str())
 }
 
 /// A removal that would stop half-way isn't begun.

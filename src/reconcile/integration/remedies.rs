@@ -6,7 +6,7 @@ use crate::api::{
     CONFIRM_DELETE_ANNOTATION, CredentialsFormat, CredentialsReference, RedshiftIntegration, Remedy,
     TAKE_OVER_ANNOTATION,
 };
-use crate::lifecycle::proof;
+use crate::lifecycle::{proof, shell};
 
 /// What the Secret is called in the spec that holds the credentials which set things up.
 pub const CREDENTIALS: &str = "the Secret that spec.config.credentialsSecretRef names";
@@ -56,27 +56,9 @@ pub fn a_superusers_credentials(for_what: &str) -> Remedy {
 }
 
 fn annotate(object: &RedshiftIntegration, annotation: &str, value: &str) -> String {
-    format!("{} annotate rsi {} --overwrite {annotation}={}", kubectl(object), object.name_any(), shell_word(value))
-}
-
-/// A value as one word of a command line: a database that was there before can have any name.
-fn shell_word(value: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/_-.".contains(character);
-    if value.chars().all(is_plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
+    format!("{} annotate rsi {} --overwrite {annotation}={}", kubectl(object), object.name_any(), shell::word(value))
 }
 
 fn kubectl(object: &RedshiftIntegration) -> String {
     format!("kubectl -n {}", object.namespace().unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_one_word_for_a_shell() {
-        assert_eq!(shell_word("immuta/5e1d0a7c93b24f68"), "immuta/5e1d0a7c93b24f68");
-        assert_eq!(shell_word("$(rm -rf ~)/1"), "'$(rm -rf ~)/1'");
-        assert_eq!(shell_word("it's/1"), r"'it'\''s/1'");
-    }
 }

@@ -47,7 +47,7 @@ CREATE DATABASE {{database}} OWNER {{system_account}} COLLATE CASE_SENSITIVE ISO
 --! create-database-as-its-owner
 --? lesser-admin
 -- Only a superuser may give a database to another user: here the account that creates it keeps it.
-CREATE DATABASE {{database}} OWNER {{admin}} COLLATE CASE_SENSITIVE ISOLATION LEVEL SNAPSHOT;
+CREATE DATABASE {{database}} COLLATE CASE_SENSITIVE ISOLATION LEVEL SNAPSHOT;
 
 --= database-grants
 
