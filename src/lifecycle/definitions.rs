@@ -7,6 +7,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use super::contents::{Contents, SCHEMAS, USER_PROFILE};
+use crate::scripts::hex;
 
 /// Something of ours that has a definition.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -131,10 +132,6 @@ impl Contents {
             (!lines.is_empty()).then(|| (schema, lines.join("\n")))
         })
     }
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! What stands in the way of a deletion, and what a person's word can do about it.
 
-use sha2::{Digest, Sha256};
-
-use super::{AccountPower, Member, word};
+use super::{AccountPower, Member, digest, word};
 use crate::api::Remedy;
 use crate::scripts::{quote_identifier, show_identifier};
 
@@ -116,12 +114,9 @@ impl Obstacle {
 }
 
 fn short_digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut digest = Sha256::new();
-    for text in texts {
-        digest.update((text.len() as u64).to_be_bytes());
-        digest.update(text.as_bytes());
-    }
-    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = digest::of_parts(texts);
+    digits.truncate(16);
+    digits
 }
 
 /// The value of the annotation that confirms a deletion in spite of a list of obstacles: it names the

@@ -5,10 +5,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Span};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::Endpoint;
+use super::{Endpoint, digest};
 use crate::api::{AuthenticationType, Created, DatabaseMode, RedshiftIntegrationSpec, TlsMode};
 use crate::scripts::{CLAIM_USER, ExistingName, NameError, ObjectName, SCHEMA_VERSION};
 
@@ -47,14 +46,8 @@ impl Setup {
     /// SHA-256 (hex) of it. The version of what is set up is no part of it: another version is no edit.
     #[must_use]
     pub fn hash(&self) -> String {
-        let mut digest = Sha256::new();
         let role = self.impersonation_role.as_deref().unwrap_or_default();
-        for part in [self.database_mode.as_str(), &self.database, &self.system_account, role] {
-            // Lengths keep the parts apart: `ab` + `c` is not `a` + `bc`.
-            digest.update((part.len() as u64).to_be_bytes());
-            digest.update(part.as_bytes());
-        }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        digest::of_parts([self.database_mode.as_str(), &self.database, &self.system_account, role])
     }
 }
 

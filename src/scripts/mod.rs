@@ -4,6 +4,7 @@
 //! A file is divided into sections, and a section into named statements; what is executed is always a
 //! whole section, on one connection, a statement a message.
 
+mod hex;
 mod names;
 mod password;
 mod quote;
@@ -12,6 +13,7 @@ mod script;
 mod section;
 mod statement;
 
+pub use hex::hex;
 pub use names::{ExistingName, NameError, ObjectName, SYSTEM_DATABASES};
 pub use password::{Password, PasswordError, generate_key};
 pub use quote::{QuoteError, quote_identifier, quote_literal, show_identifier};

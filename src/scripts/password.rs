@@ -1,11 +1,11 @@
 //! Passwords of the accounts that the operator creates.
 
-use std::fmt::Write as _;
-
 use md5::{Digest, Md5};
 use rand::seq::{IndexedRandom, SliceRandom};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
+
+use super::hex;
 
 /// Length of generated passwords, in characters: 32 of 74 possible ones make about 198 bits.
 const GENERATED_LENGTH: usize = 32;
@@ -79,11 +79,7 @@ impl Password {
     #[must_use]
     pub fn md5_for(&self, user: &str) -> SecretString {
         let digest = Md5::new().chain_update(self.0.expose_secret()).chain_update(user).finalize();
-        let mut text = "md5".to_owned();
-        for byte in digest {
-            write!(text, "{byte:02x}").expect("writing to a String can't fail");
-        }
-        SecretString::from(text)
+        SecretString::from(format!("md5{}", hex(&digest)))
     }
 }
 
@@ -91,7 +87,7 @@ impl Password {
 #[must_use]
 pub fn generate_key() -> SecretString {
     let bytes: [u8; 32] = rand::random();
-    SecretString::from(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    SecretString::from(hex(&bytes))
 }
 
 #[cfg(test)]

@@ -10,12 +10,11 @@ mod header;
 use std::fmt::Write as _;
 
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 
 use super::contents::Contents;
 use super::{
     AccountPower, Connection, ManagedDatabase, Observed, Operation, Ownership, Recorded, RegistryState, Seen, Subject,
-    SystemAccount, Wanted, parameters, set_up,
+    SystemAccount, Wanted, digest, parameters, set_up,
 };
 use crate::api::DatabaseMode;
 use crate::scripts::{CLAIM_USER, Parameters, RenderError, Section, Statement, statements};
@@ -99,16 +98,8 @@ pub fn script(script: Script, source: &Source<'_>) -> Result<SecretString, Rende
 /// The key of impersonations. It comes from the Secret, so that a script has the same bytes however often it is made; who
 /// can read the Secret can read the key in the warehouse as well.
 fn impersonation_key(source: &Source<'_>) -> SecretString {
-    let mut digest = Sha256::new();
-    for part in ["key of impersonations", source.uid, source.account.password.secret().expose_secret()] {
-        digest.update((part.len() as u64).to_be_bytes());
-        digest.update(part.as_bytes());
-    }
-    let mut key = String::new();
-    for byte in digest.finalize() {
-        write!(key, "{byte:02x}").expect("memory doesn't fail");
-    }
-    SecretString::from(key)
+    let parts = ["key of impersonations", source.uid, source.account.password.secret().expose_secret()];
+    SecretString::from(digest::of_parts(parts))
 }
 
 fn write_statement(text: &mut String, statement: &Statement) {
