@@ -310,7 +310,7 @@ async fn delete<W: World>(mut work: Work<'_, W>) -> Result<Next, Error> {
         info!(said, "the integration is gone");
         let reason = if phase == Phase::Disabled { Reason::Disabled } else { Reason::Deleted };
         work.object = former;
-        work.tell(reason, "Delete", said).await;
+        work.tell(reason, "Delete", said);
         forget(context, &Key::of(&work.object), &uid);
         return Ok(Next::OnChange);
     }
@@ -326,7 +326,7 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
     let generation = before.metadata.generation.unwrap_or_default();
     let requested = before.annotations().get(REQUESTED_AT_ANNOTATION).cloned();
     work.report(generation, requested).await?;
-    announce(&work, before).await;
+    announce(&work, before);
     let Work { object, outcome, kubernetes, .. } = work;
     basis::show_ready(context, &object);
     let mut memory = context.memories.of(&uid).after_a_pass();
@@ -355,7 +355,7 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
 }
 
 /// An event on every transition, and on every new reason to stop.
-async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
+fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
     let outcome = &work.outcome;
     let old = before.status.clone().unwrap_or_default();
     let action = match outcome.phase {
@@ -376,12 +376,12 @@ async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
             if old.phase != Some(outcome.phase) || !old.conditions.iter().any(is_told) {
                 warn!(reason, message = failure.message, phase = ?outcome.phase, "stopped");
                 let news = News { is_warning: true, reason: failure.reason, action, note };
-                work.kubernetes.publish(&work.object, news).await;
+                work.kubernetes.publish(&work.object, news);
             }
         }
         Activity::Settled if old.phase != Some(outcome.phase) => {
             info!(phase = ?outcome.phase, "enabled");
-            work.tell(Reason::Enabled, action, "the integration is set up and validated").await;
+            work.tell(Reason::Enabled, action, "the integration is set up and validated");
         }
         Activity::Settled | Activity::Working(..) | Activity::Suspended | Activity::Doubtful(_) => {}
     }

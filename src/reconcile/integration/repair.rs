@@ -110,7 +110,7 @@ async fn mend<'a, W: World>(
                 let mut memory = work.context.memories.of(&uid);
                 memory.mended(&drift.what, now);
                 work.context.memories.remember(&uid, memory);
-                work.tell(Reason::Repaired, "Repair", format!("{}: mended", drift.what)).await;
+                work.tell(Reason::Repaired, "Repair", format!("{}: mended", drift.what));
             }
             Err(error) => {
                 warn!(%error, what = drift.what, "it can't be mended");
