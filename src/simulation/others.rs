@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::histories::{ACCOUNTS, DATABASES, ROLES};
 use super::warehouse::{Database, EXISTING, INITIAL, Kind, Maker, Object, Role, User, Warehouse};
 use super::world::World;
+use crate::api::{RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::UserId;
 use crate::scripts::CLAIM_USER;
 
@@ -39,6 +40,8 @@ pub enum Deed {
     Expose,
     /// One of our accounts gets another password; the claim for the last.
     ChangePassword(usize),
+    /// One of our accounts gets a name that no Secret knows.
+    RenameAccount(usize),
     /// One of our roles is dropped.
     DropRole(usize),
     /// What is ours is changed, in one of several ways.
@@ -46,6 +49,9 @@ pub enum Deed {
     /// An older version of the operator has set it up.
     Outdate,
 }
+
+/// What others call an account of ours.
+pub const ALIAS: &str = "governess";
 
 /// The ways in which what is ours is changed.
 pub const TAMPERINGS: usize = 6;
@@ -218,6 +224,21 @@ impl Deed {
                     user.password = None;
                 }
             }
+            Self::RenameAccount(n) => {
+                // Before an integration is set up, a loss of its proof is told, and mended by a person.
+                let is_set_up = |id: u32| {
+                    world.clusters.iter().any(|cluster| {
+                        let set_up = cluster.integrations().filter(|resource| is_set_up(resource));
+                        let mut ids = set_up.filter_map(|resource| cluster.account(resource)?.ids);
+                        ids.any(|ids| ids.account == UserId::new(id.to_string()))
+                    })
+                };
+                let is_ours = warehouse.users.get(ACCOUNTS[n]).is_some_and(|user| is_set_up(user.id));
+                if is_ours && !warehouse.users.contains_key(ALIAS) {
+                    // A superuser, who may.
+                    let _ = warehouse.rename_user(1, ACCOUNTS[n], ALIAS.to_owned());
+                }
+            }
             Self::Tamper(how) => warehouse.databases.values_mut().for_each(|database| tamper(database, how)),
             Self::Outdate => outdate(warehouse),
             Self::DropRole(n) => {
@@ -231,6 +252,10 @@ impl Deed {
             }
         }
     }
+}
+
+fn is_set_up(resource: &RedshiftIntegration) -> bool {
+    resource.status.as_ref().is_some_and(RedshiftIntegrationStatus::was_enabled)
 }
 
 /// Others take back all that they did.

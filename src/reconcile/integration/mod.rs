@@ -16,6 +16,7 @@ mod obstacles;
 mod refusals;
 mod remedies;
 mod remove;
+mod renamed;
 mod repair;
 mod resource;
 mod rotate;
@@ -224,18 +225,24 @@ async fn resume<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &Sys
     create::run(work, wanted).await;
 }
 
-/// Looks at an integration that was set up: migrates it if an older version of the operator has set it up, finishes a
-/// rotation that was begun, mends what others have changed, edits it if the spec asks for something else, and begins a
-/// rotation where there is nothing else to do. After each change it is looked again.
+/// Looks at an integration that was set up: names its account back if others have renamed it, migrates it if an older version
+/// of the operator has set it up, finishes a rotation that was begun, mends what others have changed, edits it if the spec
+/// asks for something else, and begins a rotation where there is nothing else to do. After each change it is looked again.
 async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
     let uid = work.uid();
-    let (mut is_recorded, mut is_repaired, mut failed) = (false, false, None);
+    let (mut is_recorded, mut is_named_back, mut is_repaired, mut failed) = (false, false, false, None);
     loop {
         // A rotation changes what the Secret says.
         let account = work.account.clone().unwrap_or_else(|| account.clone());
         let (seen, inside) = match validate::look(work, wanted, &account).await {
             Ok(found) => found,
-            Err(unwatched) => return validate::report_failure(work, wanted, &account, unwatched),
+            Err(mut unwatched) => {
+                if !is_named_back && renamed::name_back(work, wanted, &account, &mut unwatched).await {
+                    is_named_back = true;
+                    continue;
+                }
+                return validate::report_failure(work, wanted, &account, unwatched);
+            }
         };
         if validate::is_heritage(&work.object, &seen) {
             return create::run(work, wanted).await;
@@ -259,7 +266,7 @@ async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: 
         }
         if seen.watched.unrecorded(&uid).is_some() && !is_recorded {
             if let Err(error) = validate::record(work, wanted, seen, inside).await {
-                return validate::report_failure(work, wanted, &account, (error, Vec::new()));
+                return validate::report_failure(work, wanted, &account, error.into());
             }
             is_recorded = true;
             continue;
