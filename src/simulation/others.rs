@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::histories::{ACCOUNTS, DATABASES, ROLES};
-use super::warehouse::{Database, EXISTING, INITIAL, Kind, Maker, Object, Role, User, Warehouse};
+use super::kubernetes::Cluster;
+use super::warehouse::{Database, EXISTING, INITIAL, Kind, Maker, Object, Power, Role, User, Warehouse};
 use super::world::World;
 use crate::api::{RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::UserId;
@@ -224,21 +225,7 @@ impl Deed {
                     user.password = None;
                 }
             }
-            Self::RenameAccount(n) => {
-                // Before an integration is set up, a loss of its proof is told, and mended by a person.
-                let is_set_up = |id: u32| {
-                    world.clusters.iter().any(|cluster| {
-                        let set_up = cluster.integrations().filter(|resource| is_set_up(resource));
-                        let mut ids = set_up.filter_map(|resource| cluster.account(resource)?.ids);
-                        ids.any(|ids| ids.account == UserId::new(id.to_string()))
-                    })
-                };
-                let is_ours = warehouse.users.get(ACCOUNTS[n]).is_some_and(|user| is_set_up(user.id));
-                if is_ours && !warehouse.users.contains_key(ALIAS) {
-                    // A superuser, who may.
-                    let _ = warehouse.rename_user(1, ACCOUNTS[n], ALIAS.to_owned());
-                }
-            }
+            Self::RenameAccount(n) => rename_account(warehouse, &world.clusters, ACCOUNTS[n]),
             Self::Tamper(how) => warehouse.databases.values_mut().for_each(|database| tamper(database, how)),
             Self::Outdate => outdate(warehouse),
             Self::DropRole(n) => {
@@ -251,6 +238,22 @@ impl Deed {
                 }
             }
         }
+    }
+}
+
+/// Before an integration is set up, a loss of its proof is told, and mended by a person.
+fn rename_account(warehouse: &mut Warehouse, clusters: &[Cluster], name: &str) {
+    let is_made_for = |id: u32| {
+        clusters.iter().any(|cluster| {
+            let set_up = cluster.integrations().filter(|resource| is_set_up(resource));
+            let mut ids = set_up.filter_map(|resource| cluster.account(resource)?.ids);
+            ids.any(|ids| ids.account == UserId::new(id.to_string()))
+        })
+    };
+    let is_ours = warehouse.users.get(name).is_some_and(|user| is_made_for(user.id));
+    if is_ours && !warehouse.users.contains_key(ALIAS) {
+        let superuser = warehouse.users[Power::Superuser.name()].id;
+        let _ = warehouse.rename_user(superuser, name, ALIAS.to_owned());
     }
 }
 

@@ -218,6 +218,16 @@ pub fn sample() -> Vec<(Power, Vec<Event>)> {
             create(Some(0)),
             impersonate(Some(0)),
             WHOLE,
+            Event::User(0, Action::Repair(true)),
+            Event::Others(Deed::RenameAccount(0)),
+            WHOLE,
+            Event::Others(Deed::RenameAccount(0)),
+            lost("commit-change"),
+        ]),
+        superuser(&[
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
             Event::Others(Deed::DropRole(0)),
             WHOLE,
             impersonate(Some(1)),
@@ -616,7 +626,7 @@ fn an_account_that_others_have_renamed_is_left_alone_where_nobody_proves_whose_i
     for (admin, change) in [
         (Power::Superuser, repair(false)),
         (Power::Seeing, repair(true)),
-        (Power::Superuser, Event::User(0, Action::Credentials(false))),
+        (Power::Superuser, Event::User(0, Action::Credentials(true))),
         (Power::Superuser, Event::Others(Deed::TakeUser(0))),
     ] {
         let mut run = run(admin, Some(0), &[&RENAMED[..], &[change]].concat());
