@@ -62,7 +62,7 @@ impl HostileServer {
         }
         let accepting = tokio::spawn(async move {
             let _kept = (listener, queue);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
         Self { port: address.port(), accepting }
     }
