@@ -5,7 +5,8 @@ use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
 use serde_json::json;
 
 use crate::support::{
-    Dump, World, admin, assert_same, conditions, documented, patience, phase_of, rows, said, statements, tests_with,
+    Dump, World, admin, assert_same, conditions, documented, login, patience, phase_of, rows, said, statements,
+    tests_with,
 };
 
 /// Who mends it.
@@ -249,6 +250,83 @@ async fn what_only_a_superuser_can_mend_is_told_once_the_admins_secret_is_gone_a
     let (user, password) = (scene.world.stand_in.admin_user(), scene.world.stand_in.admin_password());
     scene.world.put_secret("redshift-admin", user, password).await;
     assert_eq!(phase_of(&scene.look().await), "enabled");
+}
+
+const RENAME: &str = "ALTER USER immuta_system_account RENAME TO somebody";
+const RENAMED: &str = "the system account immuta_system_account was renamed to somebody";
+
+#[tokio::test]
+async fn an_account_that_was_renamed_is_named_back_with_a_superusers_credentials() {
+    let mut scene = Scene::new(true).await;
+    let before = scene.warehouse().await;
+    let secret = scene.world.system_account().await;
+    let counter = "SELECT CAST(fencing_counter AS VARCHAR(20)) FROM immuta_system.registry";
+    let dba = admin(&scene.world.stand_in, "immuta").await;
+    let changes = rows(&dba, counter).await[0].parse::<i64>().unwrap();
+    // An edit that comes with it waits for the name: here it is the one that the account has got.
+    for (turn, name) in [(1, None), (2, None), (3, Some("somebody"))] {
+        scene.superuser_does(RENAME).await;
+        if let Some(name) = name {
+            scene.world.patch(json!({"spec": {"config": {"systemAccount": {"name": name}}}})).await;
+            scene.world.until_phase("enabled").await;
+            login(&scene.world.stand_in, name, &scene.world.system_account().await["password"], "immuta")
+                .await
+                .unwrap();
+            scene.world.patch(json!({"spec": {"config": {"systemAccount": null}}})).await;
+            scene.world.until_phase("enabled").await;
+        } else {
+            let object = scene.look().await;
+            assert_eq!(conditions(&object), ["True", "False", "False"], "{}", said(&object, "Stalled"));
+            assert_eq!(rows(&dba, counter).await, [(changes + turn).to_string()], "behind the lock");
+            assert_eq!(scene.world.system_account().await, secret);
+        }
+        assert_same(&before, &scene.warehouse().await);
+    }
+    scene.until_told(&format!("{RENAMED}: mended")).await;
+    let (user, password) = (secret["username"].as_str(), secret["password"].as_str());
+    login(&scene.world.stand_in, user, password, "immuta").await.unwrap_err();
+    // Whoever does it again and again is left alone.
+    scene.superuser_does(RENAME).await;
+    let object = scene.look().await;
+    assert!(said(&object, "Stalled").contains("so that it is left alone for a day"), "{}", said(&object, "Stalled"));
+}
+
+#[tokio::test]
+async fn an_account_that_was_renamed_is_told_where_it_is_not_named_back_and_what_the_status_says_does_it() {
+    let mut scene = Scene::new(false).await;
+    let before = scene.warehouse().await;
+    scene.superuser_does(RENAME).await;
+    let object = scene.look().await;
+    documented("drift__account_renamed", &object, "Stalled");
+    assert!(failures(&object)[0].starts_with(RENAMED));
+    let password = format!("'{}'", scene.world.system_account().await["password"]);
+    for (_, statement) in statements(&object) {
+        scene.superuser_does(&statement.replace("'…'", &password)).await;
+    }
+    assert_eq!(phase_of(&scene.look().await), "enabled");
+    assert_same(&before, &scene.warehouse().await);
+
+    // With `repair`, nobody but a superuser names it back.
+    scene.world.patch(json!({"spec": {"repair": true}})).await;
+    scene.world.until_phase("enabled").await;
+    scene.world.secrets().delete("redshift-admin", &kube::api::DeleteParams::default()).await.unwrap();
+    scene.superuser_does(RENAME).await;
+    documented("drift__account_renamed_and_no_superuser", &scene.look().await, "Stalled");
+    scene.superuser_does("CREATE USER lesser PASSWORD 'Abcd1234' CREATEDB").await;
+    scene.superuser_does("GRANT ROLE sys:secadmin TO lesser").await;
+    scene.world.put_secret("redshift-admin", "lesser", "Abcd1234").await;
+    let object = scene.look().await;
+    assert!(said(&object, "Stalled").starts_with(RENAMED), "{}", said(&object, "Stalled"));
+    // Nor is it, while somebody else has its name.
+    scene.superuser_does("CREATE USER immuta_system_account PASSWORD 'Abcd1234'").await;
+    let (user, password) = (scene.world.stand_in.admin_user(), scene.world.stand_in.admin_password());
+    scene.world.put_secret("redshift-admin", user, password).await;
+    let object = scene.look().await;
+    assert!(said(&object, "Stalled").contains("another user has the name"), "{}", said(&object, "Stalled"));
+    scene.superuser_does("DROP USER immuta_system_account; DROP USER lesser").await;
+    assert_eq!(phase_of(&scene.look().await), "enabled");
+    assert_same(&before, &scene.warehouse().await);
+    scene.until_told(&format!("{RENAMED}: mended")).await;
 }
 
 #[tokio::test]

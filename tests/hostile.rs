@@ -22,7 +22,7 @@ use crate::support::{ControlPlane, World, condition, is_looked_at, patience, pha
 /// What the chart gives to the process.
 const MEMORY_LIMIT_KIB: u64 = 128 * 1024;
 
-/// More than there are places by default.
+/// More than find a place, or room to wait for a login in nobody's.
 const SILENT_SERVERS: usize = 24;
 
 /// How a server behaves; whether it offers TLS; what it does; what its resource then says.
@@ -261,6 +261,53 @@ async fn a_hostile_server_fails_its_own_resource_and_the_neighbours_never_notice
     assert!(peak < MEMORY_LIMIT_KIB, "{peak} KiB");
 }
 
+/// How many passes are under way, those too that wait for a login in nobody's place.
+fn under_way(world: &mut World) -> usize {
+    let metrics = world.operator.as_mut().unwrap().metrics();
+    let line = metrics.lines().find(|line| line.starts_with("controller_runtime_active_workers{"));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
+}
+
+async fn until_under_way(world: &mut World, passes: usize) {
+    let started = Instant::now();
+    while under_way(world) != passes {
+        assert!(started.elapsed() < patience(), "{} passes instead of {passes}", under_way(world));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn servers_that_hang_in_a_login_delay_nobody_in_their_own_namespace_either() {
+    let options = || Options { admin_password: Some("Abcd1234".to_owned()), ..Options::default() };
+    let mut world = World::without_operator(options()).await;
+    // Each login that hangs does so for as long as this test lasts. There are fewer places than such logins.
+    world.start_operator_with(&["--concurrency=2", "--connect-timeout-seconds=600", "--log-level=info"]);
+    let tls = json!({"mode": "Disable", "caBundleRef": null});
+    let mut hanging = Vec::new();
+    for _ in 0..2 {
+        hanging.push(HostileServer::unreachable().await);
+        hanging.push(HostileServer::start(vec![Step::Silence]).await);
+        hanging.push(HostileServer::start(vec![Step::ReadFirst, Step::Drip(request(0, &[0; 60_000]))]).await);
+    }
+    for (number, server) in hanging.iter().enumerate() {
+        world.create_named(&format!("hanging-{number}"), json!({"config": {"port": server.port(), "tls": tls}})).await;
+    }
+    until_under_way(&mut world, hanging.len()).await;
+    let others = [StandIn::start(options()).await.unwrap(), StandIn::start(options()).await.unwrap()];
+    let ports = [world.stand_in.port(), others[0].port(), others[1].port()];
+    for (number, port) in ports.into_iter().enumerate() {
+        world.create_named(&format!("healthy-{number}"), json!({"config": {"port": port, "tls": tls}})).await;
+    }
+    for number in 0..ports.len() {
+        world.until_named_is(&format!("healthy-{number}"), "enabled").await;
+    }
+    for number in 0..hanging.len() {
+        let object = world.api().get(&format!("hanging-{number}")).await.unwrap();
+        assert!(object.status.is_none_or(|status| status.conditions.is_empty()), "nothing is known of it yet");
+    }
+    until_under_way(&mut world, hanging.len()).await;
+}
+
 #[tokio::test]
 async fn servers_that_keep_all_places_a_tenant_gets_leave_others_theirs() {
     let control_plane = ControlPlane::start().await;
@@ -268,7 +315,7 @@ async fn servers_that_keep_all_places_a_tenant_gets_leave_others_theirs() {
     let mut world = World::cluster_wide_on(&control_plane, stand_in.into()).await;
     let neighbour = world.beside().await;
     // Nobody who has got a place gives it back while this test lasts.
-    world.start_operator_with(&["--connect-timeout-seconds=600", "--log-level=info"]);
+    world.start_operator_with(&["--concurrency=4", "--connect-timeout-seconds=600", "--log-level=info"]);
     let mut servers = Vec::new();
     for number in 0..SILENT_SERVERS {
         let server = HostileServer::start(vec![Step::Silence]).await;
@@ -277,21 +324,13 @@ async fn servers_that_keep_all_places_a_tenant_gets_leave_others_theirs() {
         world.create_named(&resource, json!({"config": {"port": server.port(), "tls": tls}})).await;
         servers.push(server);
     }
-    let operator = world.operator.as_mut().unwrap();
-    let active = |metrics: &str| {
-        let line = metrics.lines().find(|line| line.starts_with("controller_runtime_active_workers{"));
-        line.and_then(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).unwrap_or_default()
-    };
-    while active(&operator.metrics()) < 8 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    // Half of the places, and half of the room to wait in.
+    until_under_way(&mut world, 2 + 8).await;
     neighbour.enabled().await;
     neighbour.delete().await;
     neighbour.until_gone().await;
-    // Half of the places, once the neighbour's last pass has ended; and the others still wait.
-    while active(&world.operator.as_mut().unwrap().metrics()) != 8 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    // The same, once the neighbour's last pass has ended; and the others still wait.
+    until_under_way(&mut world, 2 + 8).await;
 }
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::election::{holder, pod};
-use crate::support::{Dump, Operator, World, assert_same};
+use crate::support::{Dump, Operator, Passage, Relay, World, assert_same};
 
 /// A pod that leads without asking anybody.
 fn pod_without_election(world: &World, name: &str) -> Operator {
@@ -62,6 +62,41 @@ async fn a_leader_that_was_stopped_is_replaced_and_stands_by_when_it_goes_on() {
     let harmless = ["SELECT", "SHOW", "LOCK TABLE"];
     let changes = |text: &&String| !harmless.iter().any(|verb| text.trim_start().starts_with(verb));
     assert_eq!(since.iter().filter(changes).collect::<Vec<_>>(), [""; 0]);
+    assert_same(&after, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn a_leader_that_is_cut_off_from_the_api_server_stops_before_another_goes_on() {
+    let world = World::without_operator(Options::default()).await;
+    let server = world.api_server();
+    let relay = Relay::to(server.strip_prefix("https://").unwrap()).await;
+    let through = format!("https://{}", relay.address());
+    world.edit_kubeconfig(|config| config["clusters"][0]["cluster"]["server"] = json!(through));
+    let mut first = pod(&world, "first", &[]);
+    first.until_logged("leading").await;
+    world.edit_kubeconfig(|config| config["clusters"][0]["cluster"]["server"] = json!(server));
+    let mut second = pod(&world, "second", &[]);
+    second.until_logged("the Lease is another's").await;
+    world.enabled().await;
+    // The warehouse can be reached all the while: an edit is in the middle of its transaction, and waits for an answer.
+    world.stand_in.faults().set(Fault::new(Action::HoldBefore).at("BEGIN"));
+    world.patch(json!({"spec": {"config": {"impersonation": {"enabled": true}}}})).await;
+    world.stand_in.faults().held().await;
+    relay.set(Passage::Silent);
+    let cut_off = Instant::now();
+    first.until_logged("all passes were cut off").await;
+    // Nothing of it is under way any more, and nobody else has begun.
+    world.until_disconnected().await;
+    assert!(!second.log().contains("leading"), "two of them lead");
+    world.stand_in.faults().clear();
+    second.until_logged("leading").await;
+    println!("the Lease was taken {:.1} s after its holder was cut off", cut_off.elapsed().as_secs_f64());
+    edited(&world).await;
+    let after = Dump::of(&world.stand_in).await;
+    relay.set(Passage::Closed);
+    relay.set(Passage::Open);
+    first.until_logged("the Lease is another's").await;
+    assert!(holder(&world).await.unwrap().starts_with("second_"));
     assert_same(&after, &Dump::of(&world.stand_in).await);
 }
 

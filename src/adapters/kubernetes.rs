@@ -137,7 +137,7 @@ impl Kubernetes for Cluster {
         self.bounded(self.api::<K>(key).delete(&key.name, &params)).await.map(|_| ())
     }
 
-    async fn publish(&self, about: &RedshiftIntegration, news: News) {
+    fn publish(&self, about: &RedshiftIntegration, news: News) {
         self.publisher.publish(about, news);
     }
 

@@ -4,12 +4,14 @@ pub mod client;
 mod events;
 mod host;
 mod kubernetes;
+mod lending;
 pub mod redshift;
 mod versions;
 
 pub use events::Publisher;
 pub use host::Machine;
 pub use kubernetes::{Cluster, Watch};
+pub use lending::{Lendable, holding};
 pub use versions::Versions;
 
 use crate::ports::World;

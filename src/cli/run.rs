@@ -50,7 +50,7 @@ pub struct Arguments {
     #[arg(long, env = "LEASE_NAME", default_value = "redshift-integration-operator", value_name = "NAME", value_parser = lease_name)]
     lease_name: String,
     /// How many resources are worked on at once, over all namespaces. Of several namespaces each gets a further place as
-    /// long as it holds fewer than are free, so that none takes them all
+    /// long as it holds fewer than are free, so that none takes them all. Those that wait long for a login don't count
     #[arg(long, env = "CONCURRENCY", default_value_t = 16, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
     /// Wait after a first failure, in milliseconds; it doubles from failure to failure

@@ -25,6 +25,7 @@ mod parameters;
 mod plan;
 pub mod proof;
 pub mod queries;
+pub mod renamed;
 mod report;
 pub mod secret_content;
 pub mod server_error;

@@ -21,7 +21,7 @@ use super::containment::{contained, contained_at_once};
 use super::follow::follow;
 use super::places::Places;
 use super::signals::Signals;
-use crate::adapters::{Real, Versions, Watch};
+use crate::adapters::{Real, Versions, Watch, holding};
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Failure;
 use crate::ports::{Key, Referent, Version};
@@ -190,11 +190,11 @@ fn referring<K: ResourceExt>(
 
 /// A pass, when it is its turn; none, if the process is about to end.
 async fn in_turn(guarded: Arc<Guarded>, context: Arc<Context<Real>>, places: Places) -> Result<Action, Error> {
-    let Some(_place) = places.take(&guarded.namespace().unwrap_or_default()).await else {
+    let Some(place) = places.take(&guarded.namespace().unwrap_or_default()).await else {
         return Ok(Action::await_change());
     };
     // In a box of its own: thousands may wait, and what they wait for is large.
-    Box::pin(reconcile(guarded, context)).await
+    holding(Arc::new(place), Box::pin(reconcile(guarded, context))).await
 }
 
 /// One pass.

@@ -5,63 +5,51 @@
 //! next one half of the rest, and so on: of 16, five namespaces that want all there is get 8, 4, 2, 1 and 1. Of those that
 //! wait, the namespace that holds the fewest is next, and within it whoever came first. So a newcomer waits for nobody,
 //! or, where many are greedy at once, for the end of one pass.
+//!
+//! Whoever waits long for a login works on nothing, and lends its place. There is room for so many of those, shared out by
+//! the same rule; who finds none keeps its place. So servers that are silent cost their neighbours in the same namespace a
+//! moment, and no places.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 
-/// Who holds places, and who waits with what.
+use crate::adapters::Lendable;
+
+/// For each place, so many may wait for a login without one. Such a one costs a socket and little memory.
+const ROOM_PER_PLACE: usize = 4;
+
+/// What is shared out: some of it is free, and the rest is held.
 #[derive(Debug)]
-struct Ledger<W> {
+struct Share {
     free: usize,
     held: HashMap<String, usize>,
-    /// By namespace, each with its turn.
-    waiting: BTreeMap<String, VecDeque<(u64, W)>>,
-    came: u64,
     /// There is one namespace, and nobody to leave anything to.
     is_for_one: bool,
 }
 
-impl<W> Ledger<W> {
-    fn new(places: usize, is_for_one: bool) -> Self {
-        Self { free: places, held: HashMap::new(), waiting: BTreeMap::new(), came: 0, is_for_one }
+impl Share {
+    fn new(free: usize, is_for_one: bool) -> Self {
+        Self { free, held: HashMap::new(), is_for_one }
     }
 
     fn held_by(&self, namespace: &str) -> usize {
         self.held.get(namespace).copied().unwrap_or_default()
     }
 
-    fn may_begin(&self, namespace: &str) -> bool {
+    fn may_take(&self, namespace: &str) -> bool {
         if self.is_for_one { self.free > 0 } else { self.held_by(namespace) < self.free }
     }
 
-    fn wait(&mut self, namespace: &str, with: W) {
-        self.came += 1;
-        self.waiting.entry(namespace.to_owned()).or_default().push_back((self.came, with));
-    }
-
-    /// Gives a place to the next one that waits, if anybody may have one.
-    fn next(&mut self) -> Option<(String, W)> {
-        let may_begin = self.waiting.iter().filter(|(namespace, _)| self.may_begin(namespace));
-        let turns = may_begin.filter_map(|(namespace, waiting)| {
-            let (came, _) = waiting.front()?;
-            Some((self.held_by(namespace), *came, namespace))
-        });
-        let (_, _, namespace) = turns.min()?;
-        let namespace = namespace.clone();
-        let waiting = self.waiting.get_mut(&namespace)?;
-        let (_, with) = waiting.pop_front()?;
-        if waiting.is_empty() {
-            self.waiting.remove(&namespace);
-        }
+    fn take(&mut self, namespace: &str) {
         self.free -= 1;
-        *self.held.entry(namespace.clone()).or_default() += 1;
-        Some((namespace, with))
+        *self.held.entry(namespace.to_owned()).or_default() += 1;
     }
 
-    /// Takes a place back.
-    fn leave(&mut self, namespace: &str) {
+    fn give_back(&mut self, namespace: &str) {
         self.free += 1;
         if let Some(held) = self.held.get_mut(namespace) {
             *held -= 1;
@@ -72,10 +60,66 @@ impl<W> Ledger<W> {
     }
 }
 
+/// Who holds places, and who waits with what.
+#[derive(Debug)]
+struct Ledger<W> {
+    places: Share,
+    /// For those that have lent theirs.
+    room: Share,
+    /// By namespace, each with its turn.
+    waiting: BTreeMap<String, VecDeque<(u64, W)>>,
+    came: u64,
+}
+
+impl<W> Ledger<W> {
+    fn new(places: usize, is_for_one: bool) -> Self {
+        let room = Share::new(places * ROOM_PER_PLACE, is_for_one);
+        Self { places: Share::new(places, is_for_one), room, waiting: BTreeMap::new(), came: 0 }
+    }
+
+    fn wait(&mut self, namespace: &str, with: W) {
+        self.came += 1;
+        self.waiting.entry(namespace.to_owned()).or_default().push_back((self.came, with));
+    }
+
+    /// The same of one that has lent its place: it was here before all that wait.
+    fn wait_in_front(&mut self, namespace: &str, with: W) {
+        self.waiting.entry(namespace.to_owned()).or_default().push_front((0, with));
+    }
+
+    /// Gives a place to others, if there is room to wait in; whether there is.
+    fn lend(&mut self, namespace: &str) -> bool {
+        let may_lend = self.room.may_take(namespace);
+        if may_lend {
+            self.room.take(namespace);
+            self.places.give_back(namespace);
+        }
+        may_lend
+    }
+
+    /// Gives a place to the next one that waits, if anybody may have one.
+    fn next(&mut self) -> Option<(String, W)> {
+        let may_begin = self.waiting.iter().filter(|(namespace, _)| self.places.may_take(namespace));
+        let turns = may_begin.filter_map(|(namespace, waiting)| {
+            let (came, _) = waiting.front()?;
+            Some((self.places.held_by(namespace), *came, namespace))
+        });
+        let (_, _, namespace) = turns.min()?;
+        let namespace = namespace.clone();
+        let waiting = self.waiting.get_mut(&namespace)?;
+        let (_, with) = waiting.pop_front()?;
+        if waiting.is_empty() {
+            self.waiting.remove(&namespace);
+        }
+        self.places.take(&namespace);
+        Some((namespace, with))
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     ledger: Mutex<Ledger<oneshot::Sender<Place>>>,
-    /// How many hold a place, until nobody gets one any more.
+    /// How many passes are under way, those that have lent their places too, until none begins any more.
     running: watch::Sender<usize>,
     is_closed: watch::Sender<bool>,
 }
@@ -88,9 +132,10 @@ impl Shared {
     fn serve(self: &Arc<Self>) {
         loop {
             let Some((namespace, waiter)) = self.give() else { return };
-            if let Err(mut unwanted) = waiter.send(Place { namespace, shared: Some(self.clone()) }) {
+            let place = Place { namespace, held: Mutex::new(Held::Place), shared: self.clone() };
+            if let Err(unwanted) = waiter.send(place) {
                 // Taken back here: dropped, it would serve the next one from within itself, and so on.
-                unwanted.shared = None;
+                *unwanted.held() = Held::Nothing;
                 self.take_back(&unwanted.namespace);
             }
         }
@@ -106,21 +151,72 @@ impl Shared {
 
     fn take_back(&self, namespace: &str) {
         let mut ledger = self.ledger();
-        ledger.leave(namespace);
+        ledger.places.give_back(namespace);
         self.running.send_modify(|running| *running -= 1);
     }
+}
+
+/// What a pass has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Held {
+    /// A place.
+    Place,
+    /// Room to wait in: the place is lent.
+    Room,
+    /// Nothing any more.
+    Nothing,
 }
 
 /// The places for passes; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Places(Arc<Shared>);
 
-/// Held by a pass.
+/// Held by a pass, as long as it lasts.
 #[derive(Debug)]
 pub struct Place {
     namespace: String,
-    /// None if it was given back already.
-    shared: Option<Arc<Shared>>,
+    held: Mutex<Held>,
+    shared: Arc<Shared>,
+}
+
+impl Place {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a place again. Once they are closed it goes on without: what is under way is to end.
+    async fn return_to_work(&self) {
+        let (waiter, place) = oneshot::channel();
+        {
+            let mut ledger = self.shared.ledger();
+            if *self.shared.is_closed.borrow() {
+                return;
+            }
+            ledger.wait_in_front(&self.namespace, waiter);
+        }
+        self.shared.serve();
+        let Ok(place) = place.await else { return };
+        // It becomes this one's.
+        *place.held() = Held::Nothing;
+        *self.held() = Held::Place;
+        self.shared.ledger().room.give_back(&self.namespace);
+        self.shared.running.send_modify(|running| *running -= 1);
+    }
+}
+
+impl Lendable for Place {
+    fn lend(&self) -> bool {
+        let is_lent = *self.held() == Held::Place && self.shared.ledger().lend(&self.namespace);
+        if is_lent {
+            *self.held() = Held::Room;
+            self.shared.serve();
+        }
+        is_lent
+    }
+
+    fn take_back(&self) -> BoxFuture<'_, ()> {
+        self.return_to_work().boxed()
+    }
 }
 
 impl Places {
@@ -155,13 +251,13 @@ impl Places {
         ledger.waiting.clear();
     }
 
-    /// How many hold a place.
+    /// How many passes are under way.
     #[must_use]
     pub fn running(&self) -> usize {
         *self.0.running.borrow()
     }
 
-    /// Resolves when nobody holds a place.
+    /// Resolves when no pass is under way.
     pub async fn empty(&self) {
         // The channel lives as long as the places do.
         let _ = self.0.running.subscribe().wait_for(|running| *running == 0).await;
@@ -170,10 +266,16 @@ impl Places {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(shared) = self.shared.take() {
-            shared.take_back(&self.namespace);
-            shared.serve();
+        let held = *self.held();
+        match held {
+            Held::Place => self.shared.take_back(&self.namespace),
+            Held::Room => {
+                self.shared.ledger().room.give_back(&self.namespace);
+                self.shared.running.send_modify(|running| *running -= 1);
+            }
+            Held::Nothing => return,
         }
+        self.shared.serve();
     }
 }
 
@@ -181,7 +283,6 @@ impl Drop for Place {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use futures::FutureExt;
     use proptest::prelude::*;
 
     use super::*;
@@ -201,7 +302,7 @@ mod tests {
         // Nothing is left, and a newcomer has the next place, in front of hundreds that wait.
         ledger.wait("newcomer", 0);
         assert_eq!(serve(&mut ledger), []);
-        ledger.leave("a");
+        ledger.places.give_back("a");
         assert_eq!(serve(&mut ledger), [("newcomer".to_owned(), 0)]);
     }
 
@@ -211,7 +312,7 @@ mod tests {
         (0..3).for_each(|number| ledger.wait("a", number));
         for number in 0..3 {
             assert_eq!(serve(&mut ledger), [("a".to_owned(), number)]);
-            ledger.leave("a");
+            ledger.places.give_back("a");
         }
     }
 
@@ -236,14 +337,14 @@ mod tests {
                     ledger.wait(&tenant.to_string(), came);
                 } else if !running.is_empty() {
                     let (namespace, _): (String, usize) = running.swap_remove(tenant % running.len());
-                    ledger.leave(&namespace);
+                    ledger.places.give_back(&namespace);
                 }
                 let begin = serve(&mut ledger);
                 began += begin.len();
                 running.extend(begin);
-                prop_assert_eq!(ledger.free + running.len(), places);
+                prop_assert_eq!(ledger.places.free + running.len(), places);
                 prop_assert_eq!(ledger.waiting.values().map(VecDeque::len).sum::<usize>() + began, came);
-                prop_assert!(ledger.waiting.keys().all(|namespace| ledger.held_by(namespace) >= ledger.free));
+                prop_assert!(ledger.waiting.keys().all(|namespace| ledger.places.held_by(namespace) >= ledger.places.free));
                 prop_assert!(ledger.waiting.is_empty() || !running.is_empty());
             }
         }
@@ -261,6 +362,68 @@ mod tests {
         drop(first);
         drop(last.await.unwrap());
         assert_eq!(places.running(), 0);
+    }
+
+    /// How many passes are under way, and how much of the places and of the room is free.
+    fn left(places: &Places) -> (usize, usize, usize) {
+        let ledger = places.0.ledger();
+        (places.running(), ledger.places.free, ledger.room.free)
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_login_lends_its_place_and_has_the_next_one_that_is_free() {
+        let places = Places::new(1, true);
+        let first = places.take("a").await.unwrap();
+        let (mut second, mut third) = (Box::pin(places.take("a")), Box::pin(places.take("a")));
+        assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
+        assert!(first.lend() && !first.lend());
+        let second = second.await.unwrap();
+        let mut back = first.take_back();
+        assert!((&mut back).now_or_never().is_none());
+        assert_eq!(places.running(), 2);
+        drop(second);
+        back.await;
+        assert!((&mut third).now_or_never().is_none(), "not before the one that was here before");
+        drop(first);
+        drop(third.await.unwrap());
+        assert_eq!(left(&places), (0, 1, 4));
+    }
+
+    #[tokio::test]
+    async fn there_is_room_for_so_many_that_wait_and_one_tenant_gets_half_of_it() {
+        let places = Places::new(2, false);
+        let mut waiting = Vec::new();
+        for lends in [true, true, true, true, false] {
+            let place = places.take("a").await.unwrap();
+            assert_eq!(place.lend(), lends);
+            waiting.push(place);
+        }
+        // It keeps its place, which is half of them; another tenant has the rest.
+        let other = places.take("b").await.unwrap();
+        assert!(other.lend());
+        // Whoever is cut off while it waits leaves nothing behind.
+        let mut back = waiting[0].take_back();
+        assert!((&mut back).now_or_never().is_none());
+        drop(back);
+        drop((waiting, other));
+        assert_eq!(left(&places), (0, 2, 8));
+    }
+
+    #[tokio::test]
+    async fn once_closed_whoever_has_lent_its_place_goes_on_without() {
+        let places = Places::new(1, true);
+        let first = places.take("a").await.unwrap();
+        assert!(first.lend());
+        let second = places.take("a").await.unwrap();
+        let mut back = first.take_back();
+        assert!((&mut back).now_or_never().is_none());
+        places.close();
+        back.await;
+        first.take_back().await;
+        drop(second);
+        assert!(places.empty().now_or_never().is_none(), "a pass is under way");
+        drop(first);
+        places.empty().await;
     }
 
     #[tokio::test]

@@ -209,7 +209,7 @@ pub trait Kubernetes {
     async fn delete<K: Object>(&self, key: &Key, uid: &str) -> Result<(), ApiError>;
 
     /// Tells people something of an object. Nobody waits for it, and nothing depends on it.
-    async fn publish(&self, about: &RedshiftIntegration, news: News);
+    fn publish(&self, about: &RedshiftIntegration, news: News);
 
     /// A resource as the watch has told of it last, if it has. Whoever was woken by a change finds it here, or a later one.
     fn told(&self, key: &Key) -> Option<RedshiftIntegration>;

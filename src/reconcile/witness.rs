@@ -160,8 +160,8 @@ impl<K: Kubernetes> Kubernetes for Witness<'_, K> {
         Ok(())
     }
 
-    async fn publish(&self, about: &RedshiftIntegration, news: News) {
-        self.kubernetes.publish(about, news).await;
+    fn publish(&self, about: &RedshiftIntegration, news: News) {
+        self.kubernetes.publish(about, news);
     }
 
     fn told(&self, key: &Key) -> Option<RedshiftIntegration> {

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::histories::{ACCOUNTS, DATABASES, ROLES};
-use super::warehouse::{Database, EXISTING, INITIAL, Kind, Maker, Object, Role, User, Warehouse};
+use super::kubernetes::Cluster;
+use super::warehouse::{Database, EXISTING, INITIAL, Kind, Maker, Object, Power, Role, User, Warehouse};
 use super::world::World;
+use crate::api::{RedshiftIntegration, RedshiftIntegrationStatus};
 use crate::lifecycle::UserId;
 use crate::scripts::CLAIM_USER;
 
@@ -39,6 +41,8 @@ pub enum Deed {
     Expose,
     /// One of our accounts gets another password; the claim for the last.
     ChangePassword(usize),
+    /// One of our accounts gets a name that no Secret knows.
+    RenameAccount(usize),
     /// One of our roles is dropped.
     DropRole(usize),
     /// What is ours is changed, in one of several ways.
@@ -46,6 +50,9 @@ pub enum Deed {
     /// An older version of the operator has set it up.
     Outdate,
 }
+
+/// What others call an account of ours.
+pub const ALIAS: &str = "governess";
 
 /// The ways in which what is ours is changed.
 pub const TAMPERINGS: usize = 6;
@@ -218,6 +225,7 @@ impl Deed {
                     user.password = None;
                 }
             }
+            Self::RenameAccount(n) => rename_account(warehouse, &world.clusters, ACCOUNTS[n]),
             Self::Tamper(how) => warehouse.databases.values_mut().for_each(|database| tamper(database, how)),
             Self::Outdate => outdate(warehouse),
             Self::DropRole(n) => {
@@ -231,6 +239,26 @@ impl Deed {
             }
         }
     }
+}
+
+/// Before an integration is set up, a loss of its proof is told, and mended by a person.
+fn rename_account(warehouse: &mut Warehouse, clusters: &[Cluster], name: &str) {
+    let is_made_for = |id: u32| {
+        clusters.iter().any(|cluster| {
+            let set_up = cluster.integrations().filter(|resource| is_set_up(resource));
+            let mut ids = set_up.filter_map(|resource| cluster.account(resource)?.ids);
+            ids.any(|ids| ids.account == UserId::new(id.to_string()))
+        })
+    };
+    let is_ours = warehouse.users.get(name).is_some_and(|user| is_made_for(user.id));
+    if is_ours && !warehouse.users.contains_key(ALIAS) {
+        let superuser = warehouse.users[Power::Superuser.name()].id;
+        let _ = warehouse.rename_user(superuser, name, ALIAS.to_owned());
+    }
+}
+
+fn is_set_up(resource: &RedshiftIntegration) -> bool {
+    resource.status.as_ref().is_some_and(RedshiftIntegrationStatus::was_enabled)
 }
 
 /// Others take back all that they did.

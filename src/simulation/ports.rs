@@ -170,7 +170,7 @@ impl Kubernetes for Api {
         self.write("delete", &kind, delete).await
     }
 
-    async fn publish(&self, _: &RedshiftIntegration, _: News) {}
+    fn publish(&self, _: &RedshiftIntegration, _: News) {}
 
     fn told(&self, key: &Key) -> Option<RedshiftIntegration> {
         self.world.borrow().clusters[self.cluster].told(&key.name).cloned()

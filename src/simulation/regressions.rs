@@ -218,6 +218,16 @@ pub fn sample() -> Vec<(Power, Vec<Event>)> {
             create(Some(0)),
             impersonate(Some(0)),
             WHOLE,
+            Event::User(0, Action::Repair(true)),
+            Event::Others(Deed::RenameAccount(0)),
+            WHOLE,
+            Event::Others(Deed::RenameAccount(0)),
+            lost("commit-change"),
+        ]),
+        superuser(&[
+            create(Some(0)),
+            impersonate(Some(0)),
+            WHOLE,
             Event::Others(Deed::DropRole(0)),
             WHOLE,
             impersonate(Some(1)),
@@ -584,6 +594,69 @@ fn a_drop_that_was_refused_is_no_point_of_no_return_even_if_that_cannot_be_taken
         run.lift_obstacles();
         run.delete_all().unwrap();
     }
+}
+
+/// Others have renamed the account of an integration that is set up, and drift is to be mended.
+const RENAMED: [Event; 3] = [WHOLE, Event::User(0, Action::Repair(true)), Event::Others(Deed::RenameAccount(0))];
+
+#[test]
+fn an_account_that_others_have_renamed_is_named_back_wherever_that_is_stopped() {
+    for fault in [Fault::Refused, Fault::Lost, Fault::AnswerLost, Fault::Late] {
+        for statement in [
+            "begin-change",
+            "check-registry",
+            "rename-system-account",
+            "set-password-of-renamed-account",
+            "write-mended",
+            "commit-change",
+        ] {
+            for next in [Action::Rename(1), Action::Impersonate(Some(1)), Action::Rotate(1)] {
+                let mut run = run_with_a_member(Some(0), &RENAMED);
+                run.play(&[Event::failing(0, Step::Named(statement, 0), fault), Event::User(0, next)]);
+                run.settle().unwrap();
+                run.all_are_done().unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn an_account_that_others_have_renamed_is_left_alone_where_nobody_proves_whose_it_is_or_wants_it_back() {
+    let repair = |wanted| Event::User(0, Action::Repair(wanted));
+    for (admin, change) in [
+        (Power::Superuser, repair(false)),
+        (Power::Seeing, repair(true)),
+        (Power::Superuser, Event::User(0, Action::Credentials(true))),
+        (Power::Superuser, Event::Others(Deed::TakeUser(0))),
+    ] {
+        let mut run = run(admin, Some(0), &[&RENAMED[..], &[change]].concat());
+        let before = run.world.borrow().warehouse.clone();
+        run.settle().unwrap();
+        assert_ne!(run.phase_of(0), Some(Phase::Enabled), "{change:?}");
+        assert_eq!(run.world.borrow().warehouse, before, "{change:?}");
+        let said = format!("{:?}", run.status_of(0).unwrap().conditions);
+        assert!(said.contains("the system account keeper was renamed to governess"), "{change:?}: {said}");
+    }
+}
+
+#[test]
+fn whoever_was_taken_over_names_nobody_back() {
+    let mut run = run(
+        Power::Superuser,
+        Some(0),
+        &[
+            WHOLE,
+            Event::User(0, Action::Repair(true)),
+            Event::User(1, Action::Create(Some(0))),
+            Event::User(1, Action::TakeOver),
+            Event::pass(1),
+            Event::pass(1),
+            Event::Others(Deed::RenameAccount(0)),
+        ],
+    );
+    let before = run.world.borrow().warehouse.clone();
+    run.play(&[WHOLE, WHOLE]);
+    assert_eq!(run.world.borrow().warehouse, before);
 }
 
 /// A rotation is asked for, where one integration is set up.

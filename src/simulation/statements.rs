@@ -108,7 +108,7 @@ impl Warehouse {
         Ok(())
     }
 
-    fn rename_user(&mut self, acting: u32, former: &str, new: String) -> Result<(), String> {
+    pub fn rename_user(&mut self, acting: u32, former: &str, new: String) -> Result<(), String> {
         refuse(self.is_admin(acting), "permission denied")?;
         refuse(!self.is_taken(&new), "the name is taken")?;
         let mut user = self.users.remove(former).ok_or("no such user")?;

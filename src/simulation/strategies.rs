@@ -77,6 +77,7 @@ fn changes_by_others() -> impl Strategy<Value = Event> {
         4 => (0..TAMPERINGS).prop_map(|how| Event::Others(Deed::Tamper(how))),
         1 => Just(Event::Others(Deed::Outdate)),
         1 => Just(Event::Others(Deed::Expose)),
+        1 => (0..ACCOUNTS.len()).prop_map(|account| Event::Others(Deed::RenameAccount(account))),
         2 => any::<bool>().prop_map(|repair| Event::User(0, Action::Repair(repair))),
     ]
 }

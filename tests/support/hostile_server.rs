@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 /// What a server does next.
@@ -46,6 +46,25 @@ impl HostileServer {
             }
         });
         Self { port, accepting }
+    }
+
+    /// Starts one that no connection comes through to, as if the network swallowed what is sent: its queue is full, and it
+    /// takes nobody out of it.
+    pub async fn unreachable() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queue = Vec::new();
+        // Whoever comes through late is only one more in the queue.
+        while let Ok(Ok(client)) = tokio::time::timeout(Duration::from_secs(1), TcpStream::connect(address)).await {
+            queue.push(client);
+        }
+        let accepting = tokio::spawn(async move {
+            let _kept = (listener, queue);
+            std::future::pending::<()>().await;
+        });
+        Self { port: address.port(), accepting }
     }
 
     /// Where it listens.

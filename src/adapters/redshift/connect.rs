@@ -15,6 +15,7 @@ use tracing::{Instrument, debug, info_span};
 use super::guard::{Ended, Guarded, Refused};
 use super::session::{Connection, LARGE_ONES, Terms};
 use super::tls::GuardedTls;
+use crate::adapters::lending::lending_after;
 use crate::lifecycle::hosts::AddressPolicy;
 use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::Confidential;
@@ -39,6 +40,10 @@ impl Default for Deadlines {
 
 /// Most addresses of a host that are tried. A warehouse has one or two; with more, a share would be too short for a login.
 const MOST_ADDRESSES: usize = 4;
+
+/// A login takes a few tenths of a second. One that takes longer waits for a server that is paused, or away, or nothing of the
+/// kind, and meanwhile others work in its place.
+const SOON: Duration = Duration::from_millis(250);
 
 /// Makes connections within the operator's settings.
 #[derive(Clone, Debug)]
@@ -163,7 +168,9 @@ impl Warehouses for Connector {
     ) -> Result<Connection, ConnectError> {
         let span = info_span!("connect", endpoint = %target.endpoint, database, user = %credentials.user);
         let attempt = self.attempt(target, credentials, database).instrument(span.clone());
-        let result = tokio::time::timeout(self.deadline(target), attempt)
+        // Whoever was late before is likely to be late again.
+        let soon = if target.patience > 1 { Duration::ZERO } else { SOON };
+        let result = lending_after(soon, tokio::time::timeout(self.deadline(target), attempt))
             .await
             .unwrap_or_else(|_| Err(ConnectError::Deadline { endpoint: target.endpoint.to_string() }));
         let _entered = span.enter();

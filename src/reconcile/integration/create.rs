@@ -64,7 +64,7 @@ impl<'a, W: World> Creation<'_, 'a, W> {
         self.work.outcome.tests = checks::of_a_beginning(&self.tests);
         if !is_begun {
             let note = "the prerequisites are met; the integration is being set up";
-            self.work.tell(Reason::Creating, "Create", note).await;
+            self.work.tell(Reason::Creating, "Create", note);
         }
         let held_something = site.finding.ownership.holds_anything();
         let mut pass = Pass::new(self.work, &mut site, wanted.place.clone());

@@ -94,14 +94,14 @@ impl<'a, W: World> Edit<'_, 'a, W> {
         let plan = plan.map_err(|refusal| refusals::no_plan(refusal, Reason::NotOurs))?;
         Sweep::new(&site, applied).refuse_to_drop("edit", &plan.operations).await?;
         let said = describe(applied, setup, &members);
-        self.work.tell(Reason::Editing, "Edit", said.as_str()).await;
+        self.work.tell(Reason::Editing, "Edit", said.as_str());
         let mut pass = Pass::new(self.work, &mut site, wanted.place.clone());
         if let Err(error) = pass.apply(&plan.operations).await {
             let counter = pass.committed_counter();
             return Err(self.undo(&site, error, applied, counter).await);
         }
         let watched = Pass::new(self.work, &mut site, wanted.place.clone()).watched().await?;
-        self.work.tell(Reason::Edited, "Edit", said).await;
+        self.work.tell(Reason::Edited, "Edit", said);
         Ok(watched)
     }
 

@@ -95,7 +95,7 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
         let message = "the server doesn't list the user who asks in pg_user";
         return Err(Failure::waiting(Reason::StatementFailed, message).into());
     };
-    let users = owned(&look.rows(LookUp::Users).await?);
+    let users = users(session).await?;
     let databases = local_databases(&look).await?;
     let is_on = |rows: Vec<Row>| rows.first().is_some_and(|row| matches!(row.text(0), "on" | "true"));
     let case_sensitive_identifiers = look.seen(LookUp::CaseSensitivity, is_on).await?;
@@ -127,6 +127,11 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
         language_is_public,
         collation: None,
     })
+}
+
+/// All users, with their ids.
+pub async fn users(session: &impl Session) -> Result<BTreeMap<String, UserId>, Error> {
+    Ok(owned(&Look::new(session).rows(LookUp::Users).await?))
 }
 
 /// The warehouse's own databases that can hold anything of a user's, with their owners. Shared ones, and catalogues of AWS

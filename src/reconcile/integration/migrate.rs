@@ -26,7 +26,7 @@ pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, seen: &Seen,
     match try_to(work, wanted, seen, inside).await {
         Ok(()) => {
             let note = format!("migrated from schema version {from} to {SCHEMA_VERSION}");
-            work.tell(Reason::Migrated, "Migrate", note).await;
+            work.tell(Reason::Migrated, "Migrate", note);
             true
         }
         Err(error) => {

@@ -16,6 +16,7 @@ mod obstacles;
 mod refusals;
 mod remedies;
 mod remove;
+mod renamed;
 mod repair;
 mod resource;
 mod rotate;
@@ -223,18 +224,24 @@ async fn resume<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &Sys
     create::run(work, wanted).await;
 }
 
-/// Looks at an integration that was set up: migrates it if an older version of the operator has set it up, finishes a
-/// rotation that was begun, mends what others have changed, edits it if the spec asks for something else, and begins a
-/// rotation where there is nothing else to do. After each change it is looked again.
+/// Looks at an integration that was set up: names its account back if others have renamed it, migrates it if an older version
+/// of the operator has set it up, finishes a rotation that was begun, mends what others have changed, edits it if the spec
+/// asks for something else, and begins a rotation where there is nothing else to do. After each change it is looked again.
 async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
     let uid = work.uid();
-    let (mut is_recorded, mut is_repaired, mut failed) = (false, false, None);
+    let (mut is_recorded, mut is_named_back, mut is_repaired, mut failed) = (false, false, false, None);
     loop {
         // A rotation changes what the Secret says.
         let account = work.account.clone().unwrap_or_else(|| account.clone());
         let (seen, inside) = match validate::look(work, wanted, &account).await {
             Ok(found) => found,
-            Err(unwatched) => return validate::report_failure(work, wanted, &account, unwatched),
+            Err(mut unwatched) => {
+                if !is_named_back && renamed::name_back(work, wanted, &account, &mut unwatched).await {
+                    is_named_back = true;
+                    continue;
+                }
+                return validate::report_failure(work, wanted, &account, unwatched);
+            }
         };
         if validate::is_heritage(&work.object, &seen) {
             return create::run(work, wanted).await;
@@ -258,7 +265,7 @@ async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: 
         }
         if seen.watched.unrecorded(&uid).is_some() && !is_recorded {
             if let Err(error) = validate::record(work, wanted, seen, inside).await {
-                return validate::report_failure(work, wanted, &account, (error, Vec::new()));
+                return validate::report_failure(work, wanted, &account, error.into());
             }
             is_recorded = true;
             continue;
@@ -309,7 +316,7 @@ async fn delete<W: World>(mut work: Work<'_, W>) -> Result<Next, Error> {
         info!(said, "the integration is gone");
         let reason = if phase == Phase::Disabled { Reason::Disabled } else { Reason::Deleted };
         work.object = former;
-        work.tell(reason, "Delete", said).await;
+        work.tell(reason, "Delete", said);
         forget(context, &Key::of(&work.object), &uid);
         return Ok(Next::OnChange);
     }
@@ -325,7 +332,7 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
     let generation = before.metadata.generation.unwrap_or_default();
     let requested = before.annotations().get(REQUESTED_AT_ANNOTATION).cloned();
     work.report(generation, requested).await?;
-    announce(&work, before).await;
+    announce(&work, before);
     let Work { object, outcome, kubernetes, .. } = work;
     basis::show_ready(context, &object);
     let mut memory = context.memories.of(&uid).after_a_pass();
@@ -354,7 +361,7 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
 }
 
 /// An event on every transition, and on every new reason to stop.
-async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
+fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
     let outcome = &work.outcome;
     let old = before.status.clone().unwrap_or_default();
     let action = match outcome.phase {
@@ -375,12 +382,12 @@ async fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
             if old.phase != Some(outcome.phase) || !old.conditions.iter().any(is_told) {
                 warn!(reason, message = failure.message, phase = ?outcome.phase, "stopped");
                 let news = News { is_warning: true, reason: failure.reason, action, note };
-                work.kubernetes.publish(&work.object, news).await;
+                work.kubernetes.publish(&work.object, news);
             }
         }
         Activity::Settled if old.phase != Some(outcome.phase) => {
             info!(phase = ?outcome.phase, "enabled");
-            work.tell(Reason::Enabled, action, "the integration is set up and validated").await;
+            work.tell(Reason::Enabled, action, "the integration is set up and validated");
         }
         Activity::Settled | Activity::Working(..) | Activity::Suspended | Activity::Doubtful(_) => {}
     }

@@ -55,6 +55,16 @@ pub fn a_superusers_credentials(for_what: &str) -> Remedy {
     Remedy::new(format!("put a superuser's credentials into {CREDENTIALS}: {for_what}"))
 }
 
+/// Has the operator name a system account back that was renamed; `repairs`: whether it mends drift at all.
+pub fn name_back(repairs: bool) -> Remedy {
+    if repairs {
+        return a_superusers_credentials("it is named back with them");
+    }
+    Remedy::new(format!(
+        "set spec.repair to true, with a superuser's credentials in {CREDENTIALS}: it is named back with them"
+    ))
+}
+
 fn annotate(object: &RedshiftIntegration, annotation: &str, value: &str) -> String {
     format!("{} annotate rsi {} --overwrite {annotation}={}", kubectl(object), object.name_any(), shell::word(value))
 }

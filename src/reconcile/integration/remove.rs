@@ -152,7 +152,7 @@ impl<W: World> Removal<'_, '_, W> {
         let Stages { before, drop, after } = plan.stages();
         if !before.is_empty() {
             let note = "everything was looked at; the integration is being removed";
-            self.work.tell(Reason::Deleting, "Delete", note).await;
+            self.work.tell(Reason::Deleting, "Delete", note);
         }
         let mut pass = Pass::new(self.work, &mut site, place.clone());
         pass.confirmed = obstacle::to_remember(&obstacles);
@@ -249,7 +249,7 @@ impl<W: World> Removal<'_, '_, W> {
             if !members.is_empty() {
                 let names: Vec<_> = members.iter().map(Member::name).collect();
                 let note = format!("the role {role} is dropped; its members lose it: {}", brief::list(names));
-                self.work.tell(Reason::RoleDropped, "Delete", note).await;
+                self.work.tell(Reason::RoleDropped, "Delete", note);
             }
         }
         Ok(())

@@ -10,7 +10,9 @@ use super::validate::{Inside, Seen};
 use super::work::Work;
 use crate::api::Reason;
 use crate::lifecycle::drift::{Drift, Mender, drift};
-use crate::lifecycle::{AccountPower, Activity, Connection, ManagedDatabase, Mend, Place, Wanted, queries, repair};
+use crate::lifecycle::{
+    AccountPower, Activity, Connection, Failure, ManagedDatabase, Mend, Place, Setup, Wanted, queries, repair,
+};
 use crate::ports::{Host, World};
 
 /// What there is to be mended, by whom.
@@ -26,7 +28,7 @@ pub fn due<W: World>(work: &Work<'_, W>, seen: &Seen) -> Option<Repair> {
     }
     let has_credentials = work.object.spec.config.credentials_secret_ref.is_some();
     let mut repair = Repair { by_system_account: Vec::new(), by_superuser: Vec::new() };
-    for drift in drift(&seen.watched).into_iter().filter(|drift| !is_fought_over(work, drift)) {
+    for drift in drift(&seen.watched).into_iter().filter(|drift| !is_fought_over(work, &drift.what)) {
         match drift.mender {
             Mender::SystemAccount(_) => repair.by_system_account.push(drift),
             Mender::Superuser(_) if has_credentials => repair.by_superuser.push(drift),
@@ -36,8 +38,18 @@ pub fn due<W: World>(work: &Work<'_, W>, seen: &Seen) -> Option<Repair> {
     (!repair.by_system_account.is_empty() || !repair.by_superuser.is_empty()).then_some(repair)
 }
 
-fn is_fought_over<W: World>(work: &Work<'_, W>, drift: &Drift) -> bool {
-    work.context.memories.of(&work.uid()).is_fought_over(&drift.what, work.context.host.elapsed())
+/// Whether it was mended so often that somebody else must be changing it.
+pub fn is_fought_over<W: World>(work: &Work<'_, W>, what: &str) -> bool {
+    work.context.memories.of(&work.uid()).is_fought_over(what, work.context.host.elapsed())
+}
+
+/// Remembers that something was mended, and tells of it: `what` is the same each time, `told` may say more.
+pub fn mended<W: World>(work: &Work<'_, W>, what: &str, told: &str) {
+    let (uid, now) = (work.uid(), work.context.host.elapsed());
+    let mut memory = work.context.memories.of(&uid);
+    memory.mended(what, now);
+    work.context.memories.remember(&uid, memory);
+    work.tell(Reason::Repaired, "Repair", format!("{told}: mended"));
 }
 
 /// Mends what can be mended; why something couldn't be, if it couldn't.
@@ -53,15 +65,15 @@ pub async fn run<W: World>(
     let mut failed = None;
     // First of all: what belongs to somebody else, the system account can't mend.
     if !by_superuser.is_empty() {
-        match enter_as_superuser(work, wanted, seen).await {
-            Ok(Some(mut site)) => {
+        match enter_as_superuser(work, wanted, seen.watched.setup()).await {
+            Ok(Some(mut site)) if matches!(site.finding.ownership.database, ManagedDatabase::Registered(_)) => {
                 failed = mend(work, &mut site, Connection::ManagedDatabaseAsAdmin, &by_superuser).await;
                 if let ManagedDatabase::Registered(registry) = site.finding.ownership.database {
                     watched.registry = registry;
                 }
             }
             // The message says what a superuser would do.
-            Ok(None) => {}
+            Ok(_) => {}
             Err(error) => failed = Some(error.failure().message),
         }
     }
@@ -76,10 +88,10 @@ pub async fn run<W: World>(
 }
 
 /// The warehouse as the account that sets things up finds it, if that is a superuser's.
-async fn enter_as_superuser<'a, W: World>(
+pub async fn enter_as_superuser<'a, W: World>(
     work: &mut Work<'a, W>,
     wanted: &Wanted,
-    seen: &Seen,
+    setup: Setup,
 ) -> Result<Option<Site<'a, W>>, Error> {
     let access = match work.access(&wanted.place.endpoint, &wanted.initial_database).await {
         Ok(access) => access,
@@ -88,10 +100,8 @@ async fn enter_as_superuser<'a, W: World>(
         Err(error) => return Err(error),
     };
     let initial = access.enter().await?;
-    let setup = seen.watched.setup();
     let site = observe(work, access, initial, setup, Inheritance::Refused).await?;
-    let is_ours = matches!(&site.finding.ownership.database, ManagedDatabase::Registered(_));
-    Ok((is_ours && site.facts.account.power() == AccountPower::Superuser).then_some(site))
+    Ok((site.facts.account.power() == AccountPower::Superuser).then_some(site))
 }
 
 /// Each in a transaction of its own, so that one which the server refuses holds up no other.
@@ -106,11 +116,7 @@ async fn mend<'a, W: World>(
         let (Mender::SystemAccount(mends) | Mender::Superuser(mends)) = &drift.mender else { continue };
         match apply(work, site, on, mends).await {
             Ok(()) => {
-                let (uid, now) = (work.uid(), work.context.host.elapsed());
-                let mut memory = work.context.memories.of(&uid);
-                memory.mended(&drift.what, now);
-                work.context.memories.remember(&uid, memory);
-                work.tell(Reason::Repaired, "Repair", format!("{}: mended", drift.what)).await;
+                mended(work, &drift.what, &drift.what);
             }
             Err(error) => {
                 warn!(%error, what = drift.what, "it can't be mended");
@@ -141,16 +147,22 @@ async fn apply<'a, W: World>(
 
 /// Adds to what a look came to what a repair could not do.
 pub fn explain<W: World>(work: &mut Work<'_, W>, seen: &Seen, failed: Option<String>) {
-    let is_fought_over = work.object.spec.repair && drift(&seen.watched).iter().any(|it| is_fought_over(work, it));
+    let is_fought_over =
+        work.object.spec.repair && drift(&seen.watched).iter().any(|it| is_fought_over(work, &it.what));
     let Activity::Stopped(failure) = &mut work.outcome.activity else { return };
     if let Some(why) = failed {
         failure.message = format!("{}; mending it has failed: {why}", failure.message);
     }
     if is_fought_over {
-        failure.message = format!(
-            "{}; it was mended several times and is changed again and again, so that it is left alone for a day",
-            failure.message
-        );
-        failure.remedies.extend(queries::changes());
+        leave_alone(failure);
     }
+}
+
+/// Says that nothing is mended which somebody else changes again and again, and how to find out who that is.
+pub fn leave_alone(failure: &mut Failure) {
+    failure.message = format!(
+        "{}; it was mended several times and is changed again and again, so that it is left alone for a day",
+        failure.message
+    );
+    failure.remedies.extend(queries::changes());
 }

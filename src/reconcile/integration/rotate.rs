@@ -89,7 +89,7 @@ async fn rotate<W: World>(
     pass.apply(&plan.operations).await?;
     // Whatever the look after it comes to, this is done.
     let said = describe(&pass.place.setup);
-    pass.work.tell(Reason::Rotated, "Rotate", said).await;
+    pass.work.tell(Reason::Rotated, "Rotate", said);
     pass.watched().await
 }
 

@@ -7,9 +7,10 @@ use super::error::Error;
 use super::search::log_in_as_ours;
 use super::site::Site;
 use super::work::Work;
-use super::{dereference, look, resource, secret};
+use super::{dereference, look, renamed, resource, secret};
 use crate::api::{Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
+use crate::lifecycle::renamed::Renamed;
 use crate::lifecycle::{Credentials, Failure, Outcome, Place, SystemAccount, Wanted};
 use crate::ports::{ConnectError, SessionOf, Target, World};
 use crate::reconcile::Context;
@@ -76,16 +77,16 @@ pub fn report_failure<W: World>(
     work: &mut Work<'_, W>,
     wanted: &Wanted,
     account: &SystemAccount,
-    (error, tests): Unwatched,
+    Unwatched { failure, tests, .. }: Unwatched,
 ) {
     let status = work.status();
     let generation = work.object.metadata.generation.unwrap_or_default();
     let doubts = work.context.memories.of(&work.uid()).doubts;
-    if let Some(outcome) = Outcome::of_a_doubt(&status, generation, doubts, error.failure()) {
+    if let Some(outcome) = Outcome::of_a_doubt(&status, generation, doubts, failure.clone()) {
         work.outcome = outcome;
         return;
     }
-    work.outcome = Outcome { tests, ..Outcome::of_failed_look(&status, generation, error.failure()) };
+    work.outcome = Outcome { tests, ..Outcome::of_failed_look(&status, generation, failure) };
     if wanted.place.endpoint != account.place.endpoint {
         // It is elsewhere that was looked.
         work.outcome.ready = None;
@@ -99,8 +100,28 @@ pub fn is_heritage(object: &RedshiftIntegration, seen: &Seen) -> bool {
         && secret::is_to_take_over(object, &registry.setup.database, &registry.integration_uid)
 }
 
-/// Why there was no look, and the tests that failed.
-pub type Unwatched = (Error, Vec<Test>);
+/// Why there was no look.
+pub struct Unwatched {
+    /// What the status says of it.
+    pub failure: Failure,
+    /// The tests that failed.
+    pub tests: Vec<Test>,
+    /// The account that was renamed, if it is that.
+    pub renamed: Option<Renamed>,
+}
+
+impl From<Error> for Unwatched {
+    fn from(error: Error) -> Self {
+        Self { failure: error.failure(), tests: Vec::new(), renamed: None }
+    }
+}
+
+impl Unwatched {
+    fn failing(wanted: &Wanted, test: &'static str, failure: Failure) -> Self {
+        let tests = checks::unwatched(wanted, test, &failure);
+        Self { failure, tests, renamed: None }
+    }
+}
 
 /// Looks at an integration that was enabled before. `account` is what the Secret says.
 pub async fn look<W: World>(
@@ -109,28 +130,39 @@ pub async fn look<W: World>(
     account: &SystemAccount,
 ) -> Result<(Seen, Inside<W>), Unwatched> {
     let (context, object) = (work.context, &work.object);
-    let no_tests = |error| (error, Vec::new());
-    let target = dereference::target(&work.kubernetes, object, work.patience()).await.map_err(no_tests)?;
+    let target = dereference::target(&work.kubernetes, object, work.patience()).await?;
     let database = &account.place.setup.database;
-    let (session, credentials) = log_in(context, &target, account).await.map_err(|error| {
-        let failure = if error.is_refused_login() {
-            refused_login(object, account, &error)
-        } else {
-            Error::from(error).failure()
-        };
-        let tests = checks::unwatched(wanted, checks::CONNECTION, &failure);
-        (failure.into(), tests)
-    })?;
-    let registry = look::registry(&session, database).await.map_err(no_tests)?.map_err(|why| {
+    let (session, credentials) = match log_in(context, &target, account).await {
+        Ok(entered) => entered,
+        Err(error) => return Err(without_login(work, wanted, account, &target, error).await),
+    };
+    let registry = look::registry(&session, database).await?.map_err(|why| {
         let message = format!("the registry in the database {database} can't be read: {why}");
         let remedy = "restore the table immuta_system.registry from a backup of the warehouse";
         let failure = Failure::stalled(Reason::RegistryUnreadable, message).remedy(Remedy::new(remedy));
-        let tests = checks::unwatched(wanted, checks::REGISTRY, &failure);
-        (failure.into(), tests)
+        Unwatched::failing(wanted, checks::REGISTRY, failure)
     })?;
     let account_name = credentials.user.to_string();
-    let watched = look::watched(&session, registry, &account_name).await.map_err(no_tests)?;
+    let watched = look::watched(&session, registry, &account_name).await?;
     Ok((Seen { watched, account_name }, Inside { session, target, credentials }))
+}
+
+async fn without_login<W: World>(
+    work: &Work<'_, W>,
+    wanted: &Wanted,
+    account: &SystemAccount,
+    target: &Target,
+    error: ConnectError,
+) -> Unwatched {
+    if !error.is_refused_login() {
+        return Unwatched::failing(wanted, checks::CONNECTION, Error::from(error).failure());
+    }
+    let renamed = renamed::find(work, wanted, account, target).await;
+    let failure = match &renamed {
+        Some(renamed) => renamed::explain(work, renamed, &error),
+        None => refused_login(&work.object, account, &error),
+    };
+    Unwatched { renamed, ..Unwatched::failing(wanted, checks::CONNECTION, failure) }
 }
 
 /// There are several causes, and nobody here can tell which.

@@ -80,11 +80,11 @@ impl<'a, W: World> Work<'a, W> {
     }
 
     /// Tells people of something, once: a pass that tries the same again says nothing new.
-    pub async fn tell(&self, reason: Reason, action: &'static str, note: impl Into<String>) {
+    pub fn tell(&self, reason: Reason, action: &'static str, note: impl Into<String>) {
         let note = note.into();
         if self.context.memories.tells(&self.uid(), format!("{reason} {note}")) {
             let news = News { is_warning: false, reason, action, note };
-            self.kubernetes.publish(&self.object, news).await;
+            self.kubernetes.publish(&self.object, news);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::scripts::CLAIM_USER;
 use crate::simulation::histories::{ACCOUNTS, DATABASES, ROLES};
-use crate::simulation::others::{Deed, PLACES};
+use crate::simulation::others::{ALIAS, Deed, PLACES};
 use crate::simulation::warehouse::{INITIAL, Warehouse};
 
 /// Whoever isn't us.
@@ -67,6 +67,7 @@ pub fn statements(deed: Deed, before: &Warehouse, after: &Warehouse) -> Vec<(Str
             .map(|name| (name, "GRANT SELECT ON immuta_system.profile TO PUBLIC".to_owned()))
             .collect(),
         Deed::ChangePassword(n) => in_initial(vec![format!("ALTER USER {} PASSWORD 'Others-password-1'", account(n))]),
+        Deed::RenameAccount(n) => in_initial(vec![format!("ALTER USER {} RENAME TO {ALIAS}", account(n))]),
         Deed::Tamper(how) => changed_databases(before, after)
             .flat_map(|name| tampering(how).into_iter().map(move |text| (name.clone(), text.to_owned())))
             .collect(),
