@@ -7,6 +7,7 @@
 //! | `GET /journal?since=N` | entries behind the N-th |
 //! | `DELETE /journal` | forgets them |
 //! | `GET /connections` | `{open, total}` |
+//! | `GET /warehouses` | `[{connected, total}]`, one for each warehouse: clients, whether they have logged in or not |
 //! | `GET /faults` | the faults that are set |
 //! | `POST /faults` | sets one: `{"contains": "CREATE DATABASE", "action": {"kind": "dropAfter"}}`; the kinds are those of `faults::Action` |
 //! | `DELETE /faults` | takes all back and lets go of what is held |
@@ -41,6 +42,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             get(journal).delete(|State(shared): State<Arc<Shared>>| async move { shared.journal.clear() }),
         )
         .route("/connections", get(connections))
+        .route("/warehouses", get(warehouses))
         .route(
             "/faults",
             get(faults).post(set).delete(|State(shared): State<Arc<Shared>>| async move { shared.faults.clear() }),
@@ -58,6 +60,11 @@ async fn journal(State(shared): State<Arc<Shared>>, Query(Since { since }): Quer
 async fn connections(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let (open, total) = shared.connections();
     Json(json!({"open": open, "total": total}))
+}
+
+async fn warehouses(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let counts = shared.warehouses.iter().map(|warehouse| warehouse.connections());
+    Json(counts.map(|(connected, total)| json!({"connected": connected, "total": total})).collect())
 }
 
 async fn faults(State(shared): State<Arc<Shared>>) -> Json<Value> {

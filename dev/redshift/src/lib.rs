@@ -10,6 +10,7 @@
 mod catalog;
 mod control;
 pub mod dialect;
+mod distance;
 mod errors;
 pub mod faults;
 pub mod journal;
@@ -18,14 +19,16 @@ mod postgres;
 mod protocol;
 mod relay;
 mod session;
+mod warehouse;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -34,6 +37,8 @@ use tokio_rustls::rustls::ServerConfig;
 use faults::Faults;
 use journal::Journal;
 use postgres::Postgres;
+use session::Stream;
+use warehouse::{Connected, Warehouse};
 
 /// How a stand-in is to be.
 #[derive(Clone, Debug)]
@@ -56,6 +61,12 @@ pub struct Options {
     pub port: u16,
     /// The port of its control; 0 for a free one.
     pub control_port: u16,
+    /// How many warehouses it plays, each at a port of its own.
+    pub warehouses: usize,
+    /// Names of users, roles and databases that each of several warehouses keeps to itself.
+    pub names_apart: Vec<String>,
+    /// How far away it is: what a round trip takes longer.
+    pub round_trip: Duration,
 }
 
 impl Default for Options {
@@ -70,6 +81,9 @@ impl Default for Options {
             certificate_names: Vec::new(),
             port: 0,
             control_port: 0,
+            warehouses: 1,
+            names_apart: Vec::new(),
+            round_trip: Duration::ZERO,
         }
     }
 }
@@ -83,6 +97,8 @@ pub(crate) struct Shared {
     require_tls: bool,
     serverless: bool,
     foreign_databases: Vec<String>,
+    warehouses: Vec<Arc<Warehouse>>,
+    round_trip: Duration,
     sessions: AtomicU64,
     open: AtomicU64,
     away: watch::Sender<bool>,
@@ -105,7 +121,7 @@ pub struct StandIn {
     shared: Arc<Shared>,
     admin_user: String,
     admin_password: String,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     control: SocketAddr,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -129,23 +145,29 @@ impl StandIn {
             require_tls: options.require_tls,
             serverless: options.serverless,
             foreign_databases: options.foreign_databases,
+            warehouses: warehouses(options.warehouses, &options.names_apart),
+            round_trip: options.round_trip,
             sessions: AtomicU64::new(0),
             open: AtomicU64::new(0),
             away: watch::Sender::new(false),
             metadata_security: AtomicBool::new(false),
         });
-        let listener = listen(SocketAddr::from(([127, 0, 0, 1], options.port)))?;
-        let address = listener.local_addr()?;
         let control_listener = listen(SocketAddr::from(([127, 0, 0, 1], options.control_port)))?;
         let control = control_listener.local_addr()?;
         let router = control::router(shared.clone());
-        let tasks = vec![
-            tokio::spawn(accept(shared.clone(), listener, address)),
-            tokio::spawn(async move {
-                let _ = axum::serve(control_listener, router).await;
-            }),
-        ];
-        Ok(Self { shared, admin_user: options.admin_user, admin_password, address, control, tasks })
+        let mut tasks = vec![tokio::spawn(async move {
+            let _ = axum::serve(control_listener, router).await;
+        })];
+        let mut addresses = Vec::new();
+        for warehouse in &shared.warehouses {
+            // The port that was asked for is the first one's.
+            let port = if addresses.is_empty() { options.port } else { 0 };
+            let listener = listen(SocketAddr::from(([127, 0, 0, 1], port)))?;
+            let address = listener.local_addr()?;
+            addresses.push(address);
+            tasks.push(tokio::spawn(accept(shared.clone(), warehouse.clone(), listener, address)));
+        }
+        Ok(Self { shared, admin_user: options.admin_user, admin_password, addresses, control, tasks })
     }
 
     /// The host to connect to; it is in the certificate.
@@ -157,7 +179,13 @@ impl StandIn {
     /// The port to connect to.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.addresses[0].port()
+    }
+
+    /// The ports of all warehouses.
+    #[must_use]
+    pub fn ports(&self) -> Vec<u16> {
+        self.addresses.iter().map(SocketAddr::port).collect()
     }
 
     /// Where the control listens.
@@ -236,7 +264,21 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(socket.listen(128)?)
 }
 
-async fn accept(shared: Arc<Shared>, listener: TcpListener, address: SocketAddr) {
+/// At least one; one alone keeps nothing to itself.
+fn warehouses(number: usize, names: &[String]) -> Vec<Arc<Warehouse>> {
+    if number <= 1 {
+        return vec![Arc::default()];
+    }
+    (1..=number).map(|number| Arc::new(Warehouse::of_several(number, names.to_vec()))).collect()
+}
+
+/// What a client and the session that serves it speak over.
+fn connection(stream: TcpStream, round_trip: Duration) -> std::io::Result<Box<dyn Stream>> {
+    stream.set_nodelay(true)?;
+    if round_trip.is_zero() { Ok(Box::new(stream)) } else { Ok(Box::new(distance::from_afar(stream, round_trip))) }
+}
+
+async fn accept(shared: Arc<Shared>, warehouse: Arc<Warehouse>, listener: TcpListener, address: SocketAddr) {
     let mut away = shared.away.subscribe();
     let mut listener = Some(listener);
     loop {
@@ -253,11 +295,13 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, address: SocketAddr)
         tokio::select! {
             accepted = open.accept() => {
                 let Ok((stream, _)) = accepted else { continue };
-                let shared = shared.clone();
+                let Ok(stream) = connection(stream, shared.round_trip) else { continue };
+                let (shared, warehouse) = (shared.clone(), warehouse.clone());
                 let mut away = shared.away.subscribe();
                 tokio::spawn(async move {
+                    let _connected = Connected::to(&warehouse);
                     tokio::select! {
-                        result = session::serve(shared, stream) => {
+                        result = session::serve(shared, warehouse.clone(), stream) => {
                             if let Err(error) = result { tracing::debug!(%error, "a session broke"); }
                         }
                         _ = away.wait_for(|away| *away) => {}

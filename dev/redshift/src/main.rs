@@ -32,6 +32,15 @@ struct Arguments {
     /// Play Redshift Serverless
     #[arg(long)]
     serverless: bool,
+    /// How many warehouses to play with one server, each at a port of its own
+    #[arg(long, default_value_t = 1)]
+    warehouses: usize,
+    /// Names of users, roles and databases that each of several warehouses keeps to itself, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    names_apart: Vec<String>,
+    /// How far away to be: what a round trip takes longer, in milliseconds
+    #[arg(long, default_value_t = 0)]
+    round_trip_milliseconds: u64,
     /// Where to write all addresses, as JSON, once it is ready
     #[arg(long)]
     ready_file: Option<PathBuf>,
@@ -51,12 +60,16 @@ async fn main() -> anyhow::Result<()> {
         serverless: arguments.serverless,
         port: arguments.port,
         control_port: arguments.control_port,
+        warehouses: arguments.warehouses,
+        names_apart: arguments.names_apart,
+        round_trip: std::time::Duration::from_millis(arguments.round_trip_milliseconds),
         ..Options::default()
     })
     .await?;
     let ready = serde_json::json!({
         "host": stand_in.host(),
         "port": stand_in.port(),
+        "ports": stand_in.ports(),
         "control": stand_in.control_url(),
         "adminUser": stand_in.admin_user(),
         "adminPassword": stand_in.admin_password(),

@@ -26,6 +26,7 @@ use crate::errors::{ServerError, as_redshift};
 use crate::journal::Event;
 use crate::parameters;
 use crate::protocol::Frame;
+use crate::warehouse::Warehouse;
 
 pub(crate) use extended::Extended;
 
@@ -38,6 +39,7 @@ const PROTOCOL_VIOLATION: &str = "08P01";
 /// The two sides of a session, and what is known of it.
 pub(crate) struct Relay<C: AsyncWrite, S> {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) warehouse: Arc<Warehouse>,
     pub(crate) context: SessionContext,
     /// The user who logged in; the context has who that user became.
     pub(crate) login: String,
@@ -125,7 +127,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     }
 
     async fn say(&mut self, frame: &Frame) -> anyhow::Result<()> {
-        self.client.write_all(&frame.bytes()).await?;
+        self.client.write_all(&self.warehouse.to_client(frame)).await?;
         Ok(())
     }
 

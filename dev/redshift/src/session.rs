@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, WriteHalf};
+use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -25,8 +25,9 @@ use crate::journal::Event;
 use crate::parameters;
 use crate::protocol::{Frame, Startup};
 use crate::relay::{Answered, Extended, Relay};
+use crate::warehouse::Warehouse;
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 type Session = Relay<WriteHalf<Box<dyn Stream>>, OwnedWriteHalf>;
@@ -61,9 +62,11 @@ const KNOWN_PARAMETERS: &[&str] = &[
 ];
 
 /// Serves one client, from the first byte to the last.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream) -> anyhow::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut stream: Box<dyn Stream> = Box::new(stream);
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    warehouse: Arc<Warehouse>,
+    mut stream: Box<dyn Stream>,
+) -> anyhow::Result<()> {
     let mut encrypted = false;
     loop {
         match timeout(LOGIN_DEADLINE, Startup::read(&mut stream)).await? {
@@ -85,7 +88,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream) -> anyhow::Res
                 return farewell(&mut stream, &ServerError::fatal("0A000", &message)).await;
             }
             Ok(Some(Startup::Session(parameters))) => {
-                return Beginning::new(shared, parameters, encrypted).begin(stream).await;
+                return Beginning::new(shared, warehouse, parameters, encrypted).begin(stream).await;
             }
             Err(error) => {
                 return farewell(&mut stream, &ServerError::fatal("08P01", &error.to_string())).await;
@@ -120,6 +123,7 @@ async fn cancel(shared: &Shared, packet: &[u8]) -> anyhow::Result<()> {
 /// A session that begins.
 struct Beginning {
     shared: Arc<Shared>,
+    warehouse: Arc<Warehouse>,
     parameters: Vec<(String, String)>,
     encrypted: bool,
     user: String,
@@ -128,13 +132,21 @@ struct Beginning {
 }
 
 impl Beginning {
-    fn new(shared: Arc<Shared>, parameters: Vec<(String, String)>, encrypted: bool) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        warehouse: Arc<Warehouse>,
+        mut parameters: Vec<(String, String)>,
+        encrypted: bool,
+    ) -> Self {
+        for (_, value) in parameters.iter_mut().filter(|(key, _)| key == "user" || key == "database") {
+            *value = String::from_utf8_lossy(&warehouse.inside(value.as_bytes())).into_owned();
+        }
         let value = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let user = value("user").unwrap_or_default();
         // Names of databases are folded, however they are sent. MG/connecting
         let database = value("database").unwrap_or_else(|| user.clone()).to_lowercase();
         let session = shared.sessions.fetch_add(1, Ordering::Relaxed) + 1;
-        Self { shared, parameters, encrypted, user, database, session }
+        Self { shared, warehouse, parameters, encrypted, user, database, session }
     }
 
     fn journal(&self, refused: Option<&str>) {
@@ -258,7 +270,7 @@ impl Beginning {
                 b'K' => parameters::at_login(self.session).into_iter().chain([frame.clone()]).collect(),
                 _ => vec![frame.clone()],
             };
-            unsent.extend(answers.iter().flat_map(Frame::bytes));
+            unsent.extend(answers.iter().flat_map(|answer| self.warehouse.to_client(answer)));
             if matches!(frame.kind, b'E' | b'R' | b'Z') {
                 send(client, &std::mem::take(&mut unsent)).await?;
             }
@@ -301,10 +313,11 @@ impl Beginning {
         let (server_read, server) = server.into_split();
         // They end with this function, however it ends: nobody may keep a half of a connection.
         let mut readers = JoinSet::new();
-        readers.spawn(read_client(client_read, to_us));
+        readers.spawn(read_client(client_read, to_us, self.warehouse.clone()));
         readers.spawn(read_server(server_read, to_us_too));
         let mut relay: Session = Relay {
             shared: self.shared.clone(),
+            warehouse: self.warehouse.clone(),
             context,
             login: self.user.clone(),
             session: self.session,
@@ -384,11 +397,16 @@ fn words_of(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
 }
 
-async fn read_client(from: impl AsyncRead + Unpin, to: mpsc::Sender<std::io::Result<Frame>>) {
+async fn read_client(
+    from: impl AsyncRead + Unpin,
+    to: mpsc::Sender<std::io::Result<Frame>>,
+    warehouse: Arc<Warehouse>,
+) {
     let mut from = BufReader::new(from);
     loop {
         let frame = Frame::read(&mut from).await.transpose();
         let Some(frame) = frame else { return };
+        let frame = frame.map(|frame| warehouse.from_client(frame));
         let is_last = frame.is_err();
         if to.send(frame).await.is_err() || is_last {
             return;

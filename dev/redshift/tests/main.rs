@@ -5,6 +5,7 @@ mod catalogue;
 mod corpus;
 mod driver;
 mod faults;
+mod fleet;
 mod fuzz;
 mod identities;
 mod messages;
