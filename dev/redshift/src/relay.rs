@@ -127,7 +127,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     }
 
     async fn say(&mut self, frame: &Frame) -> anyhow::Result<()> {
-        self.client.write_all(&self.warehouse.to_client(frame)).await?;
+        self.client.write_all(&self.warehouse.outgoing(frame)).await?;
         Ok(())
     }
 

@@ -270,7 +270,7 @@ impl Beginning {
                 b'K' => parameters::at_login(self.session).into_iter().chain([frame.clone()]).collect(),
                 _ => vec![frame.clone()],
             };
-            unsent.extend(answers.iter().flat_map(|answer| self.warehouse.to_client(answer)));
+            unsent.extend(answers.iter().flat_map(|answer| self.warehouse.outgoing(answer)));
             if matches!(frame.kind, b'E' | b'R' | b'Z') {
                 send(client, &std::mem::take(&mut unsent)).await?;
             }
@@ -406,7 +406,7 @@ async fn read_client(
     loop {
         let frame = Frame::read(&mut from).await.transpose();
         let Some(frame) = frame else { return };
-        let frame = frame.map(|frame| warehouse.from_client(frame));
+        let frame = frame.map(|frame| warehouse.incoming(frame));
         let is_last = frame.is_err();
         if to.send(frame).await.is_err() || is_last {
             return;

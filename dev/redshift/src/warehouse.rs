@@ -49,7 +49,7 @@ impl Warehouse {
     }
 
     /// A client's message, as the server is to see it. Its values in the extended protocol stay as they are.
-    pub(crate) fn from_client(&self, frame: Frame) -> Frame {
+    pub(crate) fn incoming(&self, frame: Frame) -> Frame {
         match frame.kind {
             b'Q' | b'P' if !self.names.is_empty() => Frame::new(frame.kind, self.inside(&frame.body)),
             _ => frame,
@@ -57,7 +57,7 @@ impl Warehouse {
     }
 
     /// A message of the server's, as the client is to see it.
-    pub(crate) fn to_client(&self, frame: &Frame) -> Vec<u8> {
+    pub(crate) fn outgoing(&self, frame: &Frame) -> Vec<u8> {
         match frame.kind {
             _ if self.names.is_empty() => frame.bytes(),
             b'D' => Frame::new(b'D', self.row(&frame.body)).bytes(),
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn an_error_field_with_a_name_alone_loses_its_ending() {
         let error = Frame::new(b'E', *b"SERROR\0Muser \"claim_w3\" exists\0\0");
-        assert_eq!(third().to_client(&error)[5..], *b"SERROR\0Muser \"claim\" exists\0\0");
+        assert_eq!(third().outgoing(&error)[5..], *b"SERROR\0Muser \"claim\" exists\0\0");
     }
 
     #[test]
