@@ -129,6 +129,8 @@ fn is_of_a_name(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn third() -> Warehouse {
