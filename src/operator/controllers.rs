@@ -108,7 +108,7 @@ fn watch(
     let resources =
         follow(resources, watcher::Config::default().timeout(WATCH_SECONDS), deadline, contact("RedshiftIntegrations"));
     let mut listed = Vec::new();
-    let changed = resources.flat_map(move |event| {
+    let changed = resources.map(without_managed_fields).flat_map(move |event| {
         writer.apply_watcher_event(&event);
         stream::iter(match event {
             Event::Init => {
@@ -152,6 +152,14 @@ where
         None => Api::all(client.clone()),
         Some(namespace) => Api::namespaced(client.clone(), namespace),
     }
+}
+
+/// Who has written which field is of no interest here, and would be most of what is kept of a resource.
+fn without_managed_fields(mut event: Event<Guarded>) -> Event<Guarded> {
+    if let Event::Apply(object) | Event::InitApply(object) = &mut event {
+        object.meta_mut().managed_fields = None;
+    }
+    event
 }
 
 /// The resources that refer to something which has changed; the versions are kept.
