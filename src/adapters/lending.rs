@@ -43,21 +43,26 @@ mod tests {
     use std::sync::Mutex;
 
     use futures::FutureExt;
+    use tokio::sync::Notify;
 
     use super::*;
 
     #[derive(Default)]
-    struct Notes(Mutex<Vec<&'static str>>);
+    struct Notes {
+        notes: Mutex<Vec<&'static str>>,
+        is_lent: Notify,
+    }
 
     impl Notes {
         fn note(&self, what: &'static str) {
-            self.0.lock().expect("nobody panics").push(what);
+            self.notes.lock().expect("nobody panics").push(what);
         }
     }
 
     impl Lendable for Notes {
         fn lend(&self) -> bool {
             self.note("lent");
+            self.is_lent.notify_one();
             true
         }
 
@@ -71,14 +76,15 @@ mod tests {
         let notes = Arc::new(Notes::default());
         let (long, short) = (Duration::from_hours(1), Duration::ZERO);
         let work = async {
-            lending_after(long, tokio::time::sleep(Duration::from_millis(1))).await;
+            lending_after(long, tokio::task::yield_now()).await;
             notes.note("soon");
-            lending_after(short, tokio::time::sleep(Duration::from_millis(1))).await;
+            // It lasts until it was lent, however fast the machine is.
+            lending_after(short, notes.is_lent.notified()).await;
             notes.note("late");
             lending_after(short, std::future::ready(())).await;
         };
         holding(notes.clone(), work).await;
-        assert_eq!(*notes.0.lock().expect("nobody panics"), ["soon", "lent", "taken back", "late"]);
+        assert_eq!(*notes.notes.lock().expect("nobody panics"), ["soon", "lent", "taken back", "late"]);
         // Where nothing is held, there is nothing to lend.
         lending_after(short, tokio::time::sleep(Duration::from_millis(1))).await;
     }

@@ -13,7 +13,7 @@ use crate::lifecycle::contents::Contents;
 use crate::lifecycle::manual::{self, Script, Source};
 use crate::lifecycle::{
     AccountPower, Connection, ManagedDatabase, Observed, Ownership, Part, Plan, Recorded, Registry, RegistryState,
-    Seen, Standing, Subject, SystemAccount, Wanted, parameters, read, removal, set_up, validate,
+    Seen, Standing, Subject, SystemAccount, Wanted, parameters, removal, set_up, validate,
 };
 use crate::scripts::{CLAIM_USER, Parameters, SCHEMA_VERSION};
 
@@ -67,7 +67,7 @@ fn script(arguments: &Arguments) -> Result<SecretString, (&Path, String)> {
     let Some(secret_file) = &arguments.system_account_secret else {
         return for_reading(which, arguments.power(), &object).map(SecretString::from).map_err(of_manifest);
     };
-    let wanted = read(&object.spec).map_err(|error| of_manifest(error.to_string()))?;
+    let wanted = Wanted::read(&object.spec).map_err(|error| of_manifest(error.to_string()))?;
     let script = match which {
         Which::InitialCreate => Script::InitialCreate(arguments.power()),
         Which::Create => Script::Create,
@@ -100,7 +100,8 @@ impl Arguments {
 fn for_reading(which: Which, power: AccountPower, object: &RedshiftIntegration) -> Result<String, String> {
     let spec = &object.spec;
     // Who runs it himself needs no login that the operator knows.
-    let wanted = if spec.auto_bootstrap { validate(spec) } else { read(spec) }.map_err(|error| error.to_string())?;
+    let wanted =
+        if spec.auto_bootstrap { validate(spec) } else { Wanted::read(spec) }.map_err(|error| error.to_string())?;
     let plan = plan(which, power, &wanted);
     let mut script =
         "-- For reading: passwords, the key of impersonations, the integration's UID and the counter of the\n\
@@ -178,6 +179,7 @@ fn with_placeholders(wanted: &Wanted, power: AccountPower, subject: &Subject) ->
     let secret = |what: &str| SecretString::from(format!("<{what}>"));
     parameters(&wanted.place.setup, power, subject)
         .identifier("initial_database", &wanted.initial_database)
+        .identifier("admin", "<the account that sets things up>")
         .text("integration_uid", "<UID of the resource>")
         .text("registry_state", "<state of the registry>")
         .integer("fencing_counter", 1)

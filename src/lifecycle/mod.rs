@@ -52,4 +52,4 @@ pub use situation::{
     UserId, WarehouseFacts,
 };
 pub use transcript::Part;
-pub use wanted::{Invalid, Place, Setup, Wanted, folded, read, validate};
+pub use wanted::{Invalid, Place, Setup, Wanted, folded, validate};

@@ -122,6 +122,50 @@ pub struct Wanted {
     pub rotation_interval: Option<Duration>,
 }
 
+impl Wanted {
+    /// Checks a spec, whoever carries it out.
+    ///
+    /// # Errors
+    ///
+    /// The first field that can't be meant.
+    pub fn read(spec: &RedshiftIntegrationSpec) -> Result<Self, Invalid> {
+        let config = &spec.config;
+        let name = |field, value: &str| ObjectName::new(value).map_err(|source| Invalid::Name { field, source });
+        let existing = |field, value: &str| ExistingName::new(value).map_err(|source| Invalid::Name { field, source });
+        let database = match config.database_mode {
+            DatabaseMode::Create => name("database", &config.database)?.as_str().to_owned(),
+            DatabaseMode::Existing => existing("database", &config.database)?.as_str().to_owned(),
+        };
+        let system_account = name("systemAccount.name", &config.system_account.name)?;
+        let role = name("impersonation.role", &config.impersonation.role)?;
+        for (field, taken) in [("systemAccount.name", &system_account), ("impersonation.role", &role)] {
+            if taken.as_str() == CLAIM_USER {
+                return Err(Invalid::ReservedName { field });
+            }
+        }
+        if system_account == role {
+            return Err(Invalid::SameName(role.as_str().to_owned()));
+        }
+        let initial_database = existing("initialDatabase", &folded(&config.initial_database))?.as_str().to_owned();
+        if initial_database == database && config.database_mode == DatabaseMode::Create {
+            return Err(Invalid::InitialDatabase(initial_database));
+        }
+        let setup = Setup {
+            database,
+            database_mode: config.database_mode,
+            system_account: system_account.as_str().to_owned(),
+            impersonation_role: config.impersonation.enabled.then(|| role.as_str().to_owned()),
+        };
+        Ok(Self {
+            place: Place { endpoint: Endpoint::new(&config.host, config.port), setup },
+            initial_database,
+            tls_mode: config.tls.mode,
+            validation_interval: interval(&spec.validation_interval)?,
+            rotation_interval: spec.rotation.as_ref().map(|rotation| days(&rotation.interval)).transpose()?,
+        })
+    }
+}
+
 /// A spec that the operator can't carry out; only an edit of it helps.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Invalid {
@@ -170,49 +214,7 @@ pub enum Invalid {
 /// through before a rule was added is found here.
 pub fn validate(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
     refuse_what_is_not_supported(spec)?;
-    read(spec)
-}
-
-/// Checks a spec, whoever carries it out.
-///
-/// # Errors
-///
-/// The first field that can't be meant.
-pub fn read(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
-    let config = &spec.config;
-    let name = |field, value: &str| ObjectName::new(value).map_err(|source| Invalid::Name { field, source });
-    let existing = |field, value: &str| ExistingName::new(value).map_err(|source| Invalid::Name { field, source });
-    let database = match config.database_mode {
-        DatabaseMode::Create => name("database", &config.database)?.as_str().to_owned(),
-        DatabaseMode::Existing => existing("database", &config.database)?.as_str().to_owned(),
-    };
-    let system_account = name("systemAccount.name", &config.system_account.name)?;
-    let role = name("impersonation.role", &config.impersonation.role)?;
-    for (field, taken) in [("systemAccount.name", &system_account), ("impersonation.role", &role)] {
-        if taken.as_str() == CLAIM_USER {
-            return Err(Invalid::ReservedName { field });
-        }
-    }
-    if system_account == role {
-        return Err(Invalid::SameName(role.as_str().to_owned()));
-    }
-    let initial_database = existing("initialDatabase", &folded(&config.initial_database))?.as_str().to_owned();
-    if initial_database == database && config.database_mode == DatabaseMode::Create {
-        return Err(Invalid::InitialDatabase(initial_database));
-    }
-    let setup = Setup {
-        database,
-        database_mode: config.database_mode,
-        system_account: system_account.as_str().to_owned(),
-        impersonation_role: config.impersonation.enabled.then(|| role.as_str().to_owned()),
-    };
-    Ok(Wanted {
-        place: Place { endpoint: Endpoint::new(&config.host, config.port), setup },
-        initial_database,
-        tls_mode: config.tls.mode,
-        validation_interval: interval(&spec.validation_interval)?,
-        rotation_interval: spec.rotation.as_ref().map(|rotation| days(&rotation.interval)).transpose()?,
-    })
+    Wanted::read(spec)
 }
 
 /// The name of the initial database as the server knows it: Redshift folds the letters of ASCII, and no others.

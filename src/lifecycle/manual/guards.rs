@@ -81,7 +81,7 @@ fn made(source: &Source<'_>, step: &Step) -> Option<Made> {
     } else if step.has(Section::CreateRole) {
         let role = setup.impersonation_role.as_deref().unwrap_or_default();
         of(Section::GuardRoleAbsent, Section::GuardRolePresent, "role", role)
-    } else if step.has(Section::Database) {
+    } else if step.creates_database() {
         of(Section::GuardDatabaseAbsent, Section::GuardDatabasePresent, "database", &setup.database)
     } else if step.has(Section::Registry) {
         of(Section::GuardSchemasAbsent, Section::GuardRegistryPresent, "table", "immuta_system.registry")

@@ -20,6 +20,9 @@ use crate::api::DatabaseMode;
 use crate::scripts::{CLAIM_USER, Parameters, RenderError, Section, Statement, statements};
 use guards::Guard;
 
+/// What creates the database, by whomever.
+const CREATES_DATABASE: [Section; 2] = [Section::Database, Section::DatabaseOfWhoeverRunsIt];
+
 /// Which of the scripts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Script {
@@ -130,13 +133,17 @@ fn steps(script: Script, source: &Source<'_>) -> Vec<Step> {
         if !is_meant(on) {
             continue;
         }
+        let section = match (section, script.power()) {
+            (Section::Database, AccountPower::Lesser) => Section::DatabaseOfWhoeverRunsIt,
+            _ => section,
+        };
         let is_begin = matches!(section, Section::Begin | Section::BeginChange);
         match steps.last_mut().filter(|_| is_open) {
             Some(step) => step.operations.push((section, subject)),
             None => steps.push(Step {
                 title: String::new(),
                 // CREATE DATABASE runs in no transaction.
-                is_wrapped: !is_begin && section != Section::Database,
+                is_wrapped: !is_begin && !CREATES_DATABASE.contains(&section),
                 guards: Vec::new(),
                 operations: vec![(section, subject)],
             }),
@@ -155,6 +162,10 @@ impl Step {
         self.operations.iter().any(|(section, _)| *section == wanted)
     }
 
+    fn creates_database(&self) -> bool {
+        CREATES_DATABASE.into_iter().any(|section| self.has(section))
+    }
+
     fn titled(&self, source: &Source<'_>) -> String {
         let setup = &source.wanted.place.setup;
         if self.has(Section::Claim) {
@@ -163,7 +174,7 @@ impl Step {
             format!("the system account {}", setup.system_account)
         } else if self.has(Section::CreateRole) {
             format!("the role {}", setup.impersonation_role.as_deref().unwrap_or_default())
-        } else if self.has(Section::Database) {
+        } else if self.creates_database() {
             format!("the database {}", setup.database)
         } else if self.has(Section::DatabaseGrants) {
             format!("who may do what with the database {}", setup.database)
@@ -228,7 +239,7 @@ mod tests {
             "authenticationType": "userPassword",
             "impersonation": {"enabled": role.is_some(), "role": role.unwrap_or("immuta_impersonation")},
         }});
-        crate::lifecycle::read(&serde_json::from_value(spec).unwrap()).unwrap()
+        Wanted::read(&serde_json::from_value(spec).unwrap()).unwrap()
     }
 
     fn account(wanted: &Wanted) -> SystemAccount {

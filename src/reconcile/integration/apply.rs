@@ -130,6 +130,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
     fn parameters(&self, subject: &Subject) -> Parameters {
         let parameters = parameters(&self.place.setup, self.site.facts.account.power(), subject)
             .identifier("initial_database", &self.site.access.initial_database)
+            .identifier("admin", &self.site.facts.account.name)
             .text("integration_uid", &self.expected.integration_uid)
             .text("new_integration_uid", &self.work.uid())
             .text("registry_state", self.expected.state.as_str())

@@ -47,6 +47,12 @@ CREATE DATABASE {{database}} OWNER {{system_account}} COLLATE CASE_SENSITIVE ISO
 --! create-database-as-its-owner
 --? lesser-admin
 -- Only a superuser may give a database to another user: here the account that creates it keeps it.
+CREATE DATABASE {{database}} OWNER {{admin}} COLLATE CASE_SENSITIVE ISOLATION LEVEL SNAPSHOT;
+
+--= database-of-whoever-runs-it
+
+--! create-database-of-whoever-runs-it
+-- The same in a script for somebody whose name isn't known: without OWNER it belongs to whoever creates it.
 CREATE DATABASE {{database}} COLLATE CASE_SENSITIVE ISOLATION LEVEL SNAPSHOT;
 
 --= database-grants
