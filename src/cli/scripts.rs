@@ -8,12 +8,12 @@ use kube::ResourceExt;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::manifest;
-use crate::api::{DatabaseMode, INTEGRATION_UID_LABEL, RedshiftIntegration};
+use crate::api::{INTEGRATION_UID_LABEL, RedshiftIntegration};
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::manual::{self, Script, Source};
 use crate::lifecycle::{
     AccountPower, Connection, ManagedDatabase, Observed, Ownership, Part, Plan, Recorded, Registry, RegistryState,
-    Seen, Standing, Subject, SystemAccount, Wanted, parameters, removal, set_up, validate,
+    Seen, Setup, Standing, Subject, SystemAccount, Wanted, parameters, removal, set_up_from_nothing, validate,
 };
 use crate::scripts::{CLAIM_USER, Parameters, SCHEMA_VERSION};
 
@@ -86,8 +86,7 @@ fn script(arguments: &Arguments) -> Result<SecretString, (&Path, String)> {
         return Err(of_secret(format!("it belongs to {}, and the manifest is about {}", account.place, wanted.place)));
     }
     let namespace = object.namespace().or_else(|| secret.namespace()).unwrap_or_else(|| "default".to_owned());
-    let resource = format!("{namespace}/{}", object.name_any());
-    let source = Source { wanted: &wanted, resource: &resource, uid, account: &account };
+    let source = Source { wanted: &wanted, namespace: &namespace, name: &object.name_any(), uid, account: &account };
     manual::script(script, &source).map_err(|error| of_manifest(error.to_string()))
 }
 
@@ -120,12 +119,18 @@ fn for_reading(which: Which, power: AccountPower, object: &RedshiftIntegration) 
 
 fn plan(which: Which, power: AccountPower, wanted: &Wanted) -> Plan {
     let setup = &wanted.place.setup;
-    let mut ownership = Ownership::nothing(&setup.system_account);
-    let mut contents = Contents::default();
-    if which == Which::Delete {
-        (ownership.claim, ownership.system_account) = (Standing::Ours, Standing::Ours);
-        ownership.roles = setup.impersonation_role.iter().map(|role| (role.clone(), Standing::Ours)).collect();
-        ownership.database = ManagedDatabase::Registered(Registry {
+    match which {
+        Which::InitialCreate | Which::Create => set_up_from_nothing(setup, power),
+        Which::Delete => removal_of_everything(setup, power),
+    }
+}
+
+fn removal_of_everything(setup: &Setup, power: AccountPower) -> Plan {
+    let ownership = Ownership {
+        claim: Standing::Ours,
+        system_account: Standing::Ours,
+        roles: setup.impersonation_role.iter().map(|role| (role.clone(), Standing::Ours)).collect(),
+        database: ManagedDatabase::Registered(Registry {
             integration_uid: String::new(),
             state: RegistryState::Complete,
             fencing_counter: 2,
@@ -134,23 +139,17 @@ fn plan(which: Which, power: AccountPower, wanted: &Wanted) -> Plan {
             setup: setup.clone(),
             definitions: None,
             claim_user_id: None,
-        });
-        contents = Contents::of(setup);
-    } else if setup.database_mode == DatabaseMode::Existing {
-        ownership.database = ManagedDatabase::Empty;
-    }
+        }),
+        ..Ownership::nothing(&setup.system_account)
+    };
     let observed = Observed {
         recorded: Recorded::default(),
         ownership: &ownership,
         power,
         members: &Seen::Yes(Vec::new()),
-        contents: &contents,
+        contents: &Contents::of(setup),
     };
-    match which {
-        Which::InitialCreate | Which::Create => set_up(&observed, setup),
-        Which::Delete => removal(&observed, setup.database_mode, &[]),
-    }
-    .expect("nothing is in the way where there is nothing, or nothing but ours")
+    removal(&observed, setup.database_mode, &[]).expect("nothing is in the way where there is nothing but ours")
 }
 
 fn is_part_of(which: Which, connection: Connection) -> bool {

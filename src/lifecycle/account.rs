@@ -117,6 +117,12 @@ impl SystemAccount {
         }
     }
 
+    /// What the Secret of a resource is called.
+    #[must_use]
+    pub fn secret_name(resource: &str) -> String {
+        format!("{resource}-system-account")
+    }
+
     /// The names that the system account can have, the next one first.
     pub fn account_names(&self) -> impl Iterator<Item = &str> {
         self.next_accounts.iter().rev().chain([&self.place.setup.system_account]).map(String::as_str)
@@ -362,12 +368,12 @@ impl SystemAccount {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
 
-    fn account() -> SystemAccount {
+    pub(in crate::lifecycle) fn account() -> SystemAccount {
         let setup = Setup {
             database: "immuta".to_owned(),
             database_mode: DatabaseMode::Existing,

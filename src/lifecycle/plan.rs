@@ -305,6 +305,23 @@ pub fn set_up(observed: &Observed<'_>, wanted: &Setup) -> Result<Plan, Refusal> 
     Ok(plan)
 }
 
+/// Plans a creation where nothing is there yet but, in `Existing` mode, the database.
+#[must_use]
+pub fn set_up_from_nothing(wanted: &Setup, power: AccountPower) -> Plan {
+    let mut ownership = Ownership::nothing(&wanted.system_account);
+    if wanted.database_mode == DatabaseMode::Existing {
+        ownership.database = ManagedDatabase::Empty;
+    }
+    let observed = Observed {
+        recorded: Recorded::default(),
+        ownership: &ownership,
+        power,
+        members: &Seen::Yes(Vec::new()),
+        contents: &Contents::default(),
+    };
+    set_up(&observed, wanted).expect("nothing is in the way where there is nothing")
+}
+
 /// What is left of a creation. Nobody uses anything of it yet, so that names are brought in line first.
 fn creation(plan: &mut Plan, observed: &Observed<'_>, wanted: &Setup) {
     let ownership = observed.ownership;

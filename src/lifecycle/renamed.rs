@@ -146,20 +146,12 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::api::DatabaseMode;
-    use crate::lifecycle::{Endpoint, Place, Registry, Setup, UserIds};
+    use crate::lifecycle::{Registry, Setup, UserIds};
     use crate::scripts::{Password, SCHEMA_VERSION};
 
     fn account() -> SystemAccount {
-        let setup = Setup {
-            database: "immuta".to_owned(),
-            database_mode: DatabaseMode::Create,
-            system_account: "keeper".to_owned(),
-            impersonation_role: None,
-        };
-        let place = Place { endpoint: Endpoint::new("one.example", 5439), setup };
         let ids = UserIds { claim: UserId::new("101"), account: UserId::new("102") };
-        SystemAccount { ids: Some(ids), ..SystemAccount::new(place, Password::generate(), Password::generate()) }
+        SystemAccount { ids: Some(ids), ..crate::lifecycle::account::tests::account() }
     }
 
     fn heritage() -> Heritage {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Script, Source};
-use crate::lifecycle::{AccountPower, shell};
+use crate::lifecycle::{AccountPower, SystemAccount, shell};
 
 /// The header, each line a comment.
 pub(super) fn header<'s>(script: Script, source: &Source<'_>, steps: impl Iterator<Item = &'s str>) -> String {
@@ -26,10 +26,10 @@ pub(super) fn header<'s>(script: Script, source: &Source<'_>, steps: impl Iterat
             &setup.database,
             setup.system_account.as_str(),
             format!(
-                "{}, whose password is in the Secret {}-system-account; or a superuser who runs first: SET SESSION \
+                "{}, whose password is in the Secret {}; or a superuser who runs first: SET SESSION \
                  AUTHORIZATION {}",
                 setup.system_account,
-                source.resource.rsplit('/').next().unwrap_or_default(),
+                SystemAccount::secret_name(source.name),
                 setup.system_account
             ),
         ),
@@ -45,7 +45,7 @@ pub(super) fn header<'s>(script: Script, source: &Source<'_>, steps: impl Iterat
         shell::word(user),
     );
     let mut lines = vec![
-        format!("{file}: the {ordinal} of setting up the RedshiftIntegration {}", source.resource),
+        format!("{file}: the {ordinal} of setting up the RedshiftIntegration {}/{}", source.namespace, source.name),
         String::new(),
         "This file is a credential: the md5 form of a password is as good as the password. Keep it out of git, and \
          delete it afterwards."
@@ -76,7 +76,7 @@ pub(super) fn header<'s>(script: Script, source: &Source<'_>, steps: impl Iterat
     for line in lines {
         // Names of what was there before are others' words: none of them ends the comment.
         let line: String = line.chars().filter(|character| !character.is_control()).collect();
-        writeln!(text, "-- {line}").expect("memory doesn't fail");
+        writeln!(text, "{}", format!("-- {line}").trim_end()).expect("memory doesn't fail");
     }
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    text
 }

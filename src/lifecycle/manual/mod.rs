@@ -11,12 +11,10 @@ use std::fmt::Write as _;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::contents::Contents;
 use super::{
-    AccountPower, Connection, ManagedDatabase, Observed, Operation, Ownership, Recorded, RegistryState, Seen, Subject,
-    SystemAccount, Wanted, digest, parameters, set_up,
+    AccountPower, Connection, Operation, RegistryState, Subject, SystemAccount, Wanted, digest, parameters,
+    set_up_from_nothing,
 };
-use crate::api::DatabaseMode;
 use crate::scripts::{CLAIM_USER, Parameters, RenderError, Section, Statement, statements};
 use guards::Guard;
 
@@ -56,8 +54,10 @@ impl Script {
 pub struct Source<'a> {
     /// What is wanted.
     pub wanted: &'a Wanted,
-    /// The resource, as `namespace/name`.
-    pub resource: &'a str,
+    /// The resource's namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
     /// Its UID.
     pub uid: &'a str,
     /// The passwords that will prove what came of it.
@@ -112,19 +112,7 @@ fn write_statement(text: &mut String, statement: &Statement) {
 
 fn steps(script: Script, source: &Source<'_>) -> Vec<Step> {
     let setup = &source.wanted.place.setup;
-    let mut ownership = Ownership::nothing(&setup.system_account);
-    if setup.database_mode == DatabaseMode::Existing {
-        ownership.database = ManagedDatabase::Empty;
-    }
-    let (members, contents) = (Seen::Yes(Vec::new()), Contents::default());
-    let observed = Observed {
-        recorded: Recorded::default(),
-        ownership: &ownership,
-        power: script.power(),
-        members: &members,
-        contents: &contents,
-    };
-    let plan = set_up(&observed, setup).expect("nothing is in the way where there is nothing");
+    let plan = set_up_from_nothing(setup, script.power());
     let is_meant = |on: Connection| matches!(script, Script::Create) != (on == Connection::InitialDatabase);
     let mut steps: Vec<Step> = Vec::new();
     let mut is_open = false;
@@ -250,7 +238,7 @@ mod tests {
 
     fn text(which: Script, wanted: &Wanted, uid: &str) -> String {
         let account = account(wanted);
-        let source = Source { wanted, resource: "data-platform/analytics", uid, account: &account };
+        let source = Source { wanted, namespace: "data-platform", name: "analytics", uid, account: &account };
         script(which, &source).unwrap().expose_secret().to_owned()
     }
 
@@ -297,7 +285,7 @@ mod tests {
     fn another_password_or_another_integration_has_another_key() {
         let wanted = wanted("immuta", "Create", Some("acting"));
         let key = |uid: &str, account: &SystemAccount| {
-            let source = Source { wanted: &wanted, resource: "a/b", uid, account };
+            let source = Source { wanted: &wanted, namespace: "a", name: "b", uid, account };
             impersonation_key(&source).expose_secret().to_owned()
         };
         let first = account(&wanted);
@@ -335,16 +323,8 @@ mod tests {
         let wanted = wanted("immuta", "Create", Some("acting"));
         let setup = Setup { impersonation_role: Some("acting".to_owned()), ..wanted.place.setup.clone() };
         let source_account = account(&wanted);
-        let source = Source { wanted: &wanted, resource: "a/b", uid: "uid-1", account: &source_account };
-        let ownership = Ownership::nothing(&setup.system_account);
-        let observed = Observed {
-            recorded: Recorded::default(),
-            ownership: &ownership,
-            power: AccountPower::Superuser,
-            members: &Seen::Yes(Vec::new()),
-            contents: &Contents::default(),
-        };
-        let plan = set_up(&observed, &setup).unwrap();
+        let source = Source { wanted: &wanted, namespace: "a", name: "b", uid: "uid-1", account: &source_account };
+        let plan = set_up_from_nothing(&setup, AccountPower::Superuser);
         let automatic: Vec<_> = plan
             .operations
             .into_iter()

@@ -4,6 +4,7 @@ use kube::ResourceExt;
 
 use super::error::Error;
 use crate::api::{FINALIZER, RedshiftIntegration, RedshiftIntegrationStatus};
+use crate::lifecycle::SystemAccount;
 use crate::ports::{Key, Kubernetes};
 
 /// How often a write is tried again that met somebody else's.
@@ -75,5 +76,5 @@ pub fn has_finalizer(object: &RedshiftIntegration) -> bool {
 
 /// Name of the Secret.
 pub fn secret_name(object: &RedshiftIntegration) -> String {
-    format!("{}-system-account", object.name_any())
+    SystemAccount::secret_name(&object.name_any())
 }
