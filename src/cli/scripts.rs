@@ -12,10 +12,10 @@ use crate::api::{INTEGRATION_UID_LABEL, RedshiftIntegration};
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::manual::{self, Script, Source};
 use crate::lifecycle::{
-    AccountPower, Connection, ManagedDatabase, Observed, Ownership, Part, Plan, Recorded, Registry, RegistryState,
-    Seen, Setup, Standing, Subject, SystemAccount, Wanted, parameters, removal, set_up_from_nothing, validate,
+    AccountPower, Connection, Part, Plan, Subject, SystemAccount, Wanted, parameters, removal_of_whole,
+    set_up_from_nothing, validate,
 };
-use crate::scripts::{CLAIM_USER, Parameters, SCHEMA_VERSION};
+use crate::scripts::{CLAIM_USER, Parameters};
 
 /// Which script.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -24,8 +24,31 @@ enum Which {
     InitialCreate,
     /// What is run in the managed database
     Create,
-    /// What a deletion runs
+    /// What leads from what is applied, says the Secret, to what the manifest wants
+    Edit,
+    /// What a deletion runs; with the Secret, the first part of it: in the managed database
     Delete,
+    /// The second part of a deletion: what is run from the initial database
+    DeleteRest,
+    /// The first part of a deletion where no registry was ever made
+    Cleanup,
+}
+
+impl Which {
+    fn script(self, power: AccountPower) -> Script {
+        match self {
+            Self::InitialCreate => Script::InitialCreate(power),
+            Self::Create => Script::Create,
+            Self::Edit => Script::Edit,
+            Self::Delete => Script::Delete,
+            Self::DeleteRest => Script::DeleteRest,
+            Self::Cleanup => Script::Cleanup,
+        }
+    }
+
+    fn is_of_a_creation(self) -> bool {
+        matches!(self, Self::InitialCreate | Self::Create)
+    }
 }
 
 /// The command's arguments.
@@ -68,14 +91,9 @@ fn script(arguments: &Arguments) -> Result<SecretString, (&Path, String)> {
         return for_reading(which, arguments.power(), &object).map(SecretString::from).map_err(of_manifest);
     };
     let wanted = Wanted::read(&object.spec).map_err(|error| of_manifest(error.to_string()))?;
-    let script = match which {
-        Which::InitialCreate => Script::InitialCreate(arguments.power()),
-        Which::Create => Script::Create,
-        Which::Delete => {
-            let message = "a script that deletes is printed for reading only, without --system-account-secret";
-            return Err(of_manifest(message.to_owned()));
-        }
-    };
+    if arguments.lesser_admin && !which.is_of_a_creation() {
+        return Err(of_manifest("what edits or deletes is run by a superuser: leave out --lesser-admin".to_owned()));
+    }
     let of_secret = |message: String| (secret_file.as_path(), message);
     let secret = manifest::read_secret(secret_file).map_err(of_secret)?;
     let account = SystemAccount::read(&secret).map_err(|flaw| of_secret(flaw.to_string()))?;
@@ -85,9 +103,33 @@ fn script(arguments: &Arguments) -> Result<SecretString, (&Path, String)> {
     if !account.place.is_where(&wanted.place) {
         return Err(of_secret(format!("it belongs to {}, and the manifest is about {}", account.place, wanted.place)));
     }
+    let setup = &wanted.place.setup;
+    if which == Which::Edit && account.place.setup == *setup {
+        return Err(of_secret("it says that what the manifest wants is applied: there is nothing to edit".to_owned()));
+    }
+    if matches!(which, Which::InitialCreate | Which::Edit) {
+        has_password_of(&account, &setup.system_account).map_err(of_secret)?;
+    }
     let namespace = object.namespace().or_else(|| secret.namespace()).unwrap_or_else(|| "default".to_owned());
-    let source = Source { wanted: &wanted, namespace: &namespace, name: &object.name_any(), uid, account: &account };
-    manual::script(script, &source).map_err(|error| of_manifest(error.to_string()))
+    let source = Source {
+        wanted: &wanted,
+        applied: (!which.is_of_a_creation()).then_some(&account.place.setup),
+        namespace: &namespace,
+        name: &object.name_any(),
+        uid,
+        account: &account,
+    };
+    manual::script(which.script(arguments.power()), &source).map_err(|error| of_manifest(error.to_string()))
+}
+
+/// Whether a name has a password that the account can get.
+fn has_password_of(account: &SystemAccount, name: &str) -> Result<(), String> {
+    account.passwords_of(name).next().map(|_| ()).ok_or_else(|| {
+        format!(
+            "it has no password for the name {name}: that is `nextPassword`, beside {name} as `nextUsername`, and the operator \
+             writes both once the manifest is applied"
+        )
+    })
 }
 
 impl Arguments {
@@ -97,6 +139,12 @@ impl Arguments {
 }
 
 fn for_reading(which: Which, power: AccountPower, object: &RedshiftIntegration) -> Result<String, String> {
+    if matches!(which, Which::Edit | Which::DeleteRest | Which::Cleanup) {
+        let file = which.script(power).file_name();
+        return Err(format!(
+            "{file} is made from the Secret <name>-system-account: give it as --system-account-secret"
+        ));
+    }
     let spec = &object.spec;
     // Who runs it himself needs no login that the operator knows.
     let wanted =
@@ -120,43 +168,16 @@ fn for_reading(which: Which, power: AccountPower, object: &RedshiftIntegration) 
 fn plan(which: Which, power: AccountPower, wanted: &Wanted) -> Plan {
     let setup = &wanted.place.setup;
     match which {
-        Which::InitialCreate | Which::Create => set_up_from_nothing(setup, power),
-        Which::Delete => removal_of_everything(setup, power),
+        Which::InitialCreate | Which::Create | Which::Edit => set_up_from_nothing(setup, power),
+        Which::Delete | Which::DeleteRest | Which::Cleanup => removal_of_whole(setup, power, &Contents::of(setup)),
     }
-}
-
-fn removal_of_everything(setup: &Setup, power: AccountPower) -> Plan {
-    let ownership = Ownership {
-        claim: Standing::Ours,
-        system_account: Standing::Ours,
-        roles: setup.impersonation_role.iter().map(|role| (role.clone(), Standing::Ours)).collect(),
-        database: ManagedDatabase::Registered(Registry {
-            integration_uid: String::new(),
-            state: RegistryState::Complete,
-            fencing_counter: 2,
-            schema_version: SCHEMA_VERSION.into(),
-            applied_hash: setup.hash(),
-            setup: setup.clone(),
-            definitions: None,
-            claim_user_id: None,
-        }),
-        ..Ownership::nothing(&setup.system_account)
-    };
-    let observed = Observed {
-        recorded: Recorded::default(),
-        ownership: &ownership,
-        power,
-        members: &Seen::Yes(Vec::new()),
-        contents: &Contents::of(setup),
-    };
-    removal(&observed, setup.database_mode, &[]).expect("nothing is in the way where there is nothing but ours")
 }
 
 fn is_part_of(which: Which, connection: Connection) -> bool {
     match which {
         Which::InitialCreate => connection == Connection::InitialDatabase,
         Which::Create => connection != Connection::InitialDatabase,
-        Which::Delete => true,
+        Which::Edit | Which::Delete | Which::DeleteRest | Which::Cleanup => true,
     }
 }
 

@@ -296,6 +296,16 @@ impl Contents {
         }
     }
 
+    /// What is there of a creation that has come as far as the registry: what follows is one transaction.
+    #[must_use]
+    pub fn begun(setup: &Setup) -> Self {
+        let mut begun = Self::of(setup);
+        begun.schemas.retain(|schema| schema.name == "immuta_system");
+        begun.relations.retain(|relation| ["registry_lock", "registry"].contains(&relation.name.as_str()));
+        begun.routines.clear();
+        begun
+    }
+
     /// Whether nothing at all was made here by users.
     #[must_use]
     pub fn is_empty(&self) -> bool {

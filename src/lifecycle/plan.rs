@@ -322,6 +322,33 @@ pub fn set_up_from_nothing(wanted: &Setup, power: AccountPower) -> Plan {
     set_up(&observed, wanted).expect("nothing is in the way where there is nothing")
 }
 
+/// Plans a superuser's edit of what was set up whole, where nobody has changed anything since.
+#[must_use]
+pub fn edit_of_whole(applied: &Setup, wanted: &Setup) -> Plan {
+    let observed = Observed {
+        recorded: Recorded::default(),
+        ownership: &Ownership::whole(applied),
+        power: AccountPower::Superuser,
+        // A superuser renames the role, and they stay.
+        members: &Seen::Yes(Vec::new()),
+        contents: &Contents::of(applied),
+    };
+    set_up(&observed, wanted).expect("nothing is in the way where there is nothing but ours")
+}
+
+/// Plans a removal of what is set up, of which that much is there in the managed database.
+#[must_use]
+pub fn removal_of_whole(setup: &Setup, power: AccountPower, contents: &Contents) -> Plan {
+    let observed = Observed {
+        recorded: Recorded::default(),
+        ownership: &Ownership::whole(setup),
+        power,
+        members: &Seen::Yes(Vec::new()),
+        contents,
+    };
+    removal(&observed, setup.database_mode, &[]).expect("nothing is in the way where there is nothing but ours")
+}
+
 /// What is left of a creation. Nobody uses anything of it yet, so that names are brought in line first.
 fn creation(plan: &mut Plan, observed: &Observed<'_>, wanted: &Setup) {
     let ownership = observed.ownership;
@@ -395,8 +422,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::lifecycle::Registry;
-    use crate::scripts::SCHEMA_VERSION;
 
     fn setup(account: &str, role: Option<&str>) -> Setup {
         Setup {
@@ -404,27 +429,6 @@ mod tests {
             database_mode: DatabaseMode::Create,
             system_account: account.to_owned(),
             impersonation_role: role.map(str::to_owned),
-        }
-    }
-
-    /// All that there is of an integration that was set up so.
-    fn complete(applied: &Setup) -> Ownership {
-        Ownership {
-            claim: Standing::Ours,
-            system_account: Standing::Ours,
-            system_account_name: applied.system_account.clone(),
-            wanted_account: Standing::Absent,
-            roles: applied.impersonation_role.iter().map(|role| (role.clone(), Standing::Ours)).collect(),
-            database: ManagedDatabase::Registered(Registry {
-                integration_uid: "uid".to_owned(),
-                state: RegistryState::Complete,
-                fencing_counter: 2,
-                schema_version: SCHEMA_VERSION.into(),
-                applied_hash: applied.hash(),
-                setup: applied.clone(),
-                definitions: None,
-                claim_user_id: None,
-            }),
         }
     }
 
@@ -451,7 +455,7 @@ mod tests {
         for role in [None, Some("acting")] {
             let wanted = setup("account", role);
             for power in [AccountPower::Superuser, AccountPower::Lesser] {
-                let plan = plan_with(&complete(&wanted), power, &Contents::of(&wanted), &wanted);
+                let plan = plan_with(&Ownership::whole(&wanted), power, &Contents::of(&wanted), &wanted);
                 assert_eq!(plan, Plan::default());
             }
         }
@@ -460,7 +464,7 @@ mod tests {
     #[test]
     fn a_superusers_edit_is_one_transaction() {
         let (applied, wanted) = (setup("account", Some("one")), setup("governor", Some("other")));
-        let plan = plan_with(&complete(&applied), AccountPower::Superuser, &Contents::of(&applied), &wanted);
+        let plan = plan_with(&Ownership::whole(&applied), AccountPower::Superuser, &Contents::of(&applied), &wanted);
         let sections = sections(&plan);
         assert!(
             sections.iter().all(|(connection, _)| *connection == Connection::ManagedDatabaseAsAdmin),
@@ -477,7 +481,7 @@ mod tests {
     #[test]
     fn a_lesser_admin_brings_the_new_first_and_takes_the_old_away_last() {
         let (applied, wanted) = (setup("account", Some("one")), setup("account", Some("other")));
-        let plan = plan_with(&complete(&applied), AccountPower::Lesser, &Contents::of(&applied), &wanted);
+        let plan = plan_with(&Ownership::whole(&applied), AccountPower::Lesser, &Contents::of(&applied), &wanted);
         let sections: Vec<_> = sections(&plan).into_iter().map(|(_, section)| section).collect();
         let at = |wanted: Section| sections.iter().position(|section| *section == wanted).unwrap();
         assert!(at(Section::CreateRole) < at(Section::GrantRoleToMember));
@@ -489,7 +493,7 @@ mod tests {
     #[test]
     fn what_an_edit_left_that_was_taken_back_goes_and_nothing_else() {
         let wanted = setup("account", Some("one"));
-        let mut ownership = complete(&wanted);
+        let mut ownership = Ownership::whole(&wanted);
         ownership.roles.insert("leftover".to_owned(), Standing::Ours);
         ownership.roles.insert("taken".to_owned(), Standing::Foreign("somebody's".to_owned()));
         let plan = plan_with(&ownership, AccountPower::Lesser, &Contents::of(&wanted), &wanted);
@@ -563,7 +567,7 @@ mod tests {
                 Operation::Run(Connection::InitialDatabase, Section::Claim, Subject::Pass),
             ]
         );
-        let (ownership, contents) = (complete(&wanted), Contents::of(&wanted));
+        let (ownership, contents) = (Ownership::whole(&wanted), Contents::of(&wanted));
         (observed.ownership, observed.contents) = (&ownership, &contents);
         for mode in [DatabaseMode::Create, DatabaseMode::Existing] {
             let plan = removal(&observed, mode, &[]).unwrap();

@@ -394,6 +394,28 @@ impl Ownership {
         }
     }
 
+    /// All that there is of an integration that was set up so, and whose it is.
+    #[must_use]
+    pub fn whole(applied: &Setup) -> Self {
+        let registry = Registry {
+            integration_uid: String::new(),
+            state: RegistryState::Complete,
+            fencing_counter: 2,
+            schema_version: SCHEMA_VERSION.into(),
+            applied_hash: applied.hash(),
+            setup: applied.clone(),
+            definitions: None,
+            claim_user_id: None,
+        };
+        Self {
+            claim: Standing::Ours,
+            system_account: Standing::Ours,
+            roles: applied.impersonation_role.iter().map(|role| (role.clone(), Standing::Ours)).collect(),
+            database: ManagedDatabase::Registered(registry),
+            ..Self::nothing(&applied.system_account)
+        }
+    }
+
     /// Whether anything is proven to be ours.
     #[must_use]
     pub fn holds_anything(&self) -> bool {

@@ -211,6 +211,38 @@ sections! {
         GuardRegistryOwner = "guard-registry-owner",
         /// For a script: the registry says that this step is to come.
         GuardRegistryState = "guard-registry-state",
+        /// For a script: the registry says something that a removal can begin with.
+        GuardRegistryRemovable = "guard-registry-removable",
+        /// For a script: what is set up is what it was made for.
+        GuardRegistryApplied = "guard-registry-applied",
+        /// For a script: it isn't set up what the script sets up.
+        GuardRegistryNotApplied = "guard-registry-not-applied",
+        /// For a script: this version has set it up.
+        GuardRegistryVersion = "guard-registry-version",
+        /// For a script: there is no registry.
+        GuardRegistryAbsent = "guard-registry-absent",
+        /// For a script: nothing of others is in the database.
+        GuardObjectsOfOthers = "guard-objects-of-others",
+        /// For a script: nothing of others is in our schemas.
+        GuardObjectsInOurSchemas = "guard-objects-in-our-schemas",
+        /// For a script: no view of others reads ours.
+        GuardViewsOnOurs = "guard-views-on-ours",
+        /// For a script: the system account has nothing in the database but what is ours.
+        GuardTiesOfAccount = "guard-ties-of-account",
+        /// For a script: the role was granted nothing on others' schemas.
+        GuardSchemasOfRole = "guard-schemas-of-role",
+        /// For a script: the role was granted nothing on others' tables and views.
+        GuardRelationsOfRole = "guard-relations-of-role",
+        /// For a script: the role was granted nothing on others' functions and procedures.
+        GuardFunctionsOfRole = "guard-functions-of-role",
+        /// For a script: the system account is marked for removal, or gone.
+        GuardAccountClosed = "guard-account-closed",
+        /// For a script: the system account isn't marked for removal yet.
+        GuardAccountOpen = "guard-account-open",
+        /// For a script: no other user has the name of one of ours.
+        GuardUserIsOurs = "guard-user-is-ours",
+        /// For a script: the system account has no privileges on a database.
+        GuardDatabasesOfAccount = "guard-databases-of-account",
     }
     REPAIR = "sql/repair.sql" {
         /// Lets nobody but its owner put anything into a schema.
@@ -245,6 +277,8 @@ sections! {
     DELETE = "sql/delete.sql" {
         /// Lets what follows on the connection wait for a short time only.
         WaitShortly = "wait-shortly",
+        /// For a script: ends that.
+        WaitAsBefore = "wait-as-before",
         /// Takes back the default privileges.
         RevokeFutureFunctions = "revoke-future-functions",
         /// Drops the view.
@@ -253,6 +287,10 @@ sections! {
         DropTable = "drop-table",
         /// Drops one of the schemas.
         DropSchema = "drop-schema",
+        /// For a script: marks the system account for removal.
+        CloseAccount = "close-account",
+        /// For a script: gives the managed database a name under which it may be dropped.
+        SetDatabaseAside = "set-database-aside",
         /// Takes the privileges on a database from the system account.
         RevokeDatabase = "revoke-database",
         /// From here on a superuser acts as somebody who granted something.
@@ -450,6 +488,7 @@ mod tests {
             .integer("fencing_counter", 1)
             .text("guarded", "immuta")
             .text("guarded_user", "immuta_system_account")
+            .text("guarded_id", "102")
             .text("refusal", "what is wrong, and what to do")
             .text("claim_name", CLAIM_USER)
             .text("database_text", "immuta")

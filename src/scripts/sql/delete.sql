@@ -11,6 +11,12 @@
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_statement_timeout.html
 SET statement_timeout TO 10000;
 
+--= wait-as-before
+
+--! wait-as-before
+-- In a script alone: whoever runs it goes on working in this session.
+RESET statement_timeout;
+
 --= revoke-future-functions
 
 --! revoke-future-functions-from-public
@@ -30,6 +36,22 @@ DROP TABLE {{schema}}.{{object}};
 
 --! drop-schema
 DROP SCHEMA {{schema}};
+
+-- In scripts alone: a database is dropped from another one, in no transaction, and from there nobody sees what is in it.
+
+--= close-account
+
+--! close-system-account
+-- The mark by which the next script knows that this one was run to its end: nobody logs in as the system account any more.
+-- Taken back by CONNECTION LIMIT UNLIMITED. https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html
+ALTER USER {{system_account}} CONNECTION LIMIT 0;
+
+--= set-database-aside
+
+--! set-database-aside
+-- Guards can't stand in a transaction with DROP DATABASE, and a client may go on after an error. So what is dropped is a name
+-- that no database has unless the guards before this have passed.
+ALTER DATABASE {{former_name}} RENAME TO {{new_name}};
 
 -- The rest runs in {{initial_database}}.
 
