@@ -354,7 +354,11 @@ async fn a_password_in_the_clear_is_given_to_a_verified_server_alone() {
 async fn what_this_version_does_not_do_is_stalled_and_says_so() {
     let world = World::new().await;
     let unsupported = [
-        ("manual", json!({"autoBootstrap": false}), "spec.autoBootstrap"),
+        (
+            "identity",
+            json!({"config": {"authenticationType": "iam", "credentialsSecretRef": null}}),
+            "authenticationType",
+        ),
         ("keys", json!({"config": {"authenticationType": "accessKey"}}), "authenticationType"),
     ];
     for (name, changes, field) in unsupported {

@@ -21,6 +21,7 @@ mod layers;
 mod leadership;
 mod lifecycle;
 mod lost;
+mod manual;
 mod messages;
 mod migration;
 mod namespaces;

@@ -6,7 +6,12 @@ use std::fmt::Write;
 use crate::support::MESSAGES;
 
 /// The groups, in the order of the manual, with what they have in common.
-const GROUPS: [(&str, &str, &str); 7] = [
+const GROUPS: [(&str, &str, &str); 8] = [
+    (
+        "manual",
+        "Manual mode: a person runs the scripts",
+        "The operator says what it waits for, what is missing, and what is different. It looks again by itself.",
+    ),
     (
         "conflict",
         "Another integration has the warehouse",

@@ -20,6 +20,12 @@ pub enum Reason {
     Enabled,
     /// The warehouse is being changed.
     Creating,
+    /// A person is to run a script.
+    AwaitingScript,
+    /// What a person has made was verified.
+    Verified,
+    /// A person is to confirm that nothing is left.
+    AwaitingConfirmation,
     /// What was set up is being changed.
     Editing,
     /// What was set up was changed.
@@ -147,6 +153,9 @@ impl Reason {
         match self {
             Self::Enabled => "Enabled",
             Self::Creating => "Creating",
+            Self::AwaitingScript => "AwaitingScript",
+            Self::Verified => "Verified",
+            Self::AwaitingConfirmation => "AwaitingConfirmation",
             Self::Editing => "Editing",
             Self::Edited => "Edited",
             Self::Migrating => "Migrating",

@@ -58,6 +58,10 @@ pub const CONFIRM_DELETE_ANNOTATION: &str = "redshift-governance.dev/confirm-del
 /// the message of the refused creation has it.
 pub const TAKE_OVER_ANNOTATION: &str = "redshift-governance.dev/take-over";
 
+/// Annotation that confirms, in manual mode, that a person has removed the integration, where refused logins alone can't
+/// tell: `<database>`, as the message has it.
+pub const CONFIRM_DELETED_ANNOTATION: &str = "redshift-governance.dev/confirm-deleted";
+
 /// The custom resource definition, with all rules, and descriptions that flow.
 ///
 /// # Panics

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Secret;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
+use super::definitions::Definitions;
 use super::secret_content::{self, Flaw, Malformed};
 use super::words::Confidential;
 use super::{Credentials, Endpoint, Place, Setup, UserId};
@@ -34,6 +35,7 @@ const NEXT_ROLE: &str = "nextImpersonationRole";
 const NEXT_CLAIM_PASSWORD: &str = "nextClaimPassword";
 const ROTATED_AT: &str = "rotatedAt";
 const ROTATED_FOR: &str = "rotatedFor";
+const DEFINITIONS: &str = "definitions";
 
 /// Between the names of a list; no name holds it.
 const SEPARATOR: &str = ",";
@@ -94,6 +96,9 @@ pub struct SystemAccount {
     pub rotated_at: Option<Timestamp>,
     /// The value of the annotation that asks for rotations, when the last one was begun or the passwords were new.
     pub rotated_for: Option<String>,
+    /// In manual mode, what the server showed of our objects when they were verified: the operator writes nothing into the
+    /// registry then.
+    pub definitions: Option<Definitions>,
     /// `None` where it couldn't be stored: then this pass alone knows the passwords.
     pub stored: Option<Stored>,
 }
@@ -113,6 +118,7 @@ impl SystemAccount {
             ids: None,
             rotated_at: None,
             rotated_for: None,
+            definitions: None,
             stored: None,
         }
     }
@@ -265,15 +271,28 @@ impl SystemAccount {
                 .map(str::to_owned)
                 .or_else(|| self.rotated_for.clone()),
             ids: Some(ids),
+            definitions: self.definitions.clone(),
             stored: self.stored.clone(),
         }
+    }
+
+    /// With what the server showed of our objects when they were verified.
+    #[must_use]
+    pub fn with_definitions(&self, definitions: Option<Definitions>) -> Self {
+        Self { definitions, ..self.clone() }
+    }
+
+    /// The same for another place, where nothing is known to be there yet: a person was given scripts that nobody has run.
+    #[must_use]
+    pub fn moved(&self, place: &Place) -> Self {
+        Self { place: place.clone(), next_accounts: Vec::new(), next_roles: Vec::new(), ..self.clone() }
     }
 
     /// All that stands in the Secret; nothing for a key that isn't to be there.
     #[must_use]
     pub fn data(&self) -> BTreeMap<&'static str, Option<ByteString>> {
         let Self { place, password, claim_password, next_accounts, next_password, next_claim_password, .. } = self;
-        let Self { next_roles, ids, rotated_at, rotated_for, stored: _, .. } = self;
+        let Self { next_roles, ids, rotated_at, rotated_for, definitions, stored: _, .. } = self;
         let Setup { database, database_mode, system_account, impersonation_role } = &place.setup;
         let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
         let text = |text: &str| Some(bytes(text));
@@ -295,6 +314,7 @@ impl SystemAccount {
             (NEXT_ROLE, list(next_roles)),
             (ROTATED_AT, rotated_at.map(|at| bytes(&at.to_string()))),
             (ROTATED_FOR, rotated_for.as_deref().map(bytes)),
+            (DEFINITIONS, definitions.as_ref().map(|definitions| bytes(&definitions.to_string()))),
             (CLAIM_USER_ID, ids.as_ref().map(|ids| bytes(ids.claim.as_str()))),
             (USER_ID, ids.as_ref().map(|ids| bytes(ids.account.as_str()))),
         ])
@@ -362,6 +382,7 @@ impl SystemAccount {
             ids: ids.map(|(claim, account)| UserIds { claim: UserId::new(claim), account: UserId::new(account) }),
             rotated_at: optional(ROTATED_AT)?.map(is_time).transpose()?,
             rotated_for: optional(ROTATED_FOR)?,
+            definitions: optional(DEFINITIONS)?.and_then(|text| Definitions::parse(&text)),
             stored: Some(Stored::of(secret)),
         })
     }

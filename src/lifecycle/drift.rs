@@ -6,7 +6,7 @@ use super::definitions::Defined;
 use super::obstacle::{Grant, Grantable};
 use super::{AccountPower, Member, Mend, Seen, Setup, Subject, parameters};
 use crate::api::Remedy;
-use crate::scripts::{CLAIM_USER, Section, statements};
+use crate::scripts::{CLAIM_USER, Section, Statement, statements};
 
 /// Something that isn't as it was set up, and what mends it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,30 +37,36 @@ pub enum Mender {
 impl Drift {
     /// What a person can do about it.
     #[must_use]
-    pub fn remedies(&self, setup: &Setup) -> Vec<Remedy> {
+    pub fn remedies(&self, setup: &Setup, auto_bootstrap: bool) -> Vec<Remedy> {
         let Setup { database, system_account, .. } = setup;
+        let shown = |mends, whoever: String| shown(mends, setup, &whoever, auto_bootstrap);
         match &self.mender {
             Mender::SystemAccount(mends) => {
-                shown(mends, setup, &format!("in the database {database}, as {system_account} or a superuser"))
+                shown(mends, format!("in the database {database}, as {system_account} or a superuser"))
             }
-            Mender::Superuser(mends) => shown(mends, setup, &format!("in the database {database}, as a superuser")),
-            Mender::SuperuserIf(condition, mends) => shown(mends, setup, &format!("as a superuser, {condition}")),
+            Mender::Superuser(mends) => shown(mends, format!("in the database {database}, as a superuser")),
+            Mender::SuperuserIf(condition, mends) => shown(mends, format!("as a superuser, {condition}")),
             Mender::Spec(what) | Mender::Person(what) => vec![Remedy::new(*what)],
         }
     }
 }
 
-/// The statements; one that is long, or holds a secret, is the operator's to execute.
-fn shown(mends: &[Mend], setup: &Setup, whoever: &str) -> Vec<Remedy> {
+/// The statements. One that is long, or holds a secret, is the operator's to execute; in manual mode it stands in a script.
+fn shown(mends: &[Mend], setup: &Setup, whoever: &str, auto_bootstrap: bool) -> Vec<Remedy> {
     let render = |mend: &Mend| {
         statements(mend.section, &parameters(setup, AccountPower::Lesser, &mend.subject)).unwrap_or_default()
     };
-    let texts: Vec<_> =
-        mends.iter().map(render).map(|found| found.iter().map(|it| it.text().to_owned()).collect::<Vec<_>>()).collect();
-    if texts.iter().any(|texts| texts.is_empty() || texts.iter().any(|text| text.contains('\n'))) {
-        return vec![Remedy::new("with spec.repair set to true, the operator executes again what made it")];
+    let statements: Vec<_> = mends.iter().map(render).collect();
+    let is_long = |statement: &Statement| statement.text().contains('\n');
+    if statements.iter().any(|statements| statements.is_empty() || statements.iter().any(is_long)) {
+        if auto_bootstrap {
+            return vec![Remedy::new("with spec.repair set to true, the operator executes again what made it")];
+        }
+        let names: Vec<_> = statements.iter().flatten().map(Statement::name).collect();
+        let names = names.join(", ");
+        return vec![Remedy::new(format!("{whoever}, run these statements of the script create.sql again: {names}"))];
     }
-    texts.into_iter().flatten().map(|text| Remedy::command(whoever, text)).collect()
+    statements.iter().flatten().map(|statement| Remedy::command(whoever, statement.text())).collect()
 }
 
 const RESTORE: &str = "restore the database; or delete the resource and create it anew";

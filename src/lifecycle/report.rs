@@ -15,6 +15,8 @@ pub enum Activity {
     Settled,
     /// It is at work, and says at what.
     Working(Reason, String),
+    /// Nothing, until a person has run a script: which, and how to get it.
+    Awaiting(Failure),
     /// Nothing, because the user wants it so.
     Suspended,
     /// It could not be looked, which may be so for a moment only: what is said of it stays as it is.
@@ -52,7 +54,7 @@ impl Outcome {
     /// What can be done about what stopped it.
     fn remedies(&self) -> Vec<Remedy> {
         match &self.activity {
-            Activity::Stopped(failure) => brief::remedies(&failure.remedies),
+            Activity::Stopped(failure) | Activity::Awaiting(failure) => brief::remedies(&failure.remedies),
             Activity::Settled | Activity::Working(..) | Activity::Suspended | Activity::Doubtful(_) => Vec::new(),
         }
     }
@@ -96,7 +98,9 @@ pub fn next_status(
             (Reason::Suspended, "spec.suspend is true: nothing is done until it is set to false".to_owned())
         }
         Activity::Working(reason, message) => (*reason, message.clone()),
-        Activity::Stopped(failure) | Activity::Doubtful(failure) => (failure.reason, failure.said()),
+        Activity::Stopped(failure) | Activity::Awaiting(failure) | Activity::Doubtful(failure) => {
+            (failure.reason, failure.said())
+        }
     };
     let before_ready = before.conditions.iter().find(|condition| condition.type_ == types::READY);
     let ready = match (outcome.ready, before_ready, &outcome.activity) {
@@ -138,7 +142,11 @@ fn works(phase: Phase, activity: &Activity) -> String {
             let what = if phase == Phase::MigrateError { "" } else { "the edit has stopped: " };
             format!("what was set up works on; {what}{}", failure.said())
         }
-        Activity::Settled | Activity::Working(..) | Activity::Suspended | Activity::Doubtful(_) => IS_SET_UP.to_owned(),
+        Activity::Settled
+        | Activity::Working(..)
+        | Activity::Awaiting(_)
+        | Activity::Suspended
+        | Activity::Doubtful(_) => IS_SET_UP.to_owned(),
     }
 }
 

@@ -110,6 +110,8 @@ impl Place {
 /// What the user wants, validated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
+    /// Whether the operator executes the statements, or a person.
+    pub auto_bootstrap: bool,
     /// Where, and what.
     pub place: Place,
     /// The database that is connected to first, as Redshift keeps its name.
@@ -123,6 +125,19 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// What was recorded, whatever a spec says by now: a person is to remove it.
+    #[must_use]
+    pub fn of_place(place: Place, initial_database: String, tls_mode: TlsMode) -> Self {
+        Self {
+            auto_bootstrap: false,
+            place,
+            initial_database,
+            tls_mode,
+            validation_interval: LONGEST_INTERVAL,
+            rotation_interval: None,
+        }
+    }
+
     /// Checks a spec, whoever carries it out.
     ///
     /// # Errors
@@ -157,6 +172,7 @@ impl Wanted {
             impersonation_role: config.impersonation.enabled.then(|| role.as_str().to_owned()),
         };
         Ok(Self {
+            auto_bootstrap: spec.auto_bootstrap,
             place: Place { endpoint: Endpoint::new(&config.host, config.port), setup },
             initial_database,
             tls_mode: config.tls.mode,
@@ -225,10 +241,8 @@ pub fn folded(initial_database: &str) -> String {
 
 fn refuse_what_is_not_supported(spec: &RedshiftIntegrationSpec) -> Result<(), Invalid> {
     let refuse = |field, what, way_out| Err(Invalid::NotSupported { field, what, way_out });
-    if !spec.auto_bootstrap {
-        return refuse("spec.autoBootstrap", "the manual mode (`false`)", "set it to `true`");
-    }
-    if spec.config.authentication_type != AuthenticationType::UserPassword {
+    // In manual mode a person logs in, and what the spec says of that is never read.
+    if spec.auto_bootstrap && spec.config.authentication_type != AuthenticationType::UserPassword {
         return refuse(
             "spec.config.authenticationType",
             "any other login than `userPassword`",
@@ -292,13 +306,10 @@ mod tests {
 
     #[test]
     fn what_this_version_does_not_do_is_refused_by_name() {
-        for (changes, field) in [
-            (serde_json::json!({"autoBootstrap": false}), "autoBootstrap"),
-            (serde_json::json!({"config": {"authenticationType": "okta"}}), "authenticationType"),
-        ] {
-            let error = validate(&spec(changes)).unwrap_err().to_string();
-            assert!(error.contains(field), "{error}");
-        }
+        let okta = |auto_bootstrap: bool| serde_json::json!({"autoBootstrap": auto_bootstrap, "config": {"authenticationType": "okta"}});
+        let error = validate(&spec(okta(true))).unwrap_err().to_string();
+        assert!(error.contains("authenticationType"), "{error}");
+        assert!(!validate(&spec(okta(false))).unwrap().auto_bootstrap, "a person logs in in any way");
     }
 
     #[test]

@@ -34,7 +34,8 @@ use super::RedshiftIntegrationStatus;
 #[serde(rename_all = "camelCase")]
 pub struct RedshiftIntegrationSpec {
     /// Whether the operator runs the SQL itself, with the credentials from `config.credentialsSecretRef`. With
-    /// `false` a person runs published scripts (not supported by this version). Can't be changed once something was
+    /// `false` a person runs the scripts that it publishes in the Secret `<name>-scripts`; it only looks, as the system
+    /// account, and the status says which script it waits for and what is missing. Can't be changed once something was
     /// created.
     #[serde(default = "default_true")]
     pub auto_bootstrap: bool,

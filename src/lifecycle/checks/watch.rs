@@ -73,7 +73,7 @@ pub fn watch(wanted: &Wanted, watched: &Watched, uid: &str) -> Vec<Test> {
         None => skipped(IMPERSONATION, "impersonation is off"),
         Some(role) => {
             let all_is_well = format!("members of the role {role} can impersonate other users, and nobody else");
-            as_set_up(IMPERSONATION, &drift, setup, all_is_well)
+            as_set_up(wanted, IMPERSONATION, &drift, setup, all_is_well)
         }
     };
     vec![
@@ -81,9 +81,15 @@ pub fn watch(wanted: &Wanted, watched: &Watched, uid: &str) -> Vec<Test> {
         verified(wanted.tls_mode),
         passed(LOGIN, logged_in(&watched.registry.setup)),
         registry(&watched.registry, uid),
-        as_set_up(CLAIM, &drift, setup, format!("the user {CLAIM_USER} keeps other integrations out")),
-        objects(watched, &drift),
-        as_set_up(GRANTS, &drift, setup, "users reach user_profile, functions and procedures, and nothing else"),
+        as_set_up(wanted, CLAIM, &drift, setup, format!("the user {CLAIM_USER} keeps other integrations out")),
+        objects(wanted, watched, &drift),
+        as_set_up(
+            wanted,
+            GRANTS,
+            &drift,
+            setup,
+            "users reach user_profile, functions and procedures, and nothing else",
+        ),
         impersonation,
         collation(&watched.collation),
         isolation(&watched.isolation),
@@ -105,10 +111,10 @@ fn logged_in(setup: &Setup) -> String {
     format!("logged in to {} as {}", setup.database, setup.system_account)
 }
 
-fn objects(watched: &Watched, drift: &[Drift]) -> Test {
+fn objects(wanted: &Wanted, watched: &Watched, drift: &[Drift]) -> Test {
     let setup = &watched.setup();
     let all_is_well = "all schemas, tables, views and procedures are there, as they were made";
-    let test = as_set_up(OBJECTS, drift, setup, all_is_well);
+    let test = as_set_up(wanted, OBJECTS, drift, setup, all_is_well);
     match &watched.definitions {
         Seen::No(why) if test.status == ValidationStatus::Passed => warning(
             OBJECTS,
@@ -140,14 +146,20 @@ fn registry(registry: &Registry, uid: &str) -> Test {
 }
 
 /// The test that something drifted from, if it did.
-fn as_set_up(name: &'static str, drift: &[Drift], setup: &Setup, all_is_well: impl Into<String>) -> Test {
+fn as_set_up(
+    wanted: &Wanted,
+    name: &'static str,
+    drift: &[Drift],
+    setup: &Setup,
+    all_is_well: impl Into<String>,
+) -> Test {
     let found: Vec<_> = drift.iter().filter(|drift| drift.test == name).collect();
     if found.is_empty() {
         return passed(name, all_is_well);
     }
     let mut what: Vec<_> = found.iter().map(|drift| drift.what.as_str()).collect();
     what.dedup();
-    let mut remedies: Vec<_> = found.iter().flat_map(|drift| drift.remedies(setup)).collect();
+    let mut remedies: Vec<_> = found.iter().flat_map(|drift| drift.remedies(setup, wanted.auto_bootstrap)).collect();
     remedies.dedup();
     failed(name, brief::list(what)).remedies(remedies)
 }

@@ -9,6 +9,7 @@ mod header;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::fmt::Write as _;
 
@@ -16,6 +17,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{AccountPower, RegistryState, Setup, Subject, SystemAccount, Wanted, digest, parameters};
 use crate::scripts::{CLAIM_USER, Parameters, RenderError, Section, Statement};
+
+pub use verify::{Shown, differences};
 
 /// What the managed database is called from when it may be dropped.
 const DATABASE_SET_ASIDE: &str = "redshift_governance_to_be_dropped";

@@ -8,8 +8,8 @@ use kube::ResourceExt;
 use super::{KIND, resource};
 use crate::api::conditions::types::RECONCILING;
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, Phase, REQUESTED_AT_ANNOTATION, ROTATE_ANNOTATION, RedshiftIntegration,
-    TAKE_OVER_ANNOTATION,
+    CONFIRM_DELETE_ANNOTATION, CONFIRM_DELETED_ANNOTATION, Phase, REQUESTED_AT_ANNOTATION, ROTATE_ANNOTATION,
+    RedshiftIntegration, TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::{cadence, validate as validate_spec};
 use crate::ports::{Host, Key, Kubernetes, Referent, Told, World};
@@ -31,7 +31,7 @@ struct Aspects {
     has_finalizer: bool,
     is_enabled: bool,
     /// The annotations by which a person asks for something.
-    asked_for: [Option<String>; 4],
+    asked_for: [Option<String>; 5],
 }
 
 impl Aspects {
@@ -41,8 +41,14 @@ impl Aspects {
             is_deleted: object.metadata.deletion_timestamp.is_some(),
             has_finalizer: resource::has_finalizer(object),
             is_enabled: object.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Enabled)),
-            asked_for: [REQUESTED_AT_ANNOTATION, ROTATE_ANNOTATION, CONFIRM_DELETE_ANNOTATION, TAKE_OVER_ANNOTATION]
-                .map(|annotation| object.annotations().get(annotation).cloned()),
+            asked_for: [
+                REQUESTED_AT_ANNOTATION,
+                ROTATE_ANNOTATION,
+                TAKE_OVER_ANNOTATION,
+                CONFIRM_DELETE_ANNOTATION,
+                CONFIRM_DELETED_ANNOTATION,
+            ]
+            .map(|annotation| object.annotations().get(annotation).cloned()),
         }
     }
 }
@@ -89,7 +95,7 @@ pub fn rest<W: World>(context: &Context<W>, object: &RedshiftIntegration) -> Opt
 pub fn first_look<W: World>(context: &Context<W>, object: &RedshiftIntegration) -> Option<Duration> {
     let status = object.status.as_ref()?;
     let Aspects { generation, is_deleted, has_finalizer, is_enabled, asked_for } = Aspects::of(object);
-    let [requested, rotation, _, take_over] = asked_for;
+    let [requested, rotation, take_over, ..] = asked_for;
     let is_handled = (requested.is_none() || requested == status.last_handled_reconcile_at)
         && (rotation.is_none() || rotation == status.last_handled_rotation);
     // A rotation that was begun, say.

@@ -186,7 +186,7 @@ fn needs_credentials(error: Error) -> Error {
 }
 
 /// What an edit changes, and what becomes of the members of the role, in words.
-fn describe(from: &Setup, to: &Setup, members: &Seen<Vec<Member>>) -> String {
+pub fn describe(from: &Setup, to: &Setup, members: &Seen<Vec<Member>>) -> String {
     let mut changes = Vec::new();
     if from.system_account != to.system_account {
         changes.push(format!("the system account {} becomes {}", from.system_account, to.system_account));

@@ -11,6 +11,7 @@ use crate::lifecycle::contents::{
     Acl, Contents, DefaultPrivileges, PROCEDURES_SCHEMA, Relation, Routine, SCHEMAS, Schema, USER_PROFILE,
 };
 use crate::lifecycle::definitions::Definitions;
+use crate::lifecycle::manual::Shown;
 use crate::lifecycle::obstacle::Grantable;
 use crate::lifecycle::sweep::{DatabaseAcl, RoleGrants};
 use crate::lifecycle::{
@@ -400,7 +401,7 @@ async fn our_users(session: &impl Session, account: &str) -> Result<BTreeMap<Str
 }
 
 /// What the server shows of our objects, as far as they are there.
-async fn definitions(session: &impl Session, contents: &Contents, account: &str) -> Result<Seen<Definitions>, Error> {
+pub async fn shown(session: &impl Session, contents: &Contents) -> Result<Seen<Shown>, Error> {
     let look = Look::new(session);
     let column = |row: &Row| {
         let relation = format!("{}.{}", row.text(0), row.text(1));
@@ -417,11 +418,11 @@ async fn definitions(session: &impl Session, contents: &Contents, account: &str)
     let text = |rows: Vec<Row>| rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default();
     let view = if contents.has_relation(USER_PROFILE) {
         match look.seen_again(LookUp::View, text).await? {
-            Seen::Yes(view) => Some(view),
+            Seen::Yes(view) => view,
             Seen::No(why) => return Ok(Seen::No(why)),
         }
     } else {
-        None
+        String::new()
     };
     let mut procedures = Vec::new();
     for name in contents.procedures() {
@@ -431,7 +432,18 @@ async fn definitions(session: &impl Session, contents: &Contents, account: &str)
             Seen::No(why) => return Ok(Seen::No(why)),
         }
     }
-    Ok(Seen::Yes(Definitions::of(&columns, view.as_deref(), &procedures, contents, account)))
+    Ok(Seen::Yes(Shown { columns, view, procedures }))
+}
+
+/// The same as digests.
+async fn definitions(session: &impl Session, contents: &Contents, account: &str) -> Result<Seen<Definitions>, Error> {
+    Ok(match shown(session, contents).await? {
+        Seen::Yes(shown) => {
+            let view = contents.has_relation(USER_PROFILE).then_some(shown.view.as_str());
+            Seen::Yes(Definitions::of(&shown.columns, view, &shown.procedures, contents, account))
+        }
+        Seen::No(why) => Seen::No(why),
+    })
 }
 
 /// What the periodic validation looks at, as the system account.

@@ -10,6 +10,7 @@ mod dereference;
 mod edit;
 mod error;
 pub mod look;
+mod manual;
 mod migrate;
 mod observe;
 mod obstacles;
@@ -57,8 +58,11 @@ const SHORTLY: Duration = Duration::from_secs(1);
 /// What a resource refers to, by kind and name: a change of those is a reason for a pass.
 pub fn referents_of(object: &RedshiftIntegration) -> impl Iterator<Item = (Referent, String)> {
     let config = &object.spec.config;
-    let credentials =
-        config.credentials_secret_ref.as_ref().map(|reference| (Referent::Secret, reference.name.clone()));
+    let is_manual = !object.spec.auto_bootstrap;
+    let scripts = is_manual.then(|| (Referent::Secret, resource::scripts_name(object)));
+    // In manual mode they are never read.
+    let credentials = config.credentials_secret_ref.as_ref().filter(|_| !is_manual);
+    let credentials = credentials.map(|reference| (Referent::Secret, reference.name.clone()));
     let ca_bundle = config.tls.ca_bundle_ref.as_ref().map(|bundle| {
         let referent = match bundle.kind {
             CaBundleKind::Secret => Referent::Secret,
@@ -66,7 +70,7 @@ pub fn referents_of(object: &RedshiftIntegration) -> impl Iterator<Item = (Refer
         };
         (referent, bundle.name.clone())
     });
-    [Some((Referent::Secret, resource::secret_name(object))), credentials, ca_bundle].into_iter().flatten()
+    [Some((Referent::Secret, resource::secret_name(object))), scripts, credentials, ca_bundle].into_iter().flatten()
 }
 
 /// One pass on the resource of that name; `uid` is the one that the watch told of.
@@ -158,7 +162,9 @@ async fn go_on<W: World>(work: &mut Work<'_, W>) {
         return;
     }
     let was_enabled = work.status().was_enabled();
+    let is_manual = !work.object.spec.auto_bootstrap;
     match prepare(work).await {
+        Ok((wanted, account)) if is_manual => manual::run(work, &wanted, account).await,
         Ok((wanted, Some(account))) if was_enabled && account.ids.is_some() => {
             watch_over(work, &wanted, &account).await;
         }
@@ -175,6 +181,9 @@ async fn go_on<W: World>(work: &mut Work<'_, W>) {
     if let (Activity::Settled, Ok(wanted)) = (&work.outcome.activity, validate_spec(&work.object.spec))
         && let Some(account) = work.account.clone().filter(|account| rotate::is_wanted(work, &wanted, account))
     {
+        if is_manual {
+            return manual::run(work, &wanted, Some(account)).await;
+        }
         watch_over(work, &wanted, &account).await;
     }
 }
@@ -190,6 +199,7 @@ async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<Sys
         Found::SomebodyElses(former) => {
             let database = &wanted.place.setup.database;
             match former {
+                Some(_) if !wanted.auto_bootstrap => return Err(refusals::no_take_over_by_hand(&work.object)),
                 Some(former) if secret::is_to_take_over(&work.object, database, &former.integration_uid) => {
                     Some(secret::adopt(kubernetes, &mut work.object, *former, &wanted.place).await?)
                 }
@@ -204,8 +214,11 @@ async fn prepare<W: World>(work: &mut Work<'_, W>) -> Result<(Wanted, Option<Sys
         }
         Found::Ours(account) => Some(*account),
     };
+    // A person's scripts that nobody has run bind nobody.
+    let may_move = !wanted.auto_bootstrap && work.outcome.created.is_none();
     if let Some(account) = &account
         && !account.place.is_where(&wanted.place)
+        && !(may_move && account.ids.is_none())
     {
         let message = format!("the Secret {name} says that this integration is in {}", account.place);
         let remedy = Remedy::new("set spec.config back to that; or delete the resource and create it anew");
@@ -349,7 +362,7 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
             memory.doubts = memory.doubts.saturating_add(1);
             Some(context.settings.backoff.delay(memory.doubts, context.host.random()))
         }
-        Activity::Working(..) | Activity::Stopped(_) => {
+        Activity::Working(..) | Activity::Awaiting(_) | Activity::Stopped(_) => {
             memory.failures = memory.failures.saturating_add(1);
             Some(context.settings.backoff.delay(memory.failures, context.host.random()))
         }
@@ -389,6 +402,14 @@ fn announce<W: World>(work: &Work<'_, W>, before: &RedshiftIntegration) {
             info!(phase = ?outcome.phase, "enabled");
             work.tell(Reason::Enabled, action, "the integration is set up and validated");
         }
-        Activity::Settled | Activity::Working(..) | Activity::Suspended | Activity::Doubtful(_) => {}
+        Activity::Awaiting(failure) if !old.conditions.iter().any(|it| it.message == failure.said()) => {
+            info!(message = failure.message, phase = ?outcome.phase, "a person is to run a script");
+            work.tell(failure.reason, action, failure.said());
+        }
+        Activity::Settled
+        | Activity::Working(..)
+        | Activity::Awaiting(_)
+        | Activity::Suspended
+        | Activity::Doubtful(_) => {}
     }
 }

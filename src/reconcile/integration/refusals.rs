@@ -135,6 +135,21 @@ pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<(&str, Optio
     with_answer_to(object, TAKE_OVER_ANNOTATION, failure).into()
 }
 
+/// There is no script that takes over: it begins with a look that only a superuser's credentials allow.
+pub fn no_take_over_by_hand(object: &RedshiftIntegration) -> Error {
+    let message = format!(
+        "the Secret {} was made for another resource, or for an earlier one of this name, and is the key to what that has in \
+         the warehouse",
+        secret_name(object)
+    );
+    Failure::stalled(Reason::SecretNotOurs, message)
+        .remedy(Remedy::new("if this resource is for another warehouse, give it another name"))
+        .remedy(Remedy::new(
+            "to take over what is there, set spec.autoBootstrap to true: a take-over is done by the operator",
+        ))
+        .into()
+}
+
 /// A removal that would stop half-way isn't begun.
 pub fn lacking_privileges(object: &RedshiftIntegration, admin: &str, lacking: &[String]) -> Error {
     let secret = object.spec.config.credentials_secret_ref.as_ref().map_or("", |secret| &secret.name);

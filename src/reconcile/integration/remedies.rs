@@ -2,9 +2,10 @@
 
 use kube::ResourceExt;
 
+use super::resource;
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, CredentialsFormat, CredentialsReference, RedshiftIntegration, Remedy,
-    TAKE_OVER_ANNOTATION,
+    CONFIRM_DELETE_ANNOTATION, CONFIRM_DELETED_ANNOTATION, CredentialsFormat, CredentialsReference,
+    REQUESTED_AT_ANNOTATION, ROTATE_ANNOTATION, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::{proof, shell};
 
@@ -27,6 +28,19 @@ pub fn confirm(object: &RedshiftIntegration, value: &str) -> Remedy {
         "or confirm: objects in the managed database are dropped, privileges are revoked",
         annotate(object, CONFIRM_DELETE_ANNOTATION, value),
     )
+}
+
+/// Confirms, in manual mode, that a person has removed what was set up.
+pub fn confirm_deleted(object: &RedshiftIntegration, database: &str) -> Remedy {
+    Remedy::command(
+        "if nothing of it is left in the warehouse, confirm it",
+        annotate(object, CONFIRM_DELETED_ANNOTATION, database),
+    )
+}
+
+/// Rotates the passwords.
+pub fn rotate(object: &RedshiftIntegration) -> String {
+    annotate(object, ROTATE_ANNOTATION, "1")
 }
 
 /// Takes over what another integration has left in a database.
@@ -63,6 +77,24 @@ pub fn name_back(repairs: bool) -> Remedy {
     Remedy::new(format!(
         "set spec.repair to true, with a superuser's credentials in {CREDENTIALS}: it is named back with them"
     ))
+}
+
+/// Fetches a script that a person runs.
+pub fn fetch_script(object: &RedshiftIntegration, file: &str) -> String {
+    let (secret, key) = (resource::scripts_name(object), file.replace('.', r"\."));
+    format!("{} get secret {secret} -o jsonpath='{{.data.{key}}}' | base64 -d > {file}", kubectl(object))
+}
+
+/// Has the operator look at once.
+pub fn look_now(object: &RedshiftIntegration) -> Remedy {
+    Remedy::command(
+        "the operator looks again by itself within minutes, and at once with this",
+        format!(
+            "{} annotate rsi {} --overwrite {REQUESTED_AT_ANNOTATION}=\"$(date)\"",
+            kubectl(object),
+            object.name_any()
+        ),
+    )
 }
 
 fn annotate(object: &RedshiftIntegration, annotation: &str, value: &str) -> String {

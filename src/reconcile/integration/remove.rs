@@ -2,6 +2,7 @@
 //! is read from status, the Secret and the warehouse; a bad spec can't block it.
 
 use kube::ResourceExt;
+use tracing::warn;
 
 use super::apply::Pass;
 use super::error::Error;
@@ -10,7 +11,7 @@ use super::obstacles::{Entered, Sweep};
 use super::secret::{self, Found as FoundSecret};
 use super::site::Site;
 use super::work::Work;
-use super::{look, refusals, remedies, resource};
+use super::{look, manual, refusals, remedies, resource};
 use crate::api::{CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, Phase, Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::by_hand::{self, Remnant};
 use crate::lifecycle::obstacle::{self, Obstacle};
@@ -34,6 +35,9 @@ pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
     if work.object.spec.deletion_policy == DeletionPolicy::Retain {
         return retain(work).await;
     }
+    if !work.object.spec.auto_bootstrap {
+        return manual::remove(work).await;
+    }
     work.begin(Phase::Deleting, Reason::Deleting, "the integration is being removed");
     let mut removal = Removal { work };
     match removal.run().await {
@@ -55,11 +59,16 @@ async fn retain<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
     let secret = secret::find(&work.kubernetes, &work.object).await.ok();
     let said = match recorded_place(&work.object, secret.as_ref()) {
         Some(place) => {
-            let there = what_is_there(work, &place).await;
+            // In manual mode there are no credentials to look with.
+            let there = if work.object.spec.auto_bootstrap { what_is_there(work, &place).await } else { None };
             left(&work.object, &place, there.as_deref(), secret.as_ref())
         }
         None => "nothing was recorded as created".to_owned(),
     };
+    let is_manual = !work.object.spec.auto_bootstrap;
+    if is_manual && let Err(error) = manual::withdraw(work).await {
+        warn!(%error, "the Secret of the scripts is left");
+    }
     match work.remove_finalizer().await {
         Ok(()) => Some(Gone { phase: Phase::Disabled, said }),
         Err(error) => {
@@ -123,8 +132,8 @@ struct Removal<'p, 'a, W: World> {
 
 impl<W: World> Removal<'_, '_, W> {
     async fn run(&mut self) -> Result<String, Error> {
-        self.work.account = self.account().await?;
-        let mut place = self.place();
+        self.work.account = account(self.work).await?;
+        let mut place = place(self.work);
         let initial_database = folded(&self.work.object.spec.config.initial_database);
         let access = self.work.access(&place.endpoint, &initial_database).await.map_err(needs_credentials)?;
         let initial = access.enter().await?;
@@ -207,7 +216,7 @@ impl<W: World> Removal<'_, '_, W> {
         if !secret::is_namespace_terminating(&self.work.kubernetes, &self.work.object).await {
             return None;
         }
-        Some(refusals::went_with_the_namespace(&self.work.object, &self.place(), &what, failure.reason))
+        Some(refusals::went_with_the_namespace(&self.work.object, &place(self.work), &what, failure.reason))
     }
 
     /// Only a person may decide over what is others', and about this very list.
@@ -254,39 +263,41 @@ impl<W: World> Removal<'_, '_, W> {
         }
         Ok(())
     }
+}
 
-    async fn account(&self) -> Result<Option<SystemAccount>, Error> {
-        match secret::find(&self.work.kubernetes, &self.work.object).await? {
-            FoundSecret::Ours(account) => Ok(Some(*account)),
-            FoundSecret::Absent | FoundSecret::SomebodyElses(_) => Ok(None),
-            FoundSecret::Malformed(what) => {
-                let message = format!(
-                    "the Secret {} can't be read ({what}); without it nothing proves what in the warehouse is this \
-                     integration's",
-                    resource::secret_name(&self.work.object)
-                );
-                let failure = Failure::stalled(Reason::SecretMalformed, message);
-                Err(failure.remedy(Remedy::new("restore it from a backup")).into())
-            }
+/// What the Secret says, if it is there.
+pub async fn account<W: World>(work: &Work<'_, W>) -> Result<Option<SystemAccount>, Error> {
+    match secret::find(&work.kubernetes, &work.object).await? {
+        FoundSecret::Ours(account) => Ok(Some(*account)),
+        FoundSecret::Absent | FoundSecret::SomebodyElses(_) => Ok(None),
+        FoundSecret::Malformed(what) => {
+            let message = format!(
+                "the Secret {} can't be read ({what}); without it nothing proves what in the warehouse is this \
+                 integration's",
+                resource::secret_name(&work.object)
+            );
+            let failure = Failure::stalled(Reason::SecretMalformed, message);
+            Err(failure.remedy(Remedy::new("restore it from a backup")).into())
         }
     }
+}
 
-    fn place(&self) -> Place {
-        let created = self.work.outcome.created.as_ref().map(Place::from);
-        let recorded = || self.work.account.as_ref().map(|account| account.place.clone());
-        created.or_else(recorded).unwrap_or_else(|| {
-            let config = &self.work.object.spec.config;
-            Place {
-                endpoint: Endpoint::new(&config.host, config.port),
-                setup: Setup {
-                    database: config.database.clone(),
-                    database_mode: config.database_mode,
-                    system_account: config.system_account.name.clone(),
-                    impersonation_role: config.impersonation.enabled.then(|| config.impersonation.role.clone()),
-                },
-            }
-        })
-    }
+/// Where the integration is, and what there is: as status says, or the Secret, or, where both are lost, the spec.
+pub fn place<W: World>(work: &Work<'_, W>) -> Place {
+    let created = work.outcome.created.as_ref().map(Place::from);
+    let recorded = || work.account.as_ref().map(|account| account.place.clone());
+    created.or_else(recorded).unwrap_or_else(|| {
+        let config = &work.object.spec.config;
+        Place {
+            endpoint: Endpoint::new(&config.host, config.port),
+            setup: Setup {
+                database: config.database.clone(),
+                database_mode: config.database_mode,
+                system_account: config.system_account.name.clone(),
+                impersonation_role: config.impersonation.enabled.then(|| config.impersonation.role.clone()),
+            },
+        }
+    })
 }
 
 /// Looks once more, right before the drop, over the connections of the first look.

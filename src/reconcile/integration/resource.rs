@@ -74,7 +74,12 @@ pub fn has_finalizer(object: &RedshiftIntegration) -> bool {
     object.finalizers().iter().any(|name| name == FINALIZER)
 }
 
-/// Name of the Secret.
+/// Name of the Secret of the system account.
 pub fn secret_name(object: &RedshiftIntegration) -> String {
     SystemAccount::secret_name(&object.name_any())
+}
+
+/// Name of the Secret with the scripts that a person runs.
+pub fn scripts_name(object: &RedshiftIntegration) -> String {
+    format!("{}-scripts", object.name_any())
 }

@@ -77,6 +77,15 @@ pub fn read(secret: &Secret, object: &RedshiftIntegration) -> Found {
     }
 }
 
+/// The labels of a Secret that is made for a resource.
+pub fn labels(object: &RedshiftIntegration) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (INTEGRATION_UID_LABEL.to_owned(), object.uid().unwrap_or_default()),
+        ("app.kubernetes.io/managed-by".to_owned(), "redshift-integration-operator".to_owned()),
+        ("app.kubernetes.io/instance".to_owned(), object.name_any()),
+    ])
+}
+
 /// New passwords that only this pass knows.
 pub fn generate(host: &impl Host, place: Place) -> SystemAccount {
     SystemAccount::new(place, host.generate_password(), host.generate_password())
@@ -96,11 +105,7 @@ pub async fn create(
         metadata: ObjectMeta {
             name: Some(name),
             namespace: Some(namespace),
-            labels: Some(BTreeMap::from([
-                (INTEGRATION_UID_LABEL.to_owned(), object.uid().unwrap_or_default()),
-                ("app.kubernetes.io/managed-by".to_owned(), "redshift-integration-operator".to_owned()),
-                ("app.kubernetes.io/instance".to_owned(), object.name_any()),
-            ])),
+            labels: Some(labels(object)),
             ..ObjectMeta::default()
         },
         type_: Some("Opaque".to_owned()),
@@ -170,6 +175,20 @@ pub async fn settle(
     let data = settled.data();
     merge(kubernetes, object, &mut settled, json!({"data": data})).await?;
     *account = settled;
+    Ok(())
+}
+
+/// Writes where the integration is to be now: nothing of it is known to be anywhere yet.
+pub async fn move_to(
+    kubernetes: &impl Kubernetes,
+    object: &RedshiftIntegration,
+    account: &mut SystemAccount,
+    place: &Place,
+) -> Result<(), Error> {
+    let mut moved = account.moved(place);
+    let data = moved.data();
+    merge(kubernetes, object, &mut moved, json!({"data": data})).await?;
+    *account = moved;
     Ok(())
 }
 

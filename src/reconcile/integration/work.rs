@@ -9,6 +9,7 @@ use super::{dereference, resource, secret};
 use crate::api::{
     Created, DeletionProgress, Next, Phase, ROTATE_ANNOTATION, Reason, RedshiftIntegration, RedshiftIntegrationStatus,
 };
+use crate::lifecycle::definitions::Definitions;
 use crate::lifecycle::{
     Activity, Credentials, Endpoint, Failure, Handled, Outcome, Place, Record, Recorded, Setup, SystemAccount, UserIds,
     next_status,
@@ -192,6 +193,24 @@ impl<'a, W: World> Work<'a, W> {
         let account = self.account.as_mut().expect("the Secret is made before the accounts");
         let asked_for = self.rotation_asked_for.as_deref();
         secret::settle(&self.kubernetes, &self.object, account, place, ids, asked_for).await
+    }
+
+    /// The same, with what the server showed of our objects when they were verified.
+    pub async fn settle_verified(
+        &mut self,
+        place: &Place,
+        ids: UserIds,
+        definitions: Option<Definitions>,
+    ) -> Result<(), Error> {
+        let account = self.account.as_mut().expect("what is verified was set up with the Secret's passwords");
+        *account = account.with_definitions(definitions);
+        self.settle_secret(place, ids).await
+    }
+
+    /// Writes into the Secret where the integration is to be now.
+    pub async fn move_secret(&mut self, place: &Place) -> Result<(), Error> {
+        let account = self.account.as_mut().expect("it is the Secret that says where");
+        secret::move_to(&self.kubernetes, &self.object, account, place).await
     }
 
     async fn record_next_passwords(&mut self) -> Result<(), Error> {

@@ -1,0 +1,497 @@
+//! Manual mode: a person runs the scripts, and the operator publishes them, looks, and says what it sees. For the
+//! integration itself it only reads; a rotation is the system account's own matter, and needs nobody.
+
+mod published;
+mod removal;
+
+use kube::ResourceExt;
+use secrecy::SecretString;
+
+pub use self::published::withdraw;
+pub use self::removal::run as remove;
+
+use self::published::{Scripts, publish};
+use super::error::Error;
+use super::search::log_in_as_ours;
+use super::validate::{self, Inside, Seen as Look};
+use super::work::Work;
+use super::{dereference, edit, look, remedies, resource, rotate};
+use crate::api::{Phase, Reason, Remedy};
+use crate::lifecycle::checks::{self, Test, Watched};
+use crate::lifecycle::manual::{self, Script, Source};
+use crate::lifecycle::{
+    AccountPower, Activity, Credentials, Endpoint, Failure, Outcome, Place, Registry, RegistryState, Schema, Seen,
+    Setup, SystemAccount, Unseen, UserIds, Wanted, brief,
+};
+use crate::ports::{ConnectError, Target, World};
+use crate::scripts::{CLAIM_USER, show_identifier};
+
+/// What sets things up.
+const SET_UP: [Script; 3] =
+    [Script::InitialCreate(AccountPower::Superuser), Script::InitialCreate(AccountPower::Lesser), Script::Create];
+
+/// Goes on with it: until it is enabled, or as long as it is.
+pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: Option<SystemAccount>) {
+    let was_enabled = work.status().was_enabled();
+    match account {
+        Some(account) if was_enabled && account.ids.is_some() => watch_over(work, wanted, &account).await,
+        None if was_enabled => {
+            work.begin(Phase::RecurringValidationError, Reason::ProofLost, "");
+            work.stop(Phase::RecurringValidationError, lost(work));
+        }
+        account => {
+            work.begin(Phase::Creating, Reason::Creating, "the integration is being set up");
+            if let Err(error) = set_up(work, wanted, account).await {
+                let failure = error.failure();
+                if let Error::Connect(_) = error {
+                    work.outcome.tests =
+                        checks::of_a_beginning(&checks::unwatched(wanted, checks::CONNECTION, &failure));
+                }
+                work.stop(Phase::CreateError, failure);
+            }
+        }
+    }
+}
+
+/// The passwords of an integration that was set up are gone. Only a person can set new ones.
+fn lost<W: World>(work: &Work<'_, W>) -> Failure {
+    let secret = resource::secret_name(&work.object);
+    let message = format!("the Secret {secret} with the passwords of the system account and of the claim is gone");
+    Failure::stalled(Reason::ProofLost, message).remedy(Remedy::new("restore it from a backup")).remedy(Remedy::new(
+        "or set spec.deletionPolicy to Retain, delete the resource, and create it anew with spec.autoBootstrap true, a \
+         superuser's credentials, and the take-over that is offered then",
+    ))
+}
+
+/// How far a person has come.
+enum Found<W: World> {
+    /// None of our passwords opens anything.
+    Nothing,
+    /// The claim is there, the system account isn't.
+    Claim,
+    /// The system account is there, the managed database isn't.
+    Account,
+    /// The system account is there, and may open no connection: its removal has begun, or there is no room.
+    Full,
+    /// The system account is in the managed database.
+    Inside(Inside<W>),
+}
+
+/// Looks how far a person has come.
+async fn find<W: World>(
+    work: &Work<'_, W>,
+    wanted: &Wanted,
+    account: &SystemAccount,
+    endpoint: &Endpoint,
+) -> Result<Found<W>, Error> {
+    let mut target = dereference::target(&work.kubernetes, &work.object, work.patience()).await?;
+    target.endpoint = endpoint.clone();
+    match validate::log_in(work.context, &target, account).await {
+        Ok((session, credentials)) => {
+            look::prove(&session).await?;
+            return Ok(Found::Inside(Inside { session, target, credentials }));
+        }
+        // Who asks may not have been asked for a password yet.
+        Err(ConnectError::DatabaseMissing { .. }) => {
+            let known: Vec<_> = account.account_names().flat_map(|name| account.credentials(name)).collect();
+            if opens(work, &target, &known, &wanted.initial_database).await? {
+                return Ok(Found::Account);
+            }
+        }
+        Err(error) if error.is_refused_login() => {}
+        Err(ConnectError::TooManyConnections(_))
+            if opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await? =>
+        {
+            return Ok(Found::Full);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let is_claimed = opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?;
+    Ok(if is_claimed { Found::Claim } else { Found::Nothing })
+}
+
+/// Whether one of these opens a database.
+async fn opens<W: World>(
+    work: &Work<'_, W>,
+    target: &Target,
+    credentials: &[Credentials],
+    database: &str,
+) -> Result<bool, Error> {
+    match log_in_as_ours::<W>(&work.context.warehouses, target, credentials, database).await {
+        Ok((session, _)) => {
+            look::prove(&session).await?;
+            Ok(true)
+        }
+        Err(error) if error.is_refused_login() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn set_up<W: World>(
+    work: &mut Work<'_, W>,
+    wanted: &Wanted,
+    account: Option<SystemAccount>,
+) -> Result<(), Error> {
+    refuse_if_held(work, wanted)?;
+    let account = write_ahead(work, wanted, account).await?;
+    publish(work, &scripts(work, wanted, None, &SET_UP, Secrets::In)?).await?;
+    let found = find(work, wanted, &account, &wanted.place.endpoint).await?;
+    if !matches!(found, Found::Nothing) && work.outcome.created.is_none() {
+        // From here on the warehouse is this integration's, and what says where it is can't be edited any more.
+        work.record_plan(&wanted.place).await?;
+    }
+    let database = &wanted.place.setup.database;
+    let first = SET_UP[0].file_name();
+    let begun = |what: String| {
+        format!("{first} was begun and isn't done: {what}; run it again: it says from which step to go on")
+    };
+    let (message, scripts) = match found {
+        Found::Nothing => {
+            let message = format!(
+                "waiting for a person who runs {first} in the database {}, and then {} in the database {database}",
+                wanted.initial_database,
+                Script::Create.file_name()
+            );
+            (message, &SET_UP[..])
+        }
+        Found::Claim => {
+            let name = &wanted.place.setup.system_account;
+            (begun(format!("there is no user {name} with the password in the script")), &SET_UP[..])
+        }
+        Found::Account => (begun(format!("there is no database {database}")), &SET_UP[..]),
+        Found::Full => {
+            let name = &wanted.place.setup.system_account;
+            let message = format!("the server lets {name} open no connection");
+            return Err(Failure::waiting(Reason::TooManyConnections, message).into());
+        }
+        Found::Inside(inside) => match look_inside(work, wanted, inside).await? {
+            Some(message) => (message, &SET_UP[2..]),
+            None => return Ok(()),
+        },
+    };
+    work.outcome.activity = Activity::Awaiting(awaited(work, message, scripts));
+    Ok(())
+}
+
+/// Another resource of this cluster was first.
+fn refuse_if_held<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) -> Result<(), Error> {
+    if work.outcome.created.is_some() {
+        return Ok(());
+    }
+    let Some(holder) = work.context.recorded_holder(&wanted.place.endpoint, &work.object) else { return Ok(()) };
+    let holder = format!("{}/{}", holder.namespace().unwrap_or_default(), holder.name_any());
+    let message = checks::already_exists(wanted.place.endpoint.host(), Some(&holder));
+    let test = checks::failed(checks::UNCLAIMED, message.as_str()).remedy(checks::one_integration());
+    work.outcome.tests = checks::of_a_beginning(std::slice::from_ref(&test));
+    Err(Failure::stalled(Reason::AlreadyExists, message).remedies(test.remedies).into())
+}
+
+/// Finalizer and Secret, before a person can run anything.
+async fn write_ahead<W: World>(
+    work: &mut Work<'_, W>,
+    wanted: &Wanted,
+    account: Option<SystemAccount>,
+) -> Result<SystemAccount, Error> {
+    work.add_finalizer().await?;
+    let setup = &wanted.place.setup;
+    match account {
+        None => work.create_secret(&wanted.place).await?,
+        Some(account) if account.place == wanted.place => {}
+        Some(account) if work.outcome.created.is_none() && account.ids.is_none() => {
+            // It may have been run where the spec led before.
+            let endpoint = &account.place.endpoint;
+            if !matches!(find(work, wanted, &account, endpoint).await, Ok(Found::Nothing) | Err(_)) {
+                let former = account.place.clone();
+                work.record_plan(&former).await?;
+                return Err(begun_elsewhere(&former, &wanted.place).into());
+            }
+            work.move_secret(&wanted.place).await?;
+        }
+        Some(account) if account.place.setup.system_account != setup.system_account => {
+            return Err(begun_elsewhere(&account.place, &wanted.place).into());
+        }
+        Some(account) if !account.names(setup) => work.record_next(setup).await?,
+        Some(_) => {}
+    }
+    Ok(work.account.clone().expect("it was there, or was made"))
+}
+
+/// What a person has begun can't be renamed or moved before it is done.
+fn begun_elsewhere(former: &Place, wanted: &Place) -> Failure {
+    let Place { endpoint, setup } = former;
+    let message = format!(
+        "the set-up was begun with the system account {} in the database {} on {endpoint}",
+        setup.system_account, setup.database
+    );
+    let back = if former.is_where(wanted) { "spec.config.systemAccount.name" } else { "spec.config" };
+    Failure::stalled(Reason::RecordedElsewhere, message)
+        .remedy(Remedy::new(format!("set {back} back to that; once it is enabled, the account can be renamed")))
+        .remedy(Remedy::new("or delete the resource, and create it anew"))
+}
+
+/// Whether scripts hold what they need to be run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Secrets {
+    In,
+    Out,
+}
+
+/// The scripts for what is wanted, where something else may be `applied`.
+fn scripts<W: World>(
+    work: &Work<'_, W>,
+    wanted: &Wanted,
+    applied: Option<&Setup>,
+    which: &[Script],
+    secrets: Secrets,
+) -> Result<Scripts, Error> {
+    let (namespace, name, uid) = (work.object.namespace().unwrap_or_default(), work.object.name_any(), work.uid());
+    let account = work.account.as_ref().expect("the Secret is made before the scripts");
+    let source = Source { wanted, namespace: &namespace, name: &name, uid: &uid, account, applied };
+    let render = |script| match secrets {
+        Secrets::In => manual::script(script, &source),
+        Secrets::Out => manual::script_without_secrets(script, &source).map(SecretString::from),
+    };
+    which.iter().map(|script| Ok((script.file_name(), render(*script)?))).collect()
+}
+
+/// What a person is to do.
+fn awaited<W: World>(work: &Work<'_, W>, message: String, scripts: &[Script]) -> Failure {
+    let fetch = scripts.iter().map(|script| {
+        let file = script.file_name();
+        let description = match script {
+            Script::InitialCreate(AccountPower::Lesser) => {
+                "in its place, for an administrator who is no superuser".to_owned()
+            }
+            _ => format!("fetch {file}: its first lines say how it is run"),
+        };
+        Remedy::command(description, remedies::fetch_script(&work.object, file))
+    });
+    Failure::waiting(Reason::AwaitingScript, message)
+        .remedies(fetch.collect::<Vec<_>>())
+        .remedy(remedies::look_now(&work.object))
+}
+
+/// The system account is in the managed database: what is still to be run, if anything is; else it is verified and enabled.
+async fn look_inside<W: World>(
+    work: &mut Work<'_, W>,
+    wanted: &Wanted,
+    inside: Inside<W>,
+) -> Result<Option<String>, Error> {
+    let (database, file) = (&wanted.place.setup.database, Script::Create.file_name());
+    let tests = [
+        checks::verified(wanted.tls_mode),
+        checks::passed(checks::CONNECTION, format!("logged in to {database} as {}", inside.credentials.user)),
+    ];
+    work.outcome.tests = checks::of_a_beginning(&tests);
+    if !look::contents(&inside.session).await?.has_registry() {
+        return Ok(Some(format!("waiting for a person who runs {file} in the database {database}")));
+    }
+    let registry = look::registry(&inside.session, database).await?.map_err(|why| {
+        let message = format!("the registry in the database {database} can't be read: {why}");
+        Error::from(Failure::stalled(Reason::RegistryUnreadable, message))
+    })?;
+    if registry.integration_uid != work.uid() {
+        let message = format!(
+            "the registry in the database {database} names the integration {}, not this one ({})",
+            registry.integration_uid,
+            work.uid()
+        );
+        return Err(Failure::stalled(Reason::NotOurs, message).into());
+    }
+    match registry.state {
+        RegistryState::Applying => {
+            Ok(Some(format!("{file} was begun and isn't done; run it again: it says from which step to go on")))
+        }
+        RegistryState::Deleting => {
+            let message = format!("the registry in the database {database} says that the integration is being deleted");
+            let way_out = Remedy::new("delete this resource too, and create it anew");
+            Err(Failure::stalled(Reason::RegistryState, message).remedy(way_out).into())
+        }
+        RegistryState::Complete => {
+            if registry.schema() != Schema::Current {
+                return Err(registry.failure_of_schema().into());
+            }
+            if registry.setup != wanted.place.setup || registry.applied_hash != wanted.place.setup.hash() {
+                return Err(stale(&registry).into());
+            }
+            enable(work, wanted, inside, registry).await.map(|()| None)
+        }
+    }
+}
+
+/// A script was run that was made before the spec was changed.
+fn stale(registry: &Registry) -> Failure {
+    let role = registry.setup.impersonation_role.as_deref();
+    let was = role
+        .map_or_else(|| "without impersonation".to_owned(), |role| format!("with impersonation by the role {role}"));
+    let message = format!("an old script was run: it has set the integration up {was}");
+    Failure::stalled(Reason::RegistryState, message).remedy(Remedy::new(
+        "set spec.config.impersonation to that: once it is enabled, a change of it is an edit, and there is a script for that",
+    ))
+}
+
+/// Verifies what a person has made, and remembers how the server shows it.
+async fn enable<W: World>(
+    work: &mut Work<'_, W>,
+    wanted: &Wanted,
+    inside: Inside<W>,
+    registry: Registry,
+) -> Result<(), Error> {
+    let name = inside.credentials.user.to_string();
+    let mut watched = look::watched(&inside.session, registry, &name).await?;
+    let tests = verified(work, wanted, &inside, &watched).await?;
+    work.outcome.tests = checks::of_a_beginning(&tests);
+    if let Some(failure) = Failure::of_validation(&tests) {
+        // A person mends them all at once.
+        let failed = tests.iter().filter(|test| test.has_failed());
+        let message = failed.map(|test| format!("{}: {}", test.name, test.message)).collect::<Vec<_>>().join("; ");
+        return Err(Failure { message, ..failure }.into());
+    }
+    let (Some(claim), Some(account)) = (watched.claim.clone(), watched.account.clone()) else {
+        let message = "the users that were made aren't listed in pg_user";
+        return Err(Failure::waiting(Reason::StatementFailed, message).into());
+    };
+    let definitions = match &watched.definitions {
+        Seen::Yes(definitions) => Some(definitions.clone()),
+        Seen::No(_) => None,
+    };
+    work.settle_verified(&wanted.place, UserIds { claim, account }, definitions).await?;
+    if let Some(account) = &work.account {
+        remember(&mut watched, account);
+    }
+    let said = format!(
+        "the digests of the passwords are out of the Secret {}; whoever has kept a script has them still, until they are \
+         rotated: {}",
+        resource::scripts_name(&work.object),
+        remedies::rotate(&work.object)
+    );
+    work.outcome = Outcome::of_look(&work.status(), &work.uid(), wanted, &watched);
+    take_passwords_out(work, wanted).await?;
+    work.tell(Reason::Verified, "Create", said);
+    Ok(())
+}
+
+/// Every test of what was made, and what only the texts tell.
+async fn verified<W: World>(
+    work: &Work<'_, W>,
+    wanted: &Wanted,
+    inside: &Inside<W>,
+    watched: &Watched,
+) -> Result<Vec<Test>, Error> {
+    let setup = &wanted.place.setup;
+    let mut tests = checks::watch(wanted, watched, &work.uid());
+    let mut fail = |failed: Test| match tests.iter_mut().find(|test| test.name == failed.name) {
+        Some(test) if !test.has_failed() => *test = failed,
+        _ => {}
+    };
+    if let Seen::Yes(shown) = look::shown(&inside.session, &watched.contents).await? {
+        let differences = manual::differences(setup, &shown)?;
+        if !differences.is_empty() {
+            fail(checks::failed(checks::OBJECTS, brief::list(&differences)).remedy(Remedy::new(format!(
+                "in the database {}, as {}, run the statements of the script {} again that make it; a table can only be made \
+                 anew with everything: delete the resource, and create it anew",
+                setup.database,
+                setup.system_account,
+                Script::Create.file_name()
+            ))));
+        }
+    }
+    let account = work.account.as_ref().expect("it has logged in with what the Secret says");
+    if watched.claim.is_some()
+        && !opens(work, &inside.target, &account.claim_credentials(), &wanted.initial_database).await?
+    {
+        let secret = resource::secret_name(&work.object);
+        let message = format!("the user {CLAIM_USER} has another password than the one in the Secret {secret}");
+        fail(checks::failed(checks::CLAIM, message).remedy(Remedy::command(
+            "unless another integration has this warehouse: set its password to the claimPassword there, as a superuser",
+            format!("ALTER USER {} PASSWORD '…'", show_identifier(CLAIM_USER)),
+        )));
+    }
+    let is_ours =
+        |role: &&str| setup.impersonation_role.as_deref() != Some(*role) && watched.own_roles.get(*role) == Some(&true);
+    let left: Vec<_> = account.roles().filter(is_ours).collect();
+    if !left.is_empty() {
+        let message = format!("an old script has left the role {}", brief::list(left.iter().copied()));
+        let drop =
+            |role: &&str| Remedy::command("as a superuser", format!("DROP ROLE {} FORCE", show_identifier(role)));
+        fail(checks::failed(checks::GRANTS, message).remedies(left.iter().map(drop).collect::<Vec<_>>()));
+    }
+    Ok(tests)
+}
+
+/// What the registry holds in automatic mode, the Secret holds in manual mode: the operator writes nothing into the former.
+fn remember(watched: &mut Watched, account: &SystemAccount) {
+    let registry = &mut watched.registry;
+    if registry.definitions.is_none() && registry.setup == account.place.setup {
+        registry.definitions.clone_from(&account.definitions);
+        registry.claim_user_id = account.ids.as_ref().map(|ids| ids.claim.clone());
+    }
+}
+
+async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
+    let uid = work.uid();
+    loop {
+        // A rotation changes what the Secret says.
+        let account = work.account.clone().unwrap_or_else(|| account.clone());
+        let (mut look, inside) = match validate::look(work, wanted, &account).await {
+            Ok(found) => found,
+            Err(unwatched) => return validate::report_failure(work, wanted, &account, unwatched),
+        };
+        remember(&mut look.watched, &account);
+        if rotate::is_begun(&uid, &look, &account) {
+            if rotate::run(work, wanted, &look, inside).await {
+                continue;
+            }
+            return;
+        }
+        if edit::is_due(&uid, &look, wanted, &account) {
+            let result = edit(work, wanted, look, inside).await;
+            return result.unwrap_or_else(|error| work.stop(Phase::EditError, error.failure()));
+        }
+        if rotate::is_due(work, wanted, &look, &account) {
+            rotate::run(work, wanted, &look, inside).await;
+            return;
+        }
+        validate::report(work, wanted, &look);
+        if let Err(error) = take_passwords_out(work, wanted).await {
+            work.outcome.activity = Activity::Stopped(error.failure());
+        }
+        return;
+    }
+}
+
+/// What was run is a credential as long as the digest of a password stands in it.
+async fn take_passwords_out<W: World>(work: &Work<'_, W>, wanted: &Wanted) -> Result<(), Error> {
+    publish(work, &scripts(work, wanted, None, &SET_UP, Secrets::Out)?).await
+}
+
+/// What is registered isn't what is wanted: a person is to run the difference. Or it is what is wanted, since a person has, and
+/// the Secret doesn't say so yet.
+async fn edit<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, look: Look, inside: Inside<W>) -> Result<(), Error> {
+    let (registry, setup) = (&look.watched.registry, &wanted.place.setup);
+    let tests = checks::watch(wanted, &look.watched, &work.uid());
+    work.begin(Phase::Editing, Reason::Editing, "the integration is being edited");
+    work.outcome.ready = Some(checks::first_failure(&tests).is_none());
+    work.outcome.tests = tests;
+    if registry.setup == *setup && registry.applied_hash == setup.hash() && look.account_name == setup.system_account {
+        return enable(work, wanted, inside, look.watched.registry).await;
+    }
+    // The names that are to come, before a person can run anything.
+    let account = work.account.as_ref().expect("it has logged in with what the Secret says");
+    if !account.names(setup) {
+        work.record_next(setup).await?;
+    }
+    work.record_plan(&wanted.place).await?;
+    let applied = look.watched.setup();
+    let source = |work: &Work<'_, W>| scripts(work, wanted, Some(&applied), &[Script::Edit], Secrets::In);
+    publish(work, &source(work)?).await?;
+    let hidden = Seen::No(Unseen::Hidden { from: look.account_name });
+    let message = format!(
+        "waiting for a person who runs {} in the database {}: {}",
+        Script::Edit.file_name(),
+        setup.database,
+        edit::describe(&applied, setup, &hidden)
+    );
+    work.outcome.activity = Activity::Awaiting(awaited(work, message, &[Script::Edit]));
+    Ok(())
+}
