@@ -186,6 +186,11 @@ async fn a_person_sets_up_and_the_operator_only_reads() {
         std::fs::write(person.folder.path().join(&file), script).unwrap();
         assert!(!person.run(&file).await.0, "{file}");
     }
+    // A status that was lost is found again.
+    let nothing = Patch::Merge(json!({"status": null}));
+    world.api().patch_status("analytics", &PatchParams::default(), &nothing).await.unwrap();
+    let found = world.until_phase("enabled").await;
+    assert_eq!(found.status.unwrap().created, object.status.unwrap().created);
     assert_same(&before, &Dump::of(&world.stand_in).await);
 }
 

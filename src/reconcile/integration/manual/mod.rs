@@ -34,7 +34,8 @@ const SET_UP: [Script; 3] =
 pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: Option<SystemAccount>) {
     let was_enabled = work.status().was_enabled();
     match account {
-        Some(account) if was_enabled && account.ids.is_some() => watch_over(work, wanted, &account).await,
+        // The ids come into the Secret with the verification: they tell where status was lost.
+        Some(account) if account.ids.is_some() => watch_over(work, wanted, &account).await,
         None if was_enabled => {
             work.begin(Phase::RecurringValidationError, Reason::ProofLost, "");
             work.stop(Phase::RecurringValidationError, lost(work));
@@ -480,6 +481,10 @@ async fn edit<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, look: Look, ins
     let account = work.account.as_ref().expect("it has logged in with what the Secret says");
     if !account.names(setup) {
         work.record_next(setup).await?;
+    }
+    if !work.status().was_enabled() {
+        let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
+        work.outcome.created = Some(place.created(Some(registry.applied_hash.clone())));
     }
     work.record_plan(&wanted.place).await?;
     let applied = look.watched.setup();

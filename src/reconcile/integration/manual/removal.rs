@@ -32,6 +32,8 @@ pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
     None
 }
 
+const NEVER_BEGUN: &str = "nobody had run a script";
+
 /// How far a removal has come.
 enum Progress {
     /// Nothing is left, and why that is known.
@@ -44,6 +46,7 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
     work.account = remove::account(work).await?;
     let place = &remove::place(work);
     let Some(account) = work.account.clone() else { return without_passwords(work, place) };
+    let is_begun = work.outcome.created.is_some() || account.ids.is_some();
     let wanted = wanted(work, place);
     let (database, initial) = (&place.setup.database, &wanted.initial_database);
     let rest = Script::DeleteRest.file_name();
@@ -55,6 +58,7 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
     };
     let mut applied = is_whole(work).then(|| place.setup.clone());
     let (message, which) = match find(work, &wanted, &account, &place.endpoint).await? {
+        Found::Nothing if !is_begun => return Ok(Progress::Gone(NEVER_BEGUN.to_owned())),
         Found::Nothing => return nobody_logs_in(work, place),
         Found::Inside(inside) if !look::contents(&inside.session).await?.has_registry() => {
             (both(Script::Cleanup), vec![Script::Cleanup, Script::DeleteRest])
@@ -103,9 +107,6 @@ fn wanted<W: World>(work: &Work<'_, W>, place: &Place) -> Wanted {
 
 /// Both users are gone, or have other passwords. Only a person knows.
 fn nobody_logs_in<W: World>(work: &Work<'_, W>, place: &Place) -> Result<Progress, Error> {
-    if work.outcome.created.is_none() {
-        return Ok(Progress::Gone("nobody had run a script".to_owned()));
-    }
     let secret = resource::secret_name(&work.object);
     let message = format!(
         "the server refuses the passwords in the Secret {secret}: both users were dropped, or somebody has changed their \
@@ -120,8 +121,10 @@ fn nobody_logs_in<W: World>(work: &Work<'_, W>, place: &Place) -> Result<Progres
 
 /// The passwords are lost: nothing can be looked at.
 fn without_passwords<W: World>(work: &Work<'_, W>, place: &Place) -> Result<Progress, Error> {
-    if work.outcome.created.is_none() {
-        return Ok(Progress::Gone("nobody had run a script".to_owned()));
+    let status = work.status();
+    // A status that says nothing at all was lost.
+    if status.phase.is_some() && status.created.is_none() {
+        return Ok(Progress::Gone(NEVER_BEGUN.to_owned()));
     }
     let secret = resource::secret_name(&work.object);
     let message = format!("the Secret {secret} is gone, and without its passwords nobody can look what is left");
