@@ -2,7 +2,7 @@
 //! is done wrongly with them changes nothing and is told.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 use redshift_stand_in::{Options, StandIn};
@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{Dump, World, admin, assert_same, merge, patience, rows};
+
+mod edits;
+mod removals;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_redshift-integration-operator");
 const UID: &str = "6b1d7b6e-9f0c-4c7e-8d2f-0c8d1f3d5a10";
@@ -28,7 +31,11 @@ type Outcome = (bool, String);
 
 impl Person {
     async fn new(config: Value) -> Self {
-        let stand_in = Arc::new(StandIn::start(Options::default()).await.unwrap());
+        Self::on(Arc::new(StandIn::start(Options::default()).await.unwrap()), &config)
+    }
+
+    /// On a warehouse with a past.
+    fn on(stand_in: Arc<StandIn>, config: &Value) -> Self {
         let mut spec = json!({"autoBootstrap": false, "config": {
             "host": stand_in.host(), "port": stand_in.port(), "database": "immuta", "initialDatabase": "DEV",
             "authenticationType": "userPassword", "impersonation": {"enabled": true},
@@ -60,20 +67,32 @@ impl Person {
         person
     }
 
+    /// Changes what is in a file.
+    fn change(&self, file: &str, changes: Value) {
+        let mut content = serde_json::from_str(&std::fs::read_to_string(self.path(file)).unwrap()).unwrap();
+        merge(&mut content, changes);
+        std::fs::write(self.path(file), content.to_string()).unwrap();
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The script as the command line prints it; it is in a file of its name, too.
-    fn script(&self, which: &str, more: &[&str]) -> String {
-        let output = Command::new(BINARY)
+    /// What the command line answers.
+    fn print(&self, which: &str, more: &[&str]) -> Output {
+        Command::new(BINARY)
             .args(["scripts", which, "-f"])
             .arg(self.path("integration.yaml"))
             .arg("--system-account-secret")
             .arg(self.path("secret.yaml"))
             .args(more)
             .output()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// The script as the command line prints it; it is in a file of its name, too.
+    fn script(&self, which: &str, more: &[&str]) -> String {
+        let output = self.print(which, more);
         assert!(output.status.success(), "{output:?}");
         let script = String::from_utf8(output.stdout).unwrap();
         let name = script.strip_prefix("-- ").unwrap().split(':').next().unwrap();
@@ -125,20 +144,19 @@ impl Person {
     /// Runs a script, and from where it says to go on, until there is nothing left to do.
     async fn until_done(script: &str, run: impl AsyncFn(&str) -> Outcome) -> Vec<String> {
         let (mut rest, mut said) = (script.to_owned(), Vec::new());
-        for _ in 0..4 {
+        for _ in 0..6 {
             let (succeeded, error) = run(&rest).await;
             if succeeded {
                 return said;
             }
-            let is_done = error.contains("go on with create.sql") || error.contains("nothing is left to do");
+            let is_done = error.contains("go on with ") || error.contains("nothing is left to do");
             said.push(error.clone());
             if is_done {
                 return said;
             }
             let step = error.split("-- Step ").nth(1).unwrap_or_else(|| panic!("it says no step: {error}"));
             let step: String = step.chars().take_while(char::is_ascii_digit).collect();
-            let at = script.find(&format!("\n-- Step {step}")).unwrap();
-            script[at + 1..].clone_into(&mut rest);
+            from_step(script, step.parse().unwrap()).clone_into(&mut rest);
         }
         panic!("it has no end: {said:#?}");
     }
@@ -155,6 +173,18 @@ fn without_definitions(dump: Dump) -> Dump {
         None => row,
     };
     Dump(dump.0.into_iter().map(|(key, rows)| (key, rows.into_iter().map(cut).collect())).collect())
+}
+
+/// What is left of a script from a step on.
+fn from_step(script: &str, step: usize) -> &str {
+    &script[script.find(&format!("\n-- Step {step}")).unwrap() + 1..]
+}
+
+/// One step of a script.
+fn step(script: &str, step: usize) -> &str {
+    let from = from_step(script, step);
+    let end = from.find(&format!("\n-- Step {}", step + 1)).or_else(|| from.find("\n-- Done")).unwrap();
+    &from[..=end]
 }
 
 /// A script up to each place where a client could have been cut off: behind each of its statements.
@@ -349,13 +379,7 @@ async fn a_secret_that_does_not_fit_is_refused_and_nothing_of_it_shows() {
     ] {
         assert!(whole.contains(from), "{from}");
         std::fs::write(person.path("secret.yaml"), whole.replace(from, to)).unwrap();
-        let output = Command::new(BINARY)
-            .args(["scripts", "create", "-f"])
-            .arg(person.path("integration.yaml"))
-            .arg("--system-account-secret")
-            .arg(person.path("secret.yaml"))
-            .output()
-            .unwrap();
+        let output = person.print("create", &[]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(says) && said.contains("secret.yaml") && !said.contains("Canary"), "{said}");

@@ -12,8 +12,8 @@ use crate::api::{INTEGRATION_UID_LABEL, RedshiftIntegration};
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::manual::{self, Script, Source};
 use crate::lifecycle::{
-    AccountPower, Connection, Part, Plan, Subject, SystemAccount, Wanted, parameters, removal_of_whole,
-    set_up_from_nothing, validate,
+    AccountPower, Connection, Part, Subject, SystemAccount, Wanted, parameters, removal_of_whole, set_up_from_nothing,
+    validate,
 };
 use crate::scripts::{CLAIM_USER, Parameters};
 
@@ -139,17 +139,21 @@ impl Arguments {
 }
 
 fn for_reading(which: Which, power: AccountPower, object: &RedshiftIntegration) -> Result<String, String> {
-    if matches!(which, Which::Edit | Which::DeleteRest | Which::Cleanup) {
-        let file = which.script(power).file_name();
-        return Err(format!(
-            "{file} is made from the Secret <name>-system-account: give it as --system-account-secret"
-        ));
-    }
     let spec = &object.spec;
     // Who runs it himself needs no login that the operator knows.
     let wanted =
         if spec.auto_bootstrap { validate(spec) } else { Wanted::read(spec) }.map_err(|error| error.to_string())?;
-    let plan = plan(which, power, &wanted);
+    let setup = &wanted.place.setup;
+    let plan = match which {
+        Which::InitialCreate | Which::Create => set_up_from_nothing(setup, power),
+        Which::Delete => removal_of_whole(setup, power, &Contents::of(setup)),
+        Which::Edit | Which::DeleteRest | Which::Cleanup => {
+            let file = which.script(power).file_name();
+            return Err(format!(
+                "{file} is made from the Secret <name>-system-account: give it as --system-account-secret"
+            ));
+        }
+    };
     let mut script =
         "-- For reading: passwords, the key of impersonations, the integration's UID and the counter of the\n\
                       -- registry are filled in when the operator runs it.\n"
@@ -163,14 +167,6 @@ fn for_reading(which: Which, power: AccountPower, object: &RedshiftIntegration) 
         }
     }
     Ok(script)
-}
-
-fn plan(which: Which, power: AccountPower, wanted: &Wanted) -> Plan {
-    let setup = &wanted.place.setup;
-    match which {
-        Which::InitialCreate | Which::Create | Which::Edit => set_up_from_nothing(setup, power),
-        Which::Delete | Which::DeleteRest | Which::Cleanup => removal_of_whole(setup, power, &Contents::of(setup)),
-    }
 }
 
 fn is_part_of(which: Which, connection: Connection) -> bool {

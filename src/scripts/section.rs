@@ -215,7 +215,9 @@ sections! {
         GuardRegistryRemovable = "guard-registry-removable",
         /// For a script: what is set up is what it was made for.
         GuardRegistryApplied = "guard-registry-applied",
-        /// For a script: it isn't set up what the script sets up.
+        /// For a script: the same, or nothing was ever set up whole.
+        GuardRegistryAppliedOrBegun = "guard-registry-applied-or-begun",
+        /// For a script: what it sets up isn't set up yet.
         GuardRegistryNotApplied = "guard-registry-not-applied",
         /// For a script: this version has set it up.
         GuardRegistryVersion = "guard-registry-version",

@@ -139,6 +139,9 @@ fn a_longest_setup_is_far_from_what_a_secret_holds() {
 }
 
 proptest! {
+    // Each case makes all scripts.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn whatever_a_database_is_called_the_script_is_the_same_statements(name in "[^\"\\p{Cc}]{1,30}") {
         prop_assume!(ExistingName::new(&name).is_ok());

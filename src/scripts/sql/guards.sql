@@ -118,6 +118,12 @@ FROM immuta_system.registry;
 SELECT CAST(CASE WHEN max(applied_hash) = {{guarded}} THEN '1' ELSE {{refusal}} END AS INTEGER)
 FROM immuta_system.registry;
 
+--= guard-registry-applied-or-begun
+
+--! guard-registry-applied-or-begun
+SELECT CAST(CASE WHEN max(applied_hash) IN ({{guarded}}, '') THEN '1' ELSE {{refusal}} END AS INTEGER)
+FROM immuta_system.registry;
+
 --= guard-registry-not-applied
 
 --! guard-registry-not-applied

@@ -102,15 +102,13 @@ pub(super) fn inside(source: &Source<'_>, steps: &[Step], n: usize) -> Vec<Guard
     let (step, account) = (&steps[n], &setup.system_account);
     let account_present = present(account, format!("{} is missing: somebody has renamed or dropped it", user(account)));
     if step.has(Section::MarkDeleting) {
-        let hash = source.applied.map_or_else(String::new, Setup::hash);
-        let stale = "the registry says that something else is set up: this script is an old one, fetch it again";
         let unknown = "the registry says what this script knows nothing of: a newer version of the operator wrote it";
         let mut guards = vec![
             registry_present(setup, steps),
             registry_owner(source, FIRST),
             account_present,
             Guard::new(Section::GuardRegistryRemovable, "", unknown.to_owned()),
-            Guard::new(Section::GuardRegistryApplied, &hash, stale.to_owned()),
+            is_what_was_applied(source),
         ];
         guards.extend(obstacles(setup));
         guards.extend(ties(setup));
@@ -130,6 +128,22 @@ pub(super) fn inside(source: &Source<'_>, steps: &[Step], n: usize) -> Vec<Guard
         guards.extend(ties(setup));
         guards
     }
+}
+
+/// The names that are dropped are those that the registry knows. A database that goes as a whole may be any way from empty.
+fn is_what_was_applied(source: &Source<'_>) -> Guard {
+    let setup = source.setup(FIRST);
+    let stale = "the registry says that something else is set up: this script is an old one, fetch it again";
+    let (section, hash, refusal) = match source.applied {
+        _ if !is_existing(setup) => (Section::GuardRegistryAppliedOrBegun, setup.hash(), stale.to_owned()),
+        Some(applied) => {
+            let create = Script::Create.file_name();
+            let refusal = format!("{stale}; or {create} was never run to its end: then run that first");
+            (Section::GuardRegistryApplied, applied.hash(), refusal)
+        }
+        None => (Section::GuardRegistryApplied, String::new(), stale.to_owned()),
+    };
+    Guard::new(section, &hash, refusal)
 }
 
 /// Where nothing but the database and its users was made.
@@ -265,8 +279,8 @@ pub(super) fn outside(source: &Source<'_>, steps: &[Step], n: usize) -> Vec<Guar
     }
     if step.has(Section::DropSystemAccount) {
         let refusal = format!(
-            " databases still have privileges for the system account {}, which others gave: each of them, or a superuser who \
-             runs SET SESSION AUTHORIZATION with his name, has to revoke them",
+            " of the databases still have privileges for the system account {}, which others gave: each of them, or a superuser \
+             who runs SET SESSION AUTHORIZATION with his name, has to revoke them",
             setup.system_account
         );
         guards.push(Guard::new(Section::GuardDatabasesOfAccount, "", refusal));
