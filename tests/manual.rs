@@ -187,7 +187,9 @@ async fn a_person_sets_up_and_the_operator_only_reads() {
         assert!(!person.run(&file).await.0, "{file}");
     }
     // A status that was lost is found again.
-    let nothing = Patch::Merge(json!({"status": null}));
+    let nothing = Patch::Merge(json!({"status": {
+        "phase": null, "conditions": [], "created": null, "validationResults": null, "observedGeneration": -1,
+    }}));
     world.api().patch_status("analytics", &PatchParams::default(), &nothing).await.unwrap();
     let found = world.until_phase("enabled").await;
     assert_eq!(found.status.unwrap().created, object.status.unwrap().created);
