@@ -95,6 +95,10 @@ async fn a_removal_leaves_what_was_there_before_the_setup() {
     person.is_stopped(&rest, "immuta", "run delete-rest.sql in dev").await;
     person.is_stopped(&delete, "dev", "run delete.sql in immuta").await;
     person.is_refused(&delete.replace(UID, "another"), "immuta", "belongs to another integration").await;
+    person.change("secret.yaml", json!({"stringData": {"impersonationRole": "acting"}}));
+    person
+        .is_stopped(&person.script("delete", &[]), "immuta", "something else is set up: this script is an old one")
+        .await;
     // What others have made is counted, shown, and lost only if a person says so.
     run(&person, "immuta", &["CREATE SCHEMA sales", "CREATE TABLE sales.orders (id INTEGER)"]).await;
     person.is_refused(&delete, "immuta", "2 of the objects in the database immuta aren't this integration's").await;
@@ -202,6 +206,19 @@ async fn what_was_only_begun_is_cleaned_up() {
     person.is_stopped(&cleanup, "immuta", "run delete.sql in place of this").await;
     person.succeeds(&person.script("delete", &[]), "immuta").await;
     person.succeeds(&rest, "dev").await;
+    assert_same(&before, &settled(person.dump().await));
+}
+
+#[tokio::test]
+async fn what_was_only_begun_in_a_database_of_others_leaves_it_as_it_was() {
+    let (person, before) = lake().await;
+    person.succeeds(&person.script("initial-create", &[]), "lake").await;
+    run(&person, "lake", &["GRANT SELECT ON sales.orders TO immuta_system_account"]).await;
+    let cleanup = person.script("cleanup", &[]);
+    person.is_refused(&cleanup, "lake", "are owned by the system account immuta_system_account or granted to it").await;
+    run(&person, "lake", &["REVOKE ALL ON sales.orders FROM immuta_system_account"]).await;
+    person.succeeds(&cleanup, "lake").await;
+    person.succeeds(&person.script("delete-rest", &[]), "lake").await;
     assert_same(&before, &settled(person.dump().await));
 }
 

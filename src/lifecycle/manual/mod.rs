@@ -92,7 +92,7 @@ pub struct Source<'a> {
     /// What is wanted.
     pub wanted: &'a Wanted,
     /// What the registry says is set up whole: an edit starts from it, and a removal removes it. Nothing until it was: then a
-    /// removal takes the wanted names.
+    /// removal takes the wanted names. Where there is no registry, the names under which anything was made.
     pub applied: Option<&'a Setup>,
     /// The resource's namespace.
     pub namespace: &'a str,
