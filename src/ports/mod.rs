@@ -20,7 +20,7 @@ pub use errors::{ConnectError, Excess, StatementError, StatementFailure};
 pub use host::Host;
 pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object, Referent, Told, Version};
 pub use rows::{Row, Rows};
-pub use warehouses::{Session, Target, TlsSettings, Warehouses};
+pub use warehouses::{Answer, Session, Target, TlsSettings, Warehouses, answered};
 
 /// A world: which API server, which warehouses, which machine.
 pub trait World: 'static {

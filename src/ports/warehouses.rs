@@ -42,11 +42,33 @@ pub trait Warehouses {
     ) -> Result<Self::Session, ConnectError>;
 }
 
+/// What a server answers: rows, or that it refuses.
+pub type Answer = Result<Vec<Row>, StatementError>;
+
+/// What came of a statement, if that is an answer; else the error.
+pub fn answered(result: Result<Vec<Row>, StatementError>) -> Result<Answer, StatementError> {
+    match result {
+        Err(error) if !error.definitely_refused() => Err(error),
+        answer => Ok(answer),
+    }
+}
+
 /// One connection, closed when it is dropped: what was not committed then is undone by the server.
 #[expect(async_fn_in_trait, reason = "whether a future is Send is checked on the concrete types")]
 pub trait Session {
     /// Executes a statement and returns its rows.
     async fn query(&self, statement: &Statement) -> Result<Vec<Row>, StatementError>;
+
+    /// Asks several things, outside of a transaction and none depending on another: of each what the server answers, a
+    /// refusal of one leaving the others as they are. Whatever else goes wrong is the error, and nothing is waited for behind
+    /// it. An adapter may send all of them before it waits, so that the distance to the server is paid once.
+    async fn query_all(&self, look_ups: &[Statement]) -> Result<Vec<Answer>, StatementError> {
+        let mut answers = Vec::new();
+        for look_up in look_ups {
+            answers.push(answered(self.query(look_up).await)?);
+        }
+        Ok(answers)
+    }
 
     /// Executes statements in their order, up to the first that fails. Answers are thrown away.
     async fn execute(&self, statements: &[Statement]) -> Result<(), StatementError> {

@@ -110,7 +110,7 @@ impl Metrics {
         );
         registry.register(
             "redshift_integration_statement_duration_seconds",
-            "Time from a statement to its answer",
+            "Time that the answer to a statement was waited for",
             statement_seconds.clone(),
         );
         registry.register(

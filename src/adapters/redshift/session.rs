@@ -1,4 +1,4 @@
-//! One connection: statements one at a time, each a message of its own.
+//! One connection: statements, each a message of its own.
 
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -10,14 +10,14 @@ use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::AbortHandle;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryStream};
 use tracing::{Instrument, debug, info, info_span};
 
 use super::answer::{Answer, MOST_ROWS, NotText};
 use super::guard::Ended;
 use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::Confidential;
-use crate::ports::{Excess, Row, Session, StatementError, StatementFailure};
+use crate::ports::{self, Excess, Row, Session, StatementError, StatementFailure, answered};
 use crate::scripts::Statement;
 use crate::telemetry::Metrics;
 
@@ -43,6 +43,9 @@ pub(super) struct Terms {
     /// Counts.
     pub(super) metrics: Metrics,
 }
+
+/// A statement that was sent, whose answer comes.
+type Sent = Result<SimpleQueryStream, tokio_postgres::Error>;
 
 /// What a connection keeps of its answers, as far as it is known here: whoever reads them may keep them as long as the
 /// connection.
@@ -95,9 +98,13 @@ impl Connection {
         Self { client, task, _in_use: in_use, terms, kept, confidential, ended }
     }
 
-    async fn answer(&self, statement: &Statement) -> Result<Vec<Row>, StatementFailure> {
-        let messages = self.client.simple_query_raw(statement.text()).await;
-        let mut messages = pin!(messages.map_err(|error| self.failure(&error, statement))?);
+    /// Puts it behind what was sent before. That doesn't wait for the server.
+    async fn send(&self, statement: &Statement) -> Sent {
+        self.client.simple_query_raw(statement.text()).await
+    }
+
+    async fn answer(&self, statement: &Statement, sent: Sent) -> Result<Vec<Row>, StatementFailure> {
+        let mut messages = pin!(sent.map_err(|error| self.failure(&error, statement))?);
         let mut answer = Answer::default();
         while let Some(message) = messages.next().await {
             if let SimpleQueryMessage::Row(row) = message.map_err(|error| self.failure(&error, statement))? {
@@ -162,14 +169,13 @@ impl Connection {
         }
         StatementFailure::ConnectionLost(passed_on(&text))
     }
-}
 
-impl Session for Connection {
-    async fn query(&self, statement: &Statement) -> Result<Vec<Row>, StatementError> {
+    /// The time for it begins now: what was sent ahead of others has had to wait for theirs.
+    async fn wait_for(&self, statement: &Statement, sent: Sent) -> Result<Vec<Row>, StatementError> {
         let span = info_span!("statement", name = statement.name());
         let started = Instant::now();
         let deadline = self.deadline();
-        let answer = tokio::time::timeout(deadline, self.answer(statement).instrument(span.clone())).await;
+        let answer = tokio::time::timeout(deadline, self.answer(statement, sent).instrument(span.clone())).await;
         let result = answer.unwrap_or_else(|_| {
             let whole = deadline == self.terms.deadline;
             Err(if whole { StatementFailure::Deadline(deadline.as_secs()) } else { StatementFailure::NoRoom })
@@ -191,9 +197,117 @@ impl Session for Connection {
     }
 }
 
+impl Session for Connection {
+    async fn query(&self, statement: &Statement) -> Result<Vec<Row>, StatementError> {
+        let sent = self.send(statement).await;
+        self.wait_for(statement, sent).await
+    }
+
+    /// Each is a message of its own, with a transaction and an answer of its own: one that is refused leaves the others
+    /// as they are, and the server answers in the order in which it was asked.
+    async fn query_all(&self, look_ups: &[Statement]) -> Result<Vec<ports::Answer>, StatementError> {
+        let mut sent = Vec::new();
+        for look_up in look_ups {
+            sent.push(self.send(look_up).await);
+        }
+        let mut answers = Vec::new();
+        for (look_up, sent) in look_ups.iter().zip(sent) {
+            answers.push(answered(self.wait_for(look_up, sent).await)?);
+        }
+        Ok(answers)
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         // The client's own end lets the connection say good-bye to the server; it ends by itself, or is ended.
         self.terms.metrics.connection_closed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use redshift_stand_in::faults::{Action, Fault};
+    use redshift_stand_in::{Options, StandIn};
+
+    use super::*;
+    use crate::adapters::redshift::{Connector, Deadlines};
+    use crate::api::TlsMode;
+    use crate::lifecycle::hosts::AddressPolicy;
+    use crate::lifecycle::{Credentials, Endpoint};
+    use crate::ports::{Target, TlsSettings, Warehouses};
+
+    async fn enter(stand_in: &StandIn, deadline: Duration) -> Connection {
+        let policy = AddressPolicy::new(vec!["localhost".parse().unwrap()]);
+        let deadlines = Deadlines { statement: deadline, ..Deadlines::default() };
+        let tls = TlsSettings { mode: TlsMode::Disable, ..TlsSettings::default() };
+        let target = Target { endpoint: Endpoint::new(stand_in.host(), stand_in.port()), tls, patience: 1 };
+        let credentials = Credentials::of_account("awsuser", stand_in.admin_password().to_owned().into());
+        Connector::new(policy, deadlines, Metrics::new()).connect(&target, &credentials, "dev").await.unwrap()
+    }
+
+    fn look_ups<const N: usize>(texts: [(&'static str, &str); N]) -> [Statement; N] {
+        texts.map(|(name, text)| Statement::new(name, text.to_owned(), Vec::new()))
+    }
+
+    /// Four, of which the second is refused.
+    fn four() -> [Statement; 4] {
+        look_ups([
+            ("a", "SELECT 'a'"),
+            ("b", "SELECT usename FROM no_such_table"),
+            ("c", "SELECT 'c'"),
+            ("d", "SELECT 'd'"),
+        ])
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_together_costs_the_distance_once_and_a_refusal_is_its_own() {
+        const FAR: Duration = Duration::from_millis(800);
+        let stand_in = StandIn::start(Options { round_trip: FAR, ..Options::default() }).await.unwrap();
+        let session = enter(&stand_in, Duration::from_mins(1)).await;
+        let started = Instant::now();
+        let answers = session.query_all(&four()).await.unwrap();
+        let taken = started.elapsed();
+        assert!(taken >= FAR && taken < FAR * 3, "{taken:?}");
+        let answers = answers.into_iter().map(|answer| match answer {
+            Ok(rows) => rows.iter().map(|row| row.text(0)).collect(),
+            Err(error) => error.to_string(),
+        });
+        let refused = "the statement b was refused: relation \"no_such_table\" does not exist (SQLSTATE 42P01)";
+        assert_eq!(answers.collect::<Vec<String>>(), ["a", refused, "c", "d"]);
+        // The connection is as good as before.
+        assert_eq!(session.query(&four()[3]).await.unwrap()[0].text(0), "d");
+    }
+
+    #[tokio::test]
+    async fn the_time_for_an_answer_counts_from_the_one_before() {
+        const DEADLINE: Duration = Duration::from_secs(3);
+        let stand_in = StandIn::start(Options::default()).await.unwrap();
+        let session = enter(&stand_in, DEADLINE).await;
+        let slow = |milliseconds| Fault::new(Action::Delay { milliseconds });
+        for text in ["'a'", "'c'", "'d'"] {
+            stand_in.faults().set(slow(1_200).at(text));
+        }
+        let started = Instant::now();
+        assert_eq!(session.query_all(&four()).await.unwrap().len(), 4);
+        assert!(started.elapsed() > DEADLINE);
+        // The third has no answer in time, whatever the others say.
+        stand_in.faults().set(slow(60_000).at("'c'"));
+        let error = session.query_all(&four()).await.unwrap_err();
+        assert_eq!(error.to_string(), "the statement c got no answer within 3 s");
+        assert!(!session.query(&four()[0]).await.unwrap_err().definitely_refused());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_lost_in_between_is_no_refusal() {
+        let stand_in = StandIn::start(Options::default()).await.unwrap();
+        for action in [Action::DropBefore, Action::DropAfter] {
+            let session = enter(&stand_in, Duration::from_mins(1)).await;
+            stand_in.faults().set(Fault::new(action).at("'c'"));
+            let error = session.query_all(&four()).await.unwrap_err();
+            assert!(matches!(error.failure, StatementFailure::ConnectionLost(_)), "{error}");
+        }
     }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tracing::debug;
-
+use super::asker::Asker;
 use super::error::Error;
 use crate::api::{DatabaseMode, Reason};
 use crate::lifecycle::checks::Watched;
@@ -20,55 +19,6 @@ use crate::lifecycle::{
 use crate::ports::{Row, Session};
 use crate::scripts::{CLAIM_USER, LookUp, Parameters, SYSTEM_DATABASES, look_up};
 
-/// Somebody who looks, and what the look-ups are about.
-struct Look<'s, S: Session> {
-    session: &'s S,
-    parameters: Parameters,
-}
-
-impl<'s, S: Session> Look<'s, S> {
-    fn new(session: &'s S) -> Self {
-        Self { session, parameters: Parameters::new() }
-    }
-
-    fn at(session: &'s S, parameter: &'static str, value: &str) -> Self {
-        Self { session, parameters: Parameters::new().text(parameter, value) }
-    }
-
-    /// The rows of a look-up. One that is refused in passing is asked again, once and at once: what it read may have been
-    /// dropped in that moment.
-    async fn rows(&self, which: LookUp) -> Result<Vec<Row>, Error> {
-        let statement = look_up(which, &self.parameters)?;
-        let rows = match self.session.query(&statement).await {
-            Err(error) if error.is_passing_refusal() => self.session.query(&statement).await,
-            answer => answer,
-        };
-        Ok(rows?)
-    }
-
-    /// The same of what would be told for an hour, asked again before it is: one refusal may have had a reason that is gone.
-    async fn seen_again<T>(&self, which: LookUp, read: impl Fn(Vec<Row>) -> T) -> Result<Seen<T>, Error> {
-        match self.seen(which, &read).await? {
-            Seen::No(_) => self.seen(which, &read).await,
-            Seen::Yes(found) => Ok(Seen::Yes(found)),
-        }
-    }
-
-    /// A look-up that the server may refuse without harm: then it can't be told.
-    async fn seen<T>(&self, which: LookUp, read: impl FnOnce(Vec<Row>) -> T) -> Result<Seen<T>, Error> {
-        match self.rows(which).await {
-            Ok(rows) => Ok(Seen::Yes(read(rows))),
-            Err(error) => match error.unseen() {
-                Some(unseen) => {
-                    debug!(%error, "it can't be seen");
-                    Ok(Seen::No(unseen))
-                }
-                None => Err(error),
-            },
-        }
-    }
-}
-
 fn pair(row: &Row) -> (String, String) {
     (row.text(0).to_owned(), row.text(1).to_owned())
 }
@@ -82,9 +32,22 @@ fn owned(rows: &[Row]) -> BTreeMap<String, UserId> {
     rows.iter().map(|row| (row.text(0).to_owned(), UserId::new(row.text(1)))).collect()
 }
 
+/// The look-ups that `warehouse` reads in any case.
+const WAREHOUSE: [LookUp; 7] = [
+    LookUp::Version,
+    LookUp::OwnAccount,
+    LookUp::Users,
+    LookUp::Databases,
+    LookUp::KindsOfDatabases,
+    LookUp::CaseSensitivity,
+    LookUp::Roles,
+];
+
 /// What the warehouse as a whole is, as far as it matters for what is to be set up in it.
 pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<WarehouseFacts, Error> {
-    let look = Look::new(session);
+    let mut look = Asker::new(session);
+    let of_language = setup.impersonation_role.as_ref().map(|_| LookUp::LanguagePrivileges);
+    look.ask(&WAREHOUSE.into_iter().chain(of_language).collect::<Vec<_>>()).await?;
     let version = look.rows(LookUp::Version).await?.first().map(|row| row.text(0).to_owned());
     let account = look.rows(LookUp::OwnAccount).await?;
     let account = account.first().map(|row| Account {
@@ -96,12 +59,12 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
         let message = "the server doesn't list the user who asks in pg_user";
         return Err(Failure::waiting(Reason::StatementFailed, message).into());
     };
-    let users = users(session).await?;
-    let databases = local_databases(&look).await?;
+    let users = owned(&look.rows(LookUp::Users).await?);
+    let databases = local_databases(&mut look).await?;
     let is_on = |rows: Vec<Row>| rows.first().is_some_and(|row| matches!(row.text(0), "on" | "true"));
     let case_sensitive_identifiers = look.seen(LookUp::CaseSensitivity, is_on).await?;
     let roles = look.seen(LookUp::Roles, |rows| pairs(&rows)).await?;
-    let language_is_public = if setup.impersonation_role.is_some() {
+    let language_is_public = if of_language.is_some() {
         let is_public = |rows: Vec<Row>| rows.iter().any(|row| row.text(1) == "public");
         look.seen(LookUp::LanguagePrivileges, is_public).await?
     } else {
@@ -132,13 +95,13 @@ pub async fn warehouse(session: &impl Session, setup: &Setup) -> Result<Warehous
 
 /// All users, with their ids.
 pub async fn users(session: &impl Session) -> Result<BTreeMap<String, UserId>, Error> {
-    Ok(owned(&Look::new(session).rows(LookUp::Users).await?))
+    Ok(owned(&Asker::new(session).rows(LookUp::Users).await?))
 }
 
 /// The warehouse's own databases that can hold anything of a user's, with their owners. Shared ones, and catalogues of AWS
 /// Glue, are listed beside them and take no logins.
 /// <https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_DATABASES.html>
-async fn local_databases<S: Session>(look: &Look<'_, S>) -> Result<BTreeMap<String, UserId>, Error> {
+async fn local_databases<S: Session>(look: &mut Asker<'_, S>) -> Result<BTreeMap<String, UserId>, Error> {
     let mut databases = owned(&look.rows(LookUp::Databases).await?);
     databases.retain(|name, _| !SYSTEM_DATABASES.contains(&name.as_str()));
     let kinds: Seen<BTreeMap<String, String>> = look.seen(LookUp::KindsOfDatabases, |rows| pairs(&rows)).await?;
@@ -150,8 +113,9 @@ async fn local_databases<S: Session>(look: &Look<'_, S>) -> Result<BTreeMap<Stri
 
 /// The roles of a user, through other roles too, and the system privileges that they carry.
 async fn held(session: &impl Session, user: &str) -> Result<Seen<BTreeSet<String>>, Error> {
-    let look = Look::at(session, "admin_name", user);
+    let mut look = Asker::at(session, "admin_name", user);
     let role = |rows: Vec<Row>| rows.iter().map(|row| row.text(0).to_owned()).collect::<BTreeSet<_>>();
+    look.ask(&[LookUp::OwnRoles, LookUp::NestedRoles, LookUp::SystemPrivileges]).await?;
     let own = look.seen(LookUp::OwnRoles, role).await?;
     let nested = look.seen(LookUp::NestedRoles, |rows| pairs::<Vec<_>>(&rows)).await?;
     let privileges = look.seen(LookUp::SystemPrivileges, |rows| pairs::<Vec<_>>(&rows)).await?;
@@ -178,14 +142,15 @@ async fn held(session: &impl Session, user: &str) -> Result<Seen<BTreeSet<String
 
 /// Proves that a connection works: a login alone may be one that the server is about to end.
 pub async fn prove(session: &impl Session) -> Result<(), Error> {
-    Look::new(session).rows(LookUp::ProveLogin).await.map(|_| ())
+    Asker::new(session).rows(LookUp::ProveLogin).await.map(|_| ())
 }
 
 /// What ties our users to objects of one database in ways that its lists of privileges don't show: to whom, and what it
 /// is. Where it can't be seen, the server has the last word when the user is dropped.
 pub async fn hidden_ties(session: &impl Session, account: &str) -> Result<Vec<(String, String)>, Error> {
     let parameters = Parameters::new().text("claim_name", CLAIM_USER).text("system_account_name", account);
-    let look = Look { session, parameters };
+    let mut look = Asker::with(session, parameters);
+    look.ask(&[LookUp::ColumnPrivileges, LookUp::LanguagesOfUsers]).await?;
     let columns = look
         .seen(LookUp::ColumnPrivileges, |rows| {
             let tie = |row: &Row| {
@@ -208,9 +173,17 @@ pub async fn hidden_ties(session: &impl Session, account: &str) -> Result<Vec<(S
     Ok(found.flatten().collect())
 }
 
+/// The look-ups that `contents_of` reads.
+const CONTENTS: [LookUp; 4] = [LookUp::Schemas, LookUp::Relations, LookUp::Routines, LookUp::DefaultPrivileges];
+
 /// What is in the database that the session is connected to.
 pub async fn contents(session: &impl Session) -> Result<Contents, Error> {
-    let look = Look::new(session);
+    let mut look = Asker::new(session);
+    look.ask(&CONTENTS).await?;
+    contents_of(&mut look).await
+}
+
+async fn contents_of<S: Session>(look: &mut Asker<'_, S>) -> Result<Contents, Error> {
     let text = |row: &Row, column: usize| row.text(column).to_owned();
     Ok(Contents {
         schemas: look
@@ -256,14 +229,19 @@ pub async fn contents(session: &impl Session) -> Result<Contents, Error> {
 
 /// The roles of the system account, seen by itself, and which of them it may grant.
 pub async fn own_roles(session: &impl Session, account: &str) -> Result<BTreeMap<String, bool>, Error> {
-    let look = Look::at(session, "system_account_name", account);
-    let rows = look.rows(LookUp::RolesOfSystemAccount).await?;
-    Ok(rows.iter().map(|row| (row.text(0).to_owned(), row.text(1) == "1")).collect())
+    let mut look = Asker::at(session, "system_account_name", account);
+    Ok(granted(&look.rows(LookUp::RolesOfSystemAccount).await?))
+}
+
+/// Roles, and which of them may be granted.
+fn granted(rows: &[Row]) -> BTreeMap<String, bool> {
+    rows.iter().map(|row| (row.text(0).to_owned(), row.text(1) == "1")).collect()
 }
 
 /// The members of a role, other than one user.
 pub async fn members(session: &impl Session, role: &str, but: &str) -> Result<Seen<Vec<Member>>, Error> {
-    let look = Look::at(session, "role_name", role);
+    let mut look = Asker::at(session, "role_name", role);
+    look.ask(&[LookUp::MemberUsers, LookUp::MemberRoles]).await?;
     let users = look
         .seen(LookUp::MemberUsers, |rows| {
             let member = |row: &Row| Member::User(row.text(0).to_owned(), row.text(1) == "1");
@@ -290,7 +268,7 @@ type DescribeGrant = fn(&Row) -> (String, Option<Grantable>);
 
 /// What a role may do with the objects of one database, other than what we gave it.
 pub async fn grants_to_role(session: &impl Session, role: &str) -> Result<Seen<RoleGrants>, Error> {
-    let look = Look::at(session, "role_name", role);
+    let mut look = Asker::at(session, "role_name", role);
     let mut grants = RoleGrants::new();
     let look_ups: [(LookUp, DescribeGrant); 4] = [
         (LookUp::SchemaGrantsOfRole, |row| {
@@ -306,6 +284,7 @@ pub async fn grants_to_role(session: &impl Session, role: &str) -> Result<Seen<R
             (format!("{} by default on {} of {}", row.text(2), row.text(1), row.text(0)), None)
         }),
     ];
+    look.ask(&look_ups.map(|(which, _)| which)).await?;
     for (which, describe) in look_ups {
         match look.seen(which, |rows| rows).await? {
             Seen::Yes(rows) => grants.extend(rows.iter().map(describe)),
@@ -318,7 +297,7 @@ pub async fn grants_to_role(session: &impl Session, role: &str) -> Result<Seen<R
 
 /// What a role may do with databases as a whole.
 pub async fn database_grants_to_role(session: &impl Session, role: &str) -> Result<Seen<RoleGrants>, Error> {
-    let look = Look::at(session, "role_name", role);
+    let mut look = Asker::at(session, "role_name", role);
     let describe = |row: &Row| {
         let on = Grantable::Database(row.text(0).to_owned());
         (format!("{} on the database {}", row.text(1), row.text(0)), Some(on))
@@ -331,12 +310,12 @@ pub async fn views_that_speak_of_us(session: &impl Session) -> Result<Seen<Vec<(
     let view = |row: &Row| (format!("{}.{}", row.text(0), row.text(1)), row.text(2).to_owned());
     let ours = |row: &&Row| SCHEMAS.contains(&row.text(0));
     let others = |rows: Vec<Row>| rows.iter().filter(|row| !ours(row)).map(view).collect();
-    Look::new(session).seen(LookUp::ViewsThatSpeakOfUs, others).await
+    Asker::new(session).seen(LookUp::ViewsThatSpeakOfUs, others).await
 }
 
 /// The row of the registry; an error's text where it isn't exactly one that can be read.
 pub async fn registry(session: &impl Session, database: &str) -> Result<Result<Registry, String>, Error> {
-    let rows = match Look::new(session).rows(LookUp::Registry).await {
+    let rows = match Asker::new(session).rows(LookUp::Registry).await {
         Ok(rows) => rows,
         Err(error) if error.unseen().is_some() => return Ok(Err(error.to_string())),
         Err(error) => return Err(error),
@@ -378,7 +357,7 @@ pub async fn registry(session: &impl Session, database: &str) -> Result<Result<R
 
 /// Who may do what with each database.
 pub async fn database_acls(session: &impl Session) -> Result<Vec<DatabaseAcl>, Error> {
-    let rows = Look::new(session).rows(LookUp::DatabaseAcls).await?;
+    let rows = Asker::new(session).rows(LookUp::DatabaseAcls).await?;
     let acl = |row: &Row| DatabaseAcl {
         database: row.text(0).to_owned(),
         owner: UserId::new(row.text(1)),
@@ -389,20 +368,22 @@ pub async fn database_acls(session: &impl Session) -> Result<Vec<DatabaseAcl>, E
 
 /// What `db_collation()` says of the database that the session is connected to.
 pub async fn collation(session: &impl Session) -> Result<Seen<String>, Error> {
-    let text = |rows: Vec<Row>| rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default();
-    Look::new(session).seen(LookUp::Collation, text).await
+    Asker::new(session).seen(LookUp::Collation, |rows| first_text(&rows)).await
+}
+
+fn first_text(rows: &[Row]) -> String {
+    rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default()
 }
 
 /// Our own users that are there, and their ids.
-async fn our_users(session: &impl Session, account: &str) -> Result<BTreeMap<String, UserId>, Error> {
+pub async fn our_users(session: &impl Session, account: &str) -> Result<BTreeMap<String, UserId>, Error> {
     let parameters = Parameters::new().text("claim_name", CLAIM_USER).text("system_account_name", account);
-    let look = Look { session, parameters };
-    Ok(owned(&look.rows(LookUp::OurUsers).await?))
+    Ok(owned(&Asker::with(session, parameters).rows(LookUp::OurUsers).await?))
 }
 
 /// What the server shows of our objects, as far as they are there.
 pub async fn shown(session: &impl Session, contents: &Contents) -> Result<Seen<Shown>, Error> {
-    let look = Look::new(session);
+    let mut look = Asker::new(session);
     let column = |row: &Row| {
         let relation = format!("{}.{}", row.text(0), row.text(1));
         (relation, [2, 3, 4].map(|column| row.text(column)).join(" "))
@@ -411,13 +392,14 @@ pub async fn shown(session: &impl Session, contents: &Contents) -> Result<Seen<S
     let own: Vec<_> = contents.own().iter().map(ToString::to_string).collect();
     let ours = |(relation, _): &(String, String)| own.contains(relation);
     let columns = |rows: Vec<Row>| rows.iter().map(column).filter(ours).collect::<Vec<_>>();
+    let is_viewed = contents.has_relation(USER_PROFILE);
+    look.ask(if is_viewed { &[LookUp::Columns, LookUp::View] } else { &[LookUp::Columns] }).await?;
     let columns = match look.seen_again(LookUp::Columns, columns).await? {
         Seen::Yes(columns) => columns,
         Seen::No(why) => return Ok(Seen::No(why)),
     };
-    let text = |rows: Vec<Row>| rows.first().map(|row| row.text(0).to_owned()).unwrap_or_default();
-    let view = if contents.has_relation(USER_PROFILE) {
-        match look.seen_again(LookUp::View, text).await? {
+    let view = if is_viewed {
+        match look.seen_again(LookUp::View, |rows| first_text(&rows)).await? {
             Seen::Yes(view) => view,
             Seen::No(why) => return Ok(Seen::No(why)),
         }
@@ -425,9 +407,12 @@ pub async fn shown(session: &impl Session, contents: &Contents) -> Result<Seen<S
         String::new()
     };
     let mut procedures = Vec::new();
-    for name in contents.procedures() {
-        let parameters = Parameters::new().identifier("schema", PROCEDURES_SCHEMA).identifier("object", name);
-        match (Look { session, parameters }).seen_again(LookUp::Procedure, text).await? {
+    let of = |name| Parameters::new().identifier("schema", PROCEDURES_SCHEMA).identifier("object", name);
+    let names = contents.procedures();
+    let asked = names.iter().map(|name| look_up(LookUp::Procedure, &of(name))).collect::<Result<Vec<_>, _>>()?;
+    for (name, answer) in names.into_iter().zip(session.query_all(&asked).await?) {
+        let mut look = Asker::with(session, of(name)).knowing(LookUp::Procedure, answer);
+        match look.seen_again(LookUp::Procedure, |rows| first_text(&rows)).await? {
             Seen::Yes(text) => procedures.push((name, text)),
             Seen::No(why) => return Ok(Seen::No(why)),
         }
@@ -448,14 +433,19 @@ async fn definitions(session: &impl Session, contents: &Contents, account: &str)
 
 /// What the periodic validation looks at, as the system account.
 pub async fn watched(session: &impl Session, registry: Registry, account: &str) -> Result<Watched, Error> {
-    let (look, collation) = (Look::new(session), collation(session).await?);
+    let parameters = Parameters::new().text("claim_name", CLAIM_USER).text("system_account_name", account);
+    let mut look = Asker::with(session, parameters);
+    let others =
+        [LookUp::Collation, LookUp::Isolation, LookUp::CountKeys, LookUp::OurUsers, LookUp::RolesOfSystemAccount];
+    look.ask(&[&others[..], &CONTENTS].concat()).await?;
+    let collation = look.seen(LookUp::Collation, |rows| first_text(&rows)).await?;
     let database = &registry.setup.database;
     let levels = look
         .seen(LookUp::Isolation, |rows| {
             rows.iter().find(|row| row.text(0) == database).map(|row| row.text(1).to_owned()).unwrap_or_default()
         })
         .await?;
-    let contents = contents(session).await?;
+    let contents = contents_of(&mut look).await?;
     // One of another length than ours is none.
     let whole = |rows: Vec<Row>| {
         let row = rows.first().filter(|row| row.text(0) == row.text(1) || row.text(0) == "0")?;
@@ -466,11 +456,12 @@ pub async fn watched(session: &impl Session, registry: Registry, account: &str) 
         // The table is gone: another test says so.
         Seen::No(_) => 0,
     };
-    let users = our_users(session, account).await?;
+    let users = owned(&look.rows(LookUp::OurUsers).await?);
+    let own_roles = granted(&look.rows(LookUp::RolesOfSystemAccount).await?);
     Ok(Watched {
         definitions: definitions(session, &contents, account).await?,
         contents,
-        own_roles: own_roles(session, account).await?,
+        own_roles,
         keys,
         account_name: account.to_owned(),
         account: users.get(account).cloned(),

@@ -4,6 +4,7 @@
 //! file of its own; only `lifecycle` decides.
 
 mod apply;
+mod asker;
 mod basis;
 mod create;
 mod dereference;
