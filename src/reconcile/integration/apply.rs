@@ -285,7 +285,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
     async fn meet(&mut self, heritage: &Heritage) -> Result<(), Error> {
         let setup = self.place.setup.clone();
         let session = self.session(Connection::ManagedDatabaseAsAdmin).await?;
-        let users = look::warehouse(session, &setup).await?.users;
+        let users = look::users(session).await?;
         let claim = self.work.account.as_ref().and_then(|account| Some(&account.ids.as_ref()?.claim));
         let gone = heritage.gone(&users, claim);
         if gone.is_empty() {
@@ -305,9 +305,10 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
 
     async fn account_ids(&mut self) -> Result<UserIds, Error> {
         let setup = self.place.setup.clone();
-        let facts = look::warehouse(self.session(Connection::InitialDatabase).await?, &setup).await?;
+        let session = self.session(Connection::InitialDatabase).await?;
+        let users = look::our_users(session, &setup.system_account).await?;
         let id = |user: &str| {
-            facts.users.get(user).cloned().ok_or_else(|| {
+            users.get(user).cloned().ok_or_else(|| {
                 let message = format!("the user {user} was created and isn't listed in pg_user");
                 Error::from(Failure::waiting(Reason::StatementFailed, message))
             })
