@@ -19,8 +19,8 @@ use crate::lifecycle::Credentials;
 use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::{Confidential, Words};
 use crate::ports::{
-    ApiError, ConnectError, Creation, Host, Key, Kubernetes, News, Object, Referent, Row, Session, StatementError,
-    StatementFailure, Target, Told, Warehouses,
+    Answer, ApiError, ConnectError, Creation, Host, Key, Kubernetes, News, Object, Referent, Row, Session,
+    StatementError, StatementFailure, Target, Told, Warehouses, answered,
 };
 use crate::scripts::{Password, Statement};
 
@@ -272,6 +272,40 @@ impl Drop for Connection {
 
 impl Session for Connection {
     async fn query(&self, statement: &Statement) -> Result<Vec<Row>, StatementError> {
+        self.waits_for(&[statement.name()]);
+        self.take(statement).await
+    }
+
+    /// One after the other, so that anything can happen between two of them and to each.
+    async fn query_all(&self, look_ups: &[Statement]) -> Result<Vec<Answer>, StatementError> {
+        self.waits_for(&look_ups.iter().map(Statement::name).collect::<Vec<_>>());
+        let mut answers = Vec::new();
+        for look_up in look_ups {
+            answers.push(answered(self.take(look_up).await)?);
+        }
+        Ok(answers)
+    }
+}
+
+impl Connection {
+    /// What is sent together is waited for once, however far away a warehouse is.
+    fn waits_for(&self, statements: &[&'static str]) {
+        if statements.len() > 1 {
+            assert!(
+                statements.iter().all(|name| rows::is_look(name)),
+                "look-ups alone are sent together: {statements:?}"
+            );
+            assert!(
+                self.session.borrow().transaction.is_none(),
+                "nothing is sent ahead in a transaction: {statements:?}"
+            );
+        }
+        if !statements.is_empty() {
+            self.world.borrow_mut().slots[self.slot].waits.push(statements.to_vec());
+        }
+    }
+
+    async fn take(&self, statement: &Statement) -> Result<Vec<Row>, StatementError> {
         let name = statement.name();
         let is_look = rows::is_look(name);
         let kind = if is_look { StepKind::Look } else { StepKind::Act };
@@ -313,9 +347,7 @@ impl Session for Connection {
         }
         done.or_else(|why| failed(refused(why)))
     }
-}
 
-impl Connection {
     /// Another connection has the lock, and keeps it for as long as it is waited for.
     fn waits_for_another(&self) -> bool {
         let world = self.world.borrow();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::histories::{Action, Event, Run, spoil};
 use super::kubernetes::INTEGRATION;
+use super::rows;
 use super::warehouse::Power;
 use super::world::Step;
 use crate::api::{Phase, REQUESTED_AT_ANNOTATION, TAKE_OVER_ANNOTATION};
@@ -68,6 +69,19 @@ type Wish = fn(&mut Run);
 fn requests(steps: &[String]) -> Vec<&str> {
     let kinds = [INTEGRATION, "Secret", "ConfigMap"];
     steps.iter().map(String::as_str).filter(|step| kinds.iter().any(|kind| step.ends_with(kind))).collect()
+}
+
+#[test]
+fn a_pass_waits_for_the_warehouse_as_seldom_as_it_can() {
+    let mut run = run(&[CREATE, WHOLE]);
+    let looks = |run: &Run| {
+        let waits = run.world.borrow().slots[SLOT].waits.clone();
+        waits.into_iter().filter(|sent| rows::is_look(sent[0])).map(|sent| sent.len()).collect::<Vec<_>>()
+    };
+    // The warehouse; the ids of our users; and what was set up: its registry, all else, and what it looks like.
+    assert_eq!(looks(&run), [7, 1, 1, 9, 2], "how many look-ups of a creation are sent together, each time");
+    run.play(&[WHOLE]);
+    assert_eq!(looks(&run), [1, 9, 2], "and of a validation");
 }
 
 #[test]

@@ -64,6 +64,8 @@ pub struct Slot {
     taken: Vec<Coming>,
     /// The step that it comes to next.
     pub coming: Option<Coming>,
+    /// The statements that were sent together, for each time that it waited for a warehouse since then.
+    pub waits: Vec<Vec<&'static str>>,
     /// The resource as the pass has read it.
     pub resource: Option<RedshiftIntegration>,
     /// Whether it has a transaction open.
@@ -75,6 +77,7 @@ impl Slot {
     pub fn go_on(&mut self, fault: Option<(Step, Fault)>) {
         self.fault = fault;
         self.taken.clear();
+        self.waits.clear();
     }
 
     /// Whether anything was done since the history went on with it.
