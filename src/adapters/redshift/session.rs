@@ -263,14 +263,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_sent_together_costs_the_distance_once_and_a_refusal_is_its_own() {
-        const FAR: Duration = Duration::from_millis(800);
-        let stand_in = StandIn::start(Options { round_trip: FAR, ..Options::default() }).await.unwrap();
+    async fn each_has_its_own_answer_and_a_refusal_is_its_own() {
+        let stand_in = StandIn::start(Options::default()).await.unwrap();
         let session = enter(&stand_in, Duration::from_mins(1)).await;
-        let started = Instant::now();
         let answers = session.query_all(&four()).await.unwrap();
-        let taken = started.elapsed();
-        assert!(taken >= FAR && taken < FAR * 3, "{taken:?}");
         let answers = answers.into_iter().map(|answer| match answer {
             Ok(rows) => rows.iter().map(|row| row.text(0)).collect(),
             Err(error) => error.to_string(),
@@ -282,21 +278,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_time_for_an_answer_counts_from_the_one_before() {
-        const DEADLINE: Duration = Duration::from_secs(3);
+    async fn what_has_no_answer_in_time_is_told_by_its_name() {
         let stand_in = StandIn::start(Options::default()).await.unwrap();
-        let session = enter(&stand_in, DEADLINE).await;
-        let slow = |milliseconds| Fault::new(Action::Delay { milliseconds });
-        for text in ["'a'", "'c'", "'d'"] {
-            stand_in.faults().set(slow(1_200).at(text));
-        }
-        let started = Instant::now();
-        assert_eq!(session.query_all(&four()).await.unwrap().len(), 4);
-        assert!(started.elapsed() > DEADLINE);
-        // The third has no answer in time, whatever the others say.
-        stand_in.faults().set(slow(60_000).at("'c'"));
+        let session = enter(&stand_in, Duration::from_secs(5)).await;
+        stand_in.faults().set(Fault::new(Action::Delay { milliseconds: 600_000 }).at("'c'"));
         let error = session.query_all(&four()).await.unwrap_err();
-        assert_eq!(error.to_string(), "the statement c got no answer within 3 s");
+        assert_eq!(error.to_string(), "the statement c got no answer within 5 s");
         assert!(!session.query(&four()[0]).await.unwrap_err().definitely_refused());
     }
 
