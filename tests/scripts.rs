@@ -13,6 +13,7 @@ use crate::support::{Dump, World, admin, assert_same, merge, patience, rows};
 
 mod edits;
 mod removals;
+mod sqlfluff;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_redshift-integration-operator");
 const UID: &str = "6b1d7b6e-9f0c-4c7e-8d2f-0c8d1f3d5a10";

@@ -59,7 +59,11 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
     let mut applied = is_whole(work).then(|| place.setup.clone());
     let (message, which) = match find(work, &wanted, &account, &place.endpoint).await? {
         Found::Nothing if !is_begun => return Ok(Progress::Gone(NEVER_BEGUN.to_owned())),
-        Found::Nothing => return nobody_logs_in(work, place),
+        Found::Nothing => {
+            // The users of these names can be another integration's by now.
+            withdraw(work).await?;
+            return nobody_logs_in(work, place);
+        }
         Found::Inside(inside) if !look::contents(&inside.session).await?.has_registry() => {
             (both(Script::Cleanup), vec![Script::Cleanup, Script::DeleteRest])
         }
