@@ -117,7 +117,7 @@ mod tests {
         }
     }
 
-    /// As the scripts make it; procedures and view as PostgreSQL shows them, in essence.
+    /// As the scripts make it; procedures and view as a server shows them, in essence.
     fn shown() -> Shown {
         let values = parameters(&setup(), AccountPower::Superuser, &Subject::Pass).text("integration_uid", "");
         let text = |section, n: usize| statements(section, &values).unwrap()[n].text().to_owned();

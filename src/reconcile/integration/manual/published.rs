@@ -11,8 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::api::{INTEGRATION_UID_LABEL, Reason, Remedy};
-use crate::lifecycle::Failure;
 use crate::lifecycle::words::Confidential;
+use crate::lifecycle::{Failure, SystemAccount};
 use crate::ports::{Creation, Key, Kubernetes, World};
 use crate::reconcile::integration::error::Error;
 use crate::reconcile::integration::work::Work;
@@ -95,6 +95,6 @@ fn not_ours<W: World>(work: &Work<'_, W>) -> Error {
 fn confidential<W: World>(work: &Work<'_, W>, scripts: &BTreeMap<String, ByteString>) -> Confidential {
     let encoded = scripts.values().filter_map(|script| json!(script).as_str().map(SecretString::from));
     let encoded: Vec<_> = encoded.collect();
-    let passwords = work.account.as_ref().map(|account| account.confidential()).unwrap_or_default();
+    let passwords = work.account.as_ref().map(SystemAccount::confidential).unwrap_or_default();
     passwords.with(&encoded)
 }

@@ -120,7 +120,7 @@ fn nobody_logs_in<W: World>(work: &Work<'_, W>, place: &Place) -> Result<Progres
         let way_out = "set spec.config.tls.mode to VerifyFull: another server could have said so";
         return Err(Failure::stalled(Reason::ProofLost, message).remedy(Remedy::new(way_out)).into());
     }
-    confirmed(work, place, Failure::waiting(Reason::AwaitingConfirmation, message))
+    Ok(confirmed(work, place, Failure::waiting(Reason::AwaitingConfirmation, message)))
 }
 
 /// The passwords are lost: nothing can be looked at.
@@ -138,21 +138,21 @@ fn without_passwords<W: World>(work: &Work<'_, W>, place: &Place) -> Result<Prog
             "or remove these by hand, as a superuser, if nothing of others' is lost with them, and confirm it",
         ))
         .remedies(by_hand::removal(&by_hand::remnants(&place.setup)));
-    match confirmed(work, place, failure)? {
+    match confirmed(work, place, failure) {
         Progress::Awaiting(failure) => Err(failure.into()),
         gone @ Progress::Gone(_) => Ok(gone),
     }
 }
 
 /// A person's word that nothing is left; without it, the failure that asks for it.
-fn confirmed<W: World>(work: &Work<'_, W>, place: &Place, failure: Failure) -> Result<Progress, Error> {
+fn confirmed<W: World>(work: &Work<'_, W>, place: &Place, failure: Failure) -> Progress {
     let database = &place.setup.database;
     let given = work.object.annotations().get(CONFIRM_DELETED_ANNOTATION);
     if given.is_some_and(|given| word::fits(given, database)) {
-        return Ok(Progress::Gone("a person has confirmed that nothing of this integration is left".to_owned()));
+        return Progress::Gone("a person has confirmed that nothing of this integration is left".to_owned());
     }
     let failure = failure.remedy(remedies::confirm_deleted(&work.object, database));
-    Ok(Progress::Awaiting(refusals::with_answer_to(&work.object, CONFIRM_DELETED_ANNOTATION, failure)))
+    Progress::Awaiting(refusals::with_answer_to(&work.object, CONFIRM_DELETED_ANNOTATION, failure))
 }
 
 /// A namespace that is being deleted takes no Secret.
