@@ -40,6 +40,12 @@ fn send(bytes: Vec<u8>) -> Vec<Step> {
     vec![Step::Send(bytes), Step::Silence]
 }
 
+/// Whatever else was sent with it, too.
+fn refuse(bytes: Vec<u8>) -> Vec<Step> {
+    let others = [Step::Read, Step::Send(bytes.clone())].into_iter().cycle().take(100);
+    [Step::Send(bytes)].into_iter().chain(others).chain([Step::Silence]).collect()
+}
+
 fn an_error(text: &[u8]) -> Vec<u8> {
     error(&[(b'S', b"ERROR"), (b'C', b"XX000"), (b'M', text)])
 }
@@ -173,7 +179,7 @@ fn at_the_first_statement() -> Vec<Behaviour> {
         (
             "refuses a statement in no encoding",
             false,
-            after_login(send([an_error(b"\xff\xfe"), ready()].concat())),
+            after_login(refuse([an_error(b"\xff\xfe"), ready()].concat())),
             "was refused",
         ),
         (

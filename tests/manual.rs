@@ -205,7 +205,10 @@ async fn a_wrong_move_is_told_and_the_next_right_one_goes_on() {
     person.fetch().await;
     // Half of the first script: the claim, and then the account.
     let whole = person.read("initial-create.sql");
-    for (step, told) in [("2", "there is no user immuta_system_account"), ("3", "there is no database immuta")] {
+    for (step, told, case) in [
+        ("2", "there is no user immuta_system_account", "manual__the_first_script_was_cut_off_before_step_2"),
+        ("3", "there is no database immuta", "manual__the_first_script_was_cut_off_before_step_3"),
+    ] {
         let at = whole.find(&format!("\n-- Step {step}")).unwrap();
         std::fs::write(person.folder.path().join("initial-create.sql"), &whole[..at]).unwrap();
         person.run("initial-create.sql").await;
@@ -218,7 +221,7 @@ async fn a_wrong_move_is_told_and_the_next_right_one_goes_on() {
         }
         person.look().await;
         let object = person.until_asked(told).await;
-        documented(&format!("manual__the_first_script_was_cut_off_before_step_{step}"), &object, "Reconciling");
+        documented(case, &object, "Reconciling");
     }
     // What is begun isn't renamed.
     world.patch(json!({"spec": {"config": {"systemAccount": {"name": "other"}}}})).await;
@@ -412,7 +415,8 @@ async fn what_was_never_finished_is_cleaned_up_and_what_was_never_begun_is_gone_
 async fn let_go_of_everything_is_left_but_the_scripts() {
     let person = Person::new(json!({})).await;
     let world = &person.world;
-    person.sets_up().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    let former = person.sets_up().await;
     let before = Dump::of(&world.stand_in).await;
     world.delete().await;
     person.until_asked("delete.sql").await;
@@ -421,4 +425,13 @@ async fn let_go_of_everything_is_left_but_the_scripts() {
     assert_same(&before, &Dump::of(&world.stand_in).await);
     assert!(world.secrets().get_opt("analytics-scripts").await.unwrap().is_none());
     assert!(world.system_account().await.contains_key("password"));
+
+    // The operator takes over what a person has set up.
+    let stand_in = &world.stand_in;
+    world.put_secret("redshift-admin", stand_in.admin_user(), stand_in.admin_password()).await;
+    world.create_to_take_over("immuta", &former, json!({})).await;
+    world.until_phase("enabled").await;
+    world.delete().await;
+    world.until_gone().await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
 }

@@ -282,10 +282,20 @@ impl SystemAccount {
         Self { definitions, ..self.clone() }
     }
 
-    /// The same for another place, where nothing is known to be there yet: a person was given scripts that nobody has run.
+    /// The same for another place or other names, where nothing is set up yet: a person was given scripts. Those that were given
+    /// before may be run all the same, so that the names in them stay known, with the one password.
     #[must_use]
     pub fn moved(&self, place: &Place) -> Self {
-        Self { place: place.clone(), next_accounts: Vec::new(), next_roles: Vec::new(), ..self.clone() }
+        let mut moved = Self { place: place.clone(), ..self.clone() };
+        let (account, role) = (&place.setup.system_account, &place.setup.impersonation_role);
+        moved.next_accounts.push(self.place.setup.system_account.clone());
+        moved.next_accounts.retain(|name| name != account);
+        moved.next_accounts.dedup();
+        moved.next_roles.extend(self.place.setup.impersonation_role.clone());
+        moved.next_roles.retain(|name| Some(name) != role.as_ref());
+        moved.next_roles.dedup();
+        moved.next_password = (!moved.next_accounts.is_empty()).then(|| self.password.clone());
+        moved
     }
 
     /// All that stands in the Secret; nothing for a key that isn't to be there.

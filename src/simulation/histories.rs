@@ -13,12 +13,13 @@ use kube::api::ObjectMeta;
 use super::kubernetes::Cluster;
 use super::operator::Operators;
 use super::others::Deed;
+use super::person;
 use super::record::{Record, Step as Recorded};
 use super::warehouse::{EXISTING, INITIAL, PASSWORD_OF_ADMINS, Power};
 use super::world::{Fault, Shared, Step, World};
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, DatabaseMode, DeletionPolicy, INTEGRATION_UID_LABEL, ROTATE_ANNOTATION,
-    RedshiftIntegrationSpec, RedshiftIntegrationStatus, Rotation, TAKE_OVER_ANNOTATION,
+    CONFIRM_DELETE_ANNOTATION, CONFIRM_DELETED_ANNOTATION, DatabaseMode, DeletionPolicy, INTEGRATION_UID_LABEL,
+    ROTATE_ANNOTATION, RedshiftIntegrationSpec, RedshiftIntegrationStatus, Rotation, TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::proof::take_over;
 
@@ -41,6 +42,10 @@ const DAY: Duration = Duration::from_hours(24);
 pub enum Action {
     /// Applies the resource; a database in mode Create, or the existing one.
     Create(Option<usize>),
+    /// The same, in manual mode.
+    CreateByHand(Option<usize>),
+    /// Says that what a person was to remove is gone, as the message asks.
+    ConfirmDeleted,
     Impersonate(Option<usize>),
     Rename(usize),
     /// As far as the API server lets it.
@@ -84,6 +89,8 @@ pub enum Until {
 pub enum Event {
     User(usize, Action),
     Others(Deed),
+    /// A person runs a script of a slot's resource.
+    Person(usize, person::Run),
     Admin(Power),
     /// A pass, begun if there is none under way, how far it goes, and what goes wrong in which step.
     Pass(usize, Until, Option<(Step, Fault)>),
@@ -191,6 +198,7 @@ impl Run {
                     world.record.add(|| Recorded::Others { deed, before, after });
                 }
             }
+            Event::Person(slot, run) => drop(self.world.borrow_mut().person_runs(slot, run)),
             Event::Admin(power) => self.set_admin(power),
             Event::Pass(slot, until, fault) => self.advance(slot, until, fault),
             Event::Crash(slot) => self.operators.crash(slot),
@@ -257,8 +265,9 @@ impl Run {
         let (now, admin) = (world.now(), world.warehouse.admin);
         let there = &mut world.clusters[cluster];
         match action {
-            Action::Create(database) => {
+            Action::Create(database) | Action::CreateByHand(database) => {
                 let mut spec = SPEC.clone();
+                spec.auto_bootstrap = matches!(action, Action::Create(_));
                 host.clone_into(&mut spec.config.host);
                 set_place(&mut spec, database);
                 ACCOUNTS[0].clone_into(&mut spec.config.system_account.name);
@@ -291,6 +300,10 @@ impl Run {
             Action::SpoilSecret(spoiled) => spoil(there, name, spoiled),
             Action::TakeOver => take_over_what_is_there(world, cluster, name),
             Action::ConfirmDelete => confirm(world, cluster, name),
+            Action::ConfirmDeleted => {
+                let database = there.integration(name).map(|it| it.spec.config.database.clone());
+                annotate(there, name, CONFIRM_DELETED_ANNOTATION, database);
+            }
             Action::Rotate(value) => annotate(there, name, ROTATE_ANNOTATION, Some(value.to_string())),
             _ => there.edit(name, |resource| edit(&mut resource.spec, action, &mut resource.status)),
         }

@@ -1,9 +1,9 @@
 //! The operator in a simulated world: its own flow, over ports that are simulated, and random histories of what
 //! users, others and accidents do to it.
 //!
-//! `warehouse`, `statements`, `objects`, `rows`, `kubernetes`: what there is, and how it answers. `world`: how a
-//! pass reaches it, a step at a time. `ports`: the same, as the flow asks for it. `operator`: what wakes passes.
-//! `histories`, `others`: what happens. `strategies`: at random. `invariants`: what must hold, a person's word
+//! `warehouse`, `statements`, `objects`, `rows`, `definitions`, `guards`, `kubernetes`: what there is, and how it answers.
+//! `world`: how a pass reaches it, a step at a time. `ports`: the same, as the flow asks for it. `operator`: what wakes passes.
+//! `histories`, `others`, `person`: what happens. `strategies`: at random. `invariants`: what must hold, a person's word
 //! included. `properties`: that it does. `regressions`: histories in which it once didn't. `wake_ups`: what is a reason
 //! for a pass, and what it costs.
 //!
@@ -14,12 +14,15 @@
 #![allow(missing_docs, reason = "the fields of a simulation say what they stand for")]
 
 mod agreement;
+mod definitions;
+mod guards;
 pub mod histories;
 mod invariants;
 mod kubernetes;
 mod objects;
 mod operator;
 pub mod others;
+pub mod person;
 pub mod ports;
 mod properties;
 pub mod record;

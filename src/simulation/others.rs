@@ -148,7 +148,8 @@ impl Deed {
             Self::TakeUser(n) => {
                 let name = ACCOUNTS.get(n).copied().unwrap_or(CLAIM_USER);
                 if !warehouse.roles.contains_key(name) {
-                    let user = User { id, password: Some("others'".to_owned()), maker: Maker::Others };
+                    let user =
+                        User { id, password: Some("others'".to_owned()), maker: Maker::Others, is_closed: false };
                     warehouse.users.entry(name.to_owned()).or_insert(user);
                 }
             }

@@ -224,6 +224,7 @@ impl Warehouses for Gate {
             LoginError::Refused => {
                 ConnectError::PasswordRefused { said: words("authentication failed"), hints: Vec::new() }
             }
+            LoginError::Full => ConnectError::TooManyConnections(words("too many connections for the user")),
             LoginError::DatabaseMissing => {
                 ConnectError::DatabaseMissing { database: database.to_owned(), reason: words("does not exist") }
             }
@@ -385,6 +386,14 @@ impl Connection {
             statement: statement.clone(),
             outcome: done.clone(),
         });
+        let is_a_rotation = |name: &str| {
+            ["begin", "commit", "lock-", "check-", "change-own-", "write-", "forget-"]
+                .iter()
+                .any(|it| name.starts_with(it))
+        };
+        if !resource.spec.auto_bootstrap && !is_a_rotation(name) {
+            world.broken.push(format!("{uid}: the operator only reads in manual mode: {name}"));
+        }
         if done.is_ok() {
             let handed_over = world.warehouse.handed_over_since(&before);
             world.overtaken.extend(handed_over.into_iter().map(|(_, former, _)| former));

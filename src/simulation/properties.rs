@@ -11,7 +11,7 @@ use super::invariants::{is_enabled, opened_by, uid_of};
 use super::kubernetes::Cluster;
 use super::others::{Deed, clear_up, is_tampered_with};
 use super::strategies::{
-    begun, begun_with_a_member, config, modes, of_changes_by_others, of_confirmed_deletions, of_one_alone,
+    begun, begun_with_a_member, config, modes, of_a_person, of_changes_by_others, of_confirmed_deletions, of_one_alone,
     of_one_among_others, of_renamings, of_rotations, of_several, of_take_overs, power,
 };
 use super::warehouse::{Power, Warehouse};
@@ -21,6 +21,9 @@ use crate::scripts::{CLAIM_USER, SCHEMA_VERSION};
 
 /// Cases per property.
 const CASES: u32 = 2_000;
+
+/// The same where a person runs scripts, which are taken apart each time.
+const CASES_OF_A_PERSON: u32 = 500;
 
 /// So many passes must be enough, whatever happened before.
 const PASSES: usize = 300;
@@ -187,6 +190,71 @@ impl Run {
         })
     }
 
+    /// A person does what the status of the first slot's resource says, until nothing is to be done.
+    fn do_as_told(&mut self) -> Result<(), String> {
+        let mut done = Vec::new();
+        for _ in 0..12 {
+            self.settle()?;
+            let Some(status) = self.status_of(0) else { return Ok(()) };
+            let commands: Vec<_> = status.remedies.iter().filter_map(|remedy| remedy.command.clone()).collect();
+            if commands.iter().any(|command| command.contains("confirm-deleted=")) {
+                self.play(&[Event::User(0, Action::ConfirmDeleted)]);
+                continue;
+            }
+            let file = |command: &String| command.split_once("base64 -d > ").map(|(_, file)| file.to_owned());
+            let files: Vec<_> = commands.iter().filter_map(file).filter(|file| !file.contains("lesser")).collect();
+            if files.is_empty() {
+                self.set_back(&status);
+                done.push(format!("{:?}: {:?}", status.phase, status.conditions));
+                if status.conditions.iter().all(|it| it.type_ != "Stalled" || it.status == "False") {
+                    return Ok(());
+                }
+                continue;
+            }
+            for file in files {
+                let result = self.world.borrow_mut().person_follows(0, &file);
+                done.push(format!("{file}: {result:?}"));
+            }
+        }
+        Err(format!("what the status says leads nowhere: {done:#?}"))
+    }
+
+    /// What is Stalled asks for the spec to be set back to what was begun, or for what an old script has left to be dropped.
+    fn set_back(&mut self, status: &RedshiftIntegrationStatus) {
+        let world = &mut *self.world.borrow_mut();
+        let dropped = |kind: &str, name: &String| {
+            let statement = format!("DROP {kind} \"{name}\"");
+            let mut commands = status.remedies.iter().filter_map(|remedy| remedy.command.as_ref());
+            commands.any(|command| command.starts_with(&statement))
+        };
+        world.warehouse.roles.retain(|role, _| !dropped("ROLE", role));
+        let users: Vec<_> = world.warehouse.users.keys().filter(|user| dropped("USER", user)).cloned().collect();
+        for user in users {
+            let id = world.warehouse.users.remove(&user).unwrap().id;
+            for database in world.warehouse.databases.values_mut() {
+                database.granted.retain(|(to, by)| *to != id && *by != id);
+            }
+            for role in world.warehouse.roles.values_mut() {
+                role.members.remove(&user);
+            }
+        }
+        let said = status.conditions.iter().find(|it| it.type_ == "Stalled").map(|it| it.message.as_str());
+        let named = said.and_then(|said| said.split_once("begun with the system account ")?.1.split(' ').next());
+        let Some(begun) = status.created.as_ref().filter(|created| created.applied_hash.is_none()) else { return };
+        let there = world.warehouse.databases.get(&begun.database).and_then(|there| there.registry.as_ref());
+        let registered = there.map(|registry| registry.setup.impersonation_role.clone());
+        world.clusters[SLOTS[0].0].edit(SLOTS[0].1, |resource| {
+            let config = &mut resource.spec.config;
+            named.unwrap_or(&begun.system_account).clone_into(&mut config.system_account.name);
+            config.database.clone_from(&begun.database);
+            config.database_mode = begun.database_mode;
+            if let Some(role) = registered {
+                config.impersonation.enabled = role.is_some();
+                config.impersonation.role = role.unwrap_or_else(|| config.impersonation.role.clone());
+            }
+        });
+    }
+
     fn enabled(&self) -> usize {
         self.resources().iter().filter(|resource| is_enabled(resource)).count()
     }
@@ -212,6 +280,31 @@ fn check(result: Result<(), String>) -> Result<(), TestCaseError> {
 /// role is there too, nothing tells which of the two has the members.
 fn roll_back(roll_back: bool, admin: Power, history: &[Event]) -> bool {
     roll_back || admin != Power::Superuser || history.iter().any(|event| matches!(event, Event::Admin(_)))
+}
+
+proptest! {
+    #![proptest_config(config(CASES_OF_A_PERSON))]
+
+    /// A person runs scripts as it comes: what is wanted can be had in the end by doing what the status says.
+    #[test]
+    fn a_person_gets_what_the_spec_says_in_the_end(
+        mode in modes(),
+        users_roll_back in any::<bool>(),
+        history in of_a_person(),
+    ) {
+        let mut run = Run::new(Power::Superuser, users_roll_back);
+        run.play(&[Event::User(0, Action::CreateByHand(mode)), Event::pass(0)]);
+        run.play(&history);
+        run.play(&[Event::User(0, Action::Suspend(false))]);
+        check(run.do_as_told())?;
+        check(run.all_are_done())?;
+        let uid = uid_of(&run.resources()[0]);
+        run.play(&[Event::User(0, Action::Delete)]);
+        check(run.do_as_told())?;
+        let left = run.world.borrow().warehouse.of(&uid);
+        prop_assert_eq!(left, Vec::<String>::new());
+        prop_assert!(run.resources().is_empty());
+    }
 }
 
 proptest! {

@@ -1,5 +1,7 @@
 //! What the look-ups of the scripts (`look.sql`) find: rows, as a server would send them, for whoever asks.
 
+use super::definitions;
+use super::others::MADE;
 use super::statements::{identifier, literal, refuse};
 use super::warehouse::{Database, Kind, Object, Power, Warehouse};
 use crate::lifecycle::UserId;
@@ -214,12 +216,22 @@ impl Reader<'_> {
     fn columns(&self) -> Vec<Row> {
         let here =
             self.here().objects.iter().filter(|((schema, _), it)| schema == "immuta_system" && is_relation(it.kind));
-        here.map(|((schema, name), _)| row([schema, name, "a", "varchar", ""])).collect()
+        here.flat_map(|((schema, name), _)| {
+            let columns = definitions::columns(&format!("{schema}.{name}"));
+            columns.into_iter().map(move |[column, kind, rest]| row([schema, name, &column, &kind, &rest]))
+        })
+        .collect()
     }
 
     fn text(&self, schema: &str, name: &str) -> Result<Vec<Row>, String> {
         let object = self.here().objects.get(&(schema.to_owned(), name.to_owned()));
-        Ok(vec![row([&object.ok_or("it does not exist")?.text])])
+        let text = &object.ok_or("it does not exist")?.text;
+        if text != MADE {
+            return Ok(vec![row([text])]);
+        }
+        let registry = self.here().registry.as_ref();
+        let role = registry.and_then(|registry| registry.setup.impersonation_role.as_deref()).unwrap_or_default();
+        Ok(vec![row([&definitions::text(name, role)])])
     }
 
     /// What is the owner's alone, and superusers'.

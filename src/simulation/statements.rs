@@ -45,6 +45,17 @@ impl Warehouse {
             "create-database" | "create-database-as-its-owner" => {
                 self.create_database(acting, identifier(text, 0), &identifier(text, 1), uid)
             }
+            "create-database-of-whoever-runs-it" => {
+                let owner = self.name_of(acting).unwrap_or_default().to_owned();
+                self.create_database(acting, identifier(text, 0), &owner, uid)
+            }
+            "set-database-aside" => self.rename_database(acting, &identifier(text, 0), identifier(text, 1)),
+            "close-system-account" => {
+                refuse(self.is_admin(acting), "permission denied")?;
+                self.users.get_mut(&identifier(text, 0)).ok_or("no such user")?.is_closed = true;
+                Ok(())
+            }
+            "wait-as-before" => Ok(()),
             "drop-database" => self.drop_database(acting, database, &identifier(text, 0)),
             "revoke-database-from-public"
             | "grant-temporary-tables-to-public"
@@ -95,7 +106,7 @@ impl Warehouse {
         refuse(self.is_admin(acting), "permission denied")?;
         refuse(!self.is_taken(&name), "the name is taken")?;
         let id = self.take_id();
-        let user = User { id, password: Some(password), maker: Maker::Integration(uid.to_owned()) };
+        let user = User { id, password: Some(password), maker: Maker::Integration(uid.to_owned()), is_closed: false };
         self.users.insert(name, user);
         Ok(())
     }
@@ -171,6 +182,16 @@ impl Warehouse {
         refuse(database.owner == acting || self.is_superuser(acting), "must be owner")?;
         refuse(!database.in_use && session != name, super::warehouse::IN_USE)?;
         self.databases.remove(name);
+        Ok(())
+    }
+
+    fn rename_database(&mut self, acting: u32, former: &str, new: String) -> Result<(), String> {
+        let database = self.databases.get(former).ok_or("no such database")?;
+        refuse(database.owner == acting || self.is_superuser(acting), "must be owner")?;
+        refuse(!database.in_use, super::warehouse::IN_USE)?;
+        refuse(!self.databases.contains_key(&new), "the name is taken")?;
+        let database = self.databases.remove(former).ok_or("no such database")?;
+        self.databases.insert(new, database);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::histories::{ACCOUNTS, Action, Event, ROLES, SLOTS};
 use super::others::{Deed, TAMPERINGS, deeds};
+use super::person::Run;
 use super::warehouse::Power;
 use super::world::{Fault, Step};
 
@@ -220,6 +221,19 @@ pub fn of_take_overs() -> impl Strategy<Value = Vec<Event>> {
         1 => Just(Event::User(0, Action::DeleteSecret)),
     ];
     vec(prop_oneof![3 => former, 2 => heir(1), 2 => heir(3), 1 => rotations(0..2_usize)], 1..20)
+}
+
+/// A person who runs scripts as it comes, edits, faults and lost status.
+pub fn of_a_person() -> impl Strategy<Value = Vec<Event>> {
+    let run = (0..12_usize, 0..6_usize, prop_oneof![1 => 0..30_usize, 2 => Just(usize::MAX)], any::<bool>(), 0..8_u8);
+    let run = run.prop_map(|(script, from, statements, stops, odd)| {
+        // Mostly from the beginning, and where it is to be run.
+        let from = if odd < 4 { 0 } else { from };
+        Event::Person(0, Run { script, from, statements, stops, elsewhere: odd == 7 })
+    });
+    // What an old script makes in a database that the spec doesn't name any more, nobody can know.
+    let edit = prop_oneof![2 => renamings(), 1 => Just(Event::User(0, Action::Impersonate(None))), 1 => Just(Event::User(0, Action::EmptyStatus))];
+    vec(prop_oneof![5 => passes(Just(0)), 5 => run, 2 => edit], 1..16)
 }
 
 /// Resources in all slots.

@@ -42,6 +42,8 @@ pub struct User {
     /// What the server keeps of it. Without one nobody logs in: a new name makes the old one worthless.
     pub password: Option<String>,
     pub maker: Maker,
+    /// Whether it may open no connection: CONNECTION LIMIT 0.
+    pub is_closed: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -175,6 +177,8 @@ pub struct Warehouse {
 pub enum LoginError {
     Refused,
     DatabaseMissing,
+    /// The user may open no connection.
+    Full,
 }
 
 /// What the server says while somebody is connected to what is to be dropped.
@@ -184,7 +188,7 @@ impl Warehouse {
     pub fn new(admin: Power, users_roll_back: bool) -> Self {
         let user = |(name, id): (&str, u32)| {
             let password = Some(digest(PASSWORD_OF_ADMINS, name));
-            (name.to_owned(), User { id, password, maker: Maker::Others })
+            (name.to_owned(), User { id, password, maker: Maker::Others, is_closed: false })
         };
         Self {
             users: ["superuser", "analyst", "seeing", "blind"].into_iter().zip(1..).map(user).collect(),
@@ -206,6 +210,9 @@ impl Warehouse {
         }
         if !self.databases.contains_key(database) {
             return Err(LoginError::DatabaseMissing);
+        }
+        if known.is_closed {
+            return Err(LoginError::Full);
         }
         let database = database.to_owned();
         Ok(Session { user: known.id, acting: known.id, database, transaction: None, is_aborted: false })
@@ -363,6 +370,11 @@ impl Session {
             self.refuse();
         }
         done
+    }
+
+    /// What it sees: its own changes with it.
+    pub fn seen<'w>(&'w self, shared: &'w Warehouse) -> &'w Warehouse {
+        self.transaction.as_ref().map_or(shared, |transaction| &transaction.own)
     }
 
     /// A statement is refused, whatever it is.

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::histories::SLOTS;
 use super::kubernetes::Cluster;
+use super::person::Script;
 use super::record::Record;
 use super::warehouse::{Power, Warehouse};
 use crate::api::RedshiftIntegration;
@@ -142,6 +143,8 @@ pub struct World {
     /// The slot whose pass takes steps now.
     pub at_work: usize,
     pub late: Vec<Late>,
+    /// The scripts that a person has fetched, for each slot.
+    pub fetched: [Vec<Script>; SLOTS.len()],
 }
 
 pub type Shared = Rc<RefCell<World>>;
@@ -164,6 +167,7 @@ impl World {
             slots: Default::default(),
             at_work: 0,
             late: Vec::new(),
+            fetched: Default::default(),
         }))
     }
 

@@ -73,8 +73,9 @@ pub fn rules() -> Vec<Rule> {
     Rule {
         path: "",
         rule: set_once!("autoBootstrap").into(),
-        message: "Unable to edit integration due to changes of non-editable attribute(s): autoBootstrap. Set it back, \
-                  or delete the resource and create another one",
+        message: "Unable to edit integration due to changes of non-editable attribute(s): autoBootstrap. Set it back. \
+                  To hand it to the operator, set deletionPolicy to Retain, delete the resource, and create another one \
+                  with autoBootstrap true: its status says how it takes over what is there",
         field: None,
     },
     Rule {

@@ -18,6 +18,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{AccountPower, RegistryState, Setup, Subject, SystemAccount, Wanted, digest, parameters};
 use crate::scripts::{CLAIM_USER, Parameters, RenderError, Section, Statement};
 
+#[cfg(test)]
+pub use verify::Table;
 pub use verify::{Shown, differences};
 
 /// What the managed database is called from when it may be dropped.

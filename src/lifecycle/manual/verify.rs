@@ -74,14 +74,17 @@ fn literals(statement: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A table, as its statement makes it and the catalogue shows it.
-struct Table {
-    name: String,
-    columns: Vec<String>,
+pub struct Table {
+    /// Schema and name.
+    pub name: String,
+    /// Of each column its name, its type, and `not null` where it is.
+    pub columns: Vec<String>,
 }
 
 impl Table {
     /// Reads a statement of ours; nothing if it makes no table.
-    fn read(statement: &str) -> Option<Self> {
+    #[must_use]
+    pub fn read(statement: &str) -> Option<Self> {
         let (name, columns) = statement.strip_prefix("CREATE TABLE ")?.split_once(" (")?;
         let columns = columns.strip_suffix(')')?.split(',').map(|column| {
             let mut words = column.split_whitespace();

@@ -16,7 +16,7 @@ use super::search::log_in_as_ours;
 use super::validate::{self, Inside, Seen as Look};
 use super::work::Work;
 use super::{dereference, edit, look, remedies, resource, rotate};
-use crate::api::{Phase, Reason, Remedy};
+use crate::api::{DatabaseMode, Phase, Reason, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
 use crate::lifecycle::manual::{self, Script, Source};
 use crate::lifecycle::{
@@ -70,8 +70,8 @@ enum Found<W: World> {
     Nothing,
     /// The claim is there, the system account isn't.
     Claim,
-    /// The system account is there, the managed database isn't.
-    Account,
+    /// The system account is there under this name, the managed database isn't; and whether the claim is.
+    Account(String, bool),
     /// The system account is there, and may open no connection: its removal has begun, or there is no room.
     Full,
     /// The system account is in the managed database.
@@ -87,43 +87,52 @@ async fn find<W: World>(
 ) -> Result<Found<W>, Error> {
     let mut target = dereference::target(&work.kubernetes, &work.object, work.patience()).await?;
     target.endpoint = endpoint.clone();
-    match validate::log_in(work.context, &target, account).await {
+    // Where scripts with two names were run, the one that is wanted counts.
+    let mut names: Vec<_> = account.account_names().collect();
+    names.sort_by_key(|name| *name != wanted.place.setup.system_account);
+    let known: Vec<_> = names.into_iter().flat_map(|name| account.credentials(name)).collect();
+    let database = &account.place.setup.database;
+    match log_in_as_ours::<W>(&work.context.warehouses, &target, &known, database).await {
         Ok((session, credentials)) => {
             look::prove(&session).await?;
+            let credentials = credentials.clone();
             return Ok(Found::Inside(Inside { session, target, credentials }));
         }
         // Who asks may not have been asked for a password yet.
         Err(ConnectError::DatabaseMissing { .. }) => {
-            let known: Vec<_> = account.account_names().flat_map(|name| account.credentials(name)).collect();
-            if opens(work, &target, &known, &wanted.initial_database).await? {
-                return Ok(Found::Account);
+            if let Some(name) = opens(work, &target, &known, &wanted.initial_database).await? {
+                let claim = opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?;
+                return Ok(Found::Account(name, claim.is_some()));
             }
         }
         Err(error) if error.is_refused_login() => {}
         Err(ConnectError::TooManyConnections(_))
-            if opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await? =>
+            if opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?.is_some() =>
         {
             return Ok(Found::Full);
         }
         Err(error) => return Err(error.into()),
     }
-    let is_claimed = opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?;
-    Ok(if is_claimed { Found::Claim } else { Found::Nothing })
+    let claim = opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?;
+    Ok(if claim.is_some() { Found::Claim } else { Found::Nothing })
 }
 
-/// Whether one of these opens a database.
+/// Whose credentials open a database, if any of these do.
 async fn opens<W: World>(
     work: &Work<'_, W>,
     target: &Target,
     credentials: &[Credentials],
     database: &str,
-) -> Result<bool, Error> {
+) -> Result<Option<String>, Error> {
+    if credentials.is_empty() {
+        return Ok(None);
+    }
     match log_in_as_ours::<W>(&work.context.warehouses, target, credentials, database).await {
-        Ok((session, _)) => {
+        Ok((session, credentials)) => {
             look::prove(&session).await?;
-            Ok(true)
+            Ok(Some(credentials.user.to_string()))
         }
-        Err(error) if error.is_refused_login() => Ok(false),
+        Err(error) if error.is_refused_login() => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -137,9 +146,19 @@ async fn set_up<W: World>(
     let account = write_ahead(work, wanted, account).await?;
     publish(work, &scripts(work, wanted, None, &SET_UP, Secrets::In)?).await?;
     let found = find(work, wanted, &account, &wanted.place.endpoint).await?;
+    let mut place = wanted.place.clone();
+    match &found {
+        Found::Account(name, _) => place.setup.system_account.clone_from(name),
+        Found::Inside(inside) => place.setup.system_account = inside.credentials.user.to_string(),
+        Found::Nothing | Found::Claim | Found::Full => {}
+    }
     if !matches!(found, Found::Nothing) && work.outcome.created.is_none() {
         // From here on the warehouse is this integration's, and what says where it is can't be edited any more.
-        work.record_plan(&wanted.place).await?;
+        work.record_plan(&place).await?;
+    }
+    if place != wanted.place {
+        // A script from before the spec was changed.
+        return Err(begun_elsewhere(&place, &wanted.place).into());
     }
     let database = &wanted.place.setup.database;
     let first = SET_UP[0].file_name();
@@ -159,15 +178,16 @@ async fn set_up<W: World>(
             let name = &wanted.place.setup.system_account;
             (begun(format!("there is no user {name} with the password in the script")), &SET_UP[..])
         }
-        Found::Account => (begun(format!("there is no database {database}")), &SET_UP[..]),
+        Found::Account(..) => (begun(format!("there is no database {database}")), &SET_UP[..]),
         Found::Full => {
             let name = &wanted.place.setup.system_account;
             let message = format!("the server lets {name} open no connection");
             return Err(Failure::waiting(Reason::TooManyConnections, message).into());
         }
         Found::Inside(inside) => match look_inside(work, wanted, inside).await? {
-            Some(message) => (message, &SET_UP[2..]),
-            None => return Ok(()),
+            Awaited::InitialCreate(lacking) => (begun(lacking), &SET_UP[..]),
+            Awaited::Create(message) => (message, &SET_UP[2..]),
+            Awaited::Nothing => return Ok(()),
         },
     };
     work.outcome.activity = Activity::Awaiting(awaited(work, message, scripts));
@@ -194,11 +214,11 @@ async fn write_ahead<W: World>(
     account: Option<SystemAccount>,
 ) -> Result<SystemAccount, Error> {
     work.add_finalizer().await?;
-    let setup = &wanted.place.setup;
     match account {
         None => work.create_secret(&wanted.place).await?,
         Some(account) if account.place == wanted.place => {}
-        Some(account) if work.outcome.created.is_none() && account.ids.is_none() => {
+        Some(account) if account.place.is_where(&wanted.place) => work.move_secret(&wanted.place).await?,
+        Some(account) if work.outcome.created.is_none() => {
             // It may have been run where the spec led before.
             let endpoint = &account.place.endpoint;
             if !matches!(find(work, wanted, &account, endpoint).await, Ok(Found::Nothing) | Err(_)) {
@@ -208,10 +228,6 @@ async fn write_ahead<W: World>(
             }
             work.move_secret(&wanted.place).await?;
         }
-        Some(account) if account.place.setup.system_account != setup.system_account => {
-            return Err(begun_elsewhere(&account.place, &wanted.place).into());
-        }
-        Some(account) if !account.names(setup) => work.record_next(setup).await?,
         Some(_) => {}
     }
     Ok(work.account.clone().expect("it was there, or was made"))
@@ -272,12 +288,36 @@ fn awaited<W: World>(work: &Work<'_, W>, message: String, scripts: &[Script]) ->
         .remedy(remedies::look_now(&work.object))
 }
 
+/// What is still to be run, and why, where the system account is in the managed database.
+enum Awaited {
+    /// The end of the first script.
+    InitialCreate(String),
+    /// The second one.
+    Create(String),
+    /// Nothing.
+    Nothing,
+}
+
+/// What the first script gives the system account, and it doesn't have.
+async fn lacking<W: World>(inside: &Inside<W>, wanted: &Wanted) -> Result<Option<String>, Error> {
+    let (setup, name) = (&wanted.place.setup, inside.credentials.user.to_string());
+    let role = setup.impersonation_role.as_deref();
+    let own_roles = look::own_roles(&inside.session, &name).await?;
+    if let Some(role) = role.filter(|role| own_roles.get(*role) != Some(&true)) {
+        return Ok(Some(format!("{name} may not grant the role {role}")));
+    }
+    let id = look::our_users(&inside.session, &name).await?.remove(&name);
+    let acls = look::database_acls(&inside.session).await?;
+    let here = acls.iter().find(|here| here.database == setup.database);
+    let may_create = here.is_some_and(|here| {
+        Some(&here.owner) == id.as_ref()
+            || here.acl.holders().any(|(holder, held)| holder == name && held.contains('C'))
+    });
+    Ok((!may_create).then(|| format!("{name} may not create schemas in the database {}", setup.database)))
+}
+
 /// The system account is in the managed database: what is still to be run, if anything is; else it is verified and enabled.
-async fn look_inside<W: World>(
-    work: &mut Work<'_, W>,
-    wanted: &Wanted,
-    inside: Inside<W>,
-) -> Result<Option<String>, Error> {
+async fn look_inside<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, inside: Inside<W>) -> Result<Awaited, Error> {
     let (database, file) = (&wanted.place.setup.database, Script::Create.file_name());
     let tests = [
         checks::verified(wanted.tls_mode),
@@ -285,7 +325,10 @@ async fn look_inside<W: World>(
     ];
     work.outcome.tests = checks::of_a_beginning(&tests);
     if !look::contents(&inside.session).await?.has_registry() {
-        return Ok(Some(format!("waiting for a person who runs {file} in the database {database}")));
+        return match lacking(&inside, wanted).await? {
+            Some(lacking) => Ok(Awaited::InitialCreate(lacking)),
+            None => Ok(Awaited::Create(format!("waiting for a person who runs {file} in the database {database}"))),
+        };
     }
     let registry = look::registry(&inside.session, database).await?.map_err(|why| {
         let message = format!("the registry in the database {database} can't be read: {why}");
@@ -301,7 +344,11 @@ async fn look_inside<W: World>(
     }
     match registry.state {
         RegistryState::Applying => {
-            Ok(Some(format!("{file} was begun and isn't done; run it again: it says from which step to go on")))
+            if let Some(lacking) = lacking(&inside, wanted).await? {
+                return Ok(Awaited::InitialCreate(lacking));
+            }
+            let message = format!("{file} was begun and isn't done; run it again: it says from which step to go on");
+            Ok(Awaited::Create(message))
         }
         RegistryState::Deleting => {
             let message = format!("the registry in the database {database} says that the integration is being deleted");
@@ -315,7 +362,7 @@ async fn look_inside<W: World>(
             if registry.setup != wanted.place.setup || registry.applied_hash != wanted.place.setup.hash() {
                 return Err(stale(&registry).into());
             }
-            enable(work, wanted, inside, registry).await.map(|()| None)
+            enable(work, wanted, inside, registry).await.map(|()| Awaited::Nothing)
         }
     }
 }
@@ -399,7 +446,7 @@ async fn verified<W: World>(
     }
     let account = work.account.as_ref().expect("it has logged in with what the Secret says");
     if watched.claim.is_some()
-        && !opens(work, &inside.target, &account.claim_credentials(), &wanted.initial_database).await?
+        && opens(work, &inside.target, &account.claim_credentials(), &wanted.initial_database).await?.is_none()
     {
         let secret = resource::secret_name(&work.object);
         let message = format!("the user {CLAIM_USER} has another password than the one in the Secret {secret}");
@@ -407,6 +454,12 @@ async fn verified<W: World>(
             "unless another integration has this warehouse: set its password to the claimPassword there, as a superuser",
             format!("ALTER USER {} PASSWORD '…'", show_identifier(CLAIM_USER)),
         )));
+    }
+    let others = account.account_names().filter(|name| *name != setup.system_account);
+    let others: Vec<_> = others.flat_map(|name| account.credentials(name)).collect();
+    if let Some(name) = opens(work, &inside.target, &others, &wanted.initial_database).await? {
+        let message = format!("an old script has left the user {name}");
+        fail(checks::failed(checks::LOGIN, message).remedies(drop_user(setup, &name)));
     }
     let is_ours =
         |role: &&str| setup.impersonation_role.as_deref() != Some(*role) && watched.own_roles.get(*role) == Some(&true);
@@ -418,6 +471,19 @@ async fn verified<W: World>(
         fail(checks::failed(checks::GRANTS, message).remedies(left.iter().map(drop).collect::<Vec<_>>()));
     }
     Ok(tests)
+}
+
+/// Drops a user that an old script has left, and takes from it what stands in the way of that.
+fn drop_user(setup: &Setup, name: &str) -> Vec<Remedy> {
+    let Setup { database, database_mode, system_account, impersonation_role } = setup;
+    let [database, account, name] = [database, system_account, name].map(show_identifier);
+    let is_created = *database_mode == DatabaseMode::Create;
+    let owner = is_created.then(|| format!("ALTER DATABASE {database} OWNER TO {account}"));
+    let role = impersonation_role.as_ref();
+    let role = role.map(|role| format!("ALTER ROLE {} OWNER TO {account}", show_identifier(role)));
+    let rest = [format!("REVOKE ALL PRIVILEGES ON DATABASE {database} FROM {name}"), format!("DROP USER {name}")];
+    let all = owner.into_iter().chain(role).chain(rest);
+    all.map(|statement| Remedy::command("one after the other, as a superuser", statement)).collect()
 }
 
 /// What the registry holds in automatic mode, the Secret holds in manual mode: the operator writes nothing into the former.

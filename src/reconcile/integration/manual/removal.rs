@@ -12,6 +12,7 @@ use crate::reconcile::integration::error::Error;
 use crate::reconcile::integration::remove::{self, Gone};
 use crate::reconcile::integration::work::Work;
 use crate::reconcile::integration::{look, refusals, remedies, resource};
+use crate::scripts::show_identifier;
 
 /// Says what a person is to run; the resource is gone once nothing is left.
 pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
@@ -47,7 +48,15 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
     let place = &remove::place(work);
     let Some(account) = work.account.clone() else { return without_passwords(work, place) };
     let is_begun = work.outcome.created.is_some() || account.ids.is_some();
-    let wanted = wanted(work, place);
+    let found = find(work, &wanted(work, place), &account, &place.endpoint).await?;
+    let mut place = place.clone();
+    // The name that it has: an old script may have been run.
+    match &found {
+        Found::Account(name, _) => place.setup.system_account.clone_from(name),
+        Found::Inside(inside) => place.setup.system_account = inside.credentials.user.to_string(),
+        Found::Nothing | Found::Claim | Found::Full => {}
+    }
+    let (place, wanted) = (&place, wanted(work, &place));
     let (database, initial) = (&place.setup.database, &wanted.initial_database);
     let rest = Script::DeleteRest.file_name();
     let both = |first: Script| {
@@ -57,7 +66,7 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
         )
     };
     let mut applied = is_whole(work).then(|| place.setup.clone());
-    let (message, which) = match find(work, &wanted, &account, &place.endpoint).await? {
+    let (message, which) = match found {
         Found::Nothing if !is_begun => return Ok(Progress::Gone(NEVER_BEGUN.to_owned())),
         Found::Nothing => {
             // The users of these names can be another integration's by now.
@@ -90,7 +99,12 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
             let before = if applied.is_some() { vec![Script::Delete] } else { vec![Script::Cleanup, Script::Delete] };
             (message, before.into_iter().chain([Script::DeleteRest]).collect())
         }
-        Found::Account => {
+        Found::Account(name, false) => {
+            let message = format!("an old script has left the user {name}");
+            let drop = Remedy::command("as a superuser", format!("DROP USER {}", show_identifier(&name)));
+            return Err(Failure::stalled(Reason::AccountInUse, message).remedy(drop).into());
+        }
+        Found::Account(..) => {
             (format!("waiting for a person who runs {rest} in the database {initial}"), vec![Script::DeleteRest])
         }
     };
