@@ -1,8 +1,10 @@
 //! Manual mode: a person runs the scripts, and the operator publishes them, looks, and says what it sees. For the
 //! integration itself it only reads; a rotation is the system account's own matter, and needs nobody.
 
+mod find;
 mod published;
 mod removal;
+mod verify;
 
 use kube::ResourceExt;
 use secrecy::SecretString;
@@ -10,21 +12,20 @@ use secrecy::SecretString;
 pub use self::published::withdraw;
 pub use self::removal::run as remove;
 
+use self::find::{Found, find};
 use self::published::{Scripts, publish};
+use self::verify::{enable, remember};
 use super::error::Error;
-use super::search::log_in_as_ours;
 use super::validate::{self, Inside, Seen as Look};
 use super::work::Work;
-use super::{dereference, edit, look, remedies, resource, rotate};
-use crate::api::{DatabaseMode, Phase, Reason, Remedy};
-use crate::lifecycle::checks::{self, Test, Watched};
+use super::{edit, look, remedies, resource, rotate};
+use crate::api::{Phase, Reason, Remedy};
+use crate::lifecycle::checks;
 use crate::lifecycle::manual::{self, Script, Source};
 use crate::lifecycle::{
-    AccountPower, Activity, Credentials, Endpoint, Failure, Outcome, Place, Registry, RegistryState, Schema, Seen,
-    Setup, SystemAccount, Unseen, UserIds, Wanted, brief,
+    AccountPower, Activity, Failure, Place, Registry, RegistryState, Schema, Seen, Setup, SystemAccount, Unseen, Wanted,
 };
-use crate::ports::{ConnectError, Target, World};
-use crate::scripts::{CLAIM_USER, show_identifier};
+use crate::ports::World;
 
 /// What sets things up.
 const SET_UP: [Script; 3] =
@@ -62,79 +63,6 @@ fn lost<W: World>(work: &Work<'_, W>) -> Failure {
         "or set spec.deletionPolicy to Retain, delete the resource, and create it anew with spec.autoBootstrap true, a \
          superuser's credentials, and the take-over that is offered then",
     ))
-}
-
-/// How far a person has come.
-enum Found<W: World> {
-    /// None of our passwords opens anything.
-    Nothing,
-    /// The claim is there, the system account isn't.
-    Claim,
-    /// The system account is there under this name, the managed database isn't; and whether the claim is.
-    Account(String, bool),
-    /// The system account is there, and may open no connection: its removal has begun, or there is no room.
-    Full,
-    /// The system account is in the managed database.
-    Inside(Inside<W>),
-}
-
-/// Looks how far a person has come.
-async fn find<W: World>(
-    work: &Work<'_, W>,
-    wanted: &Wanted,
-    account: &SystemAccount,
-    endpoint: &Endpoint,
-) -> Result<Found<W>, Error> {
-    let mut target = dereference::target(&work.kubernetes, &work.object, work.patience()).await?;
-    target.endpoint = endpoint.clone();
-    // Where scripts with two names were run, the one that is wanted counts.
-    let mut names: Vec<_> = account.account_names().collect();
-    names.sort_by_key(|name| *name != wanted.place.setup.system_account);
-    let known: Vec<_> = names.into_iter().flat_map(|name| account.credentials(name)).collect();
-    let database = &account.place.setup.database;
-    match log_in_as_ours::<W>(&work.context.warehouses, &target, &known, database).await {
-        Ok((session, credentials)) => {
-            look::prove(&session).await?;
-            let credentials = credentials.clone();
-            return Ok(Found::Inside(Inside { session, target, credentials }));
-        }
-        // Who asks may not have been asked for a password yet.
-        Err(ConnectError::DatabaseMissing { .. }) => {
-            if let Some(name) = opens(work, &target, &known, &wanted.initial_database).await? {
-                let claim = opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?;
-                return Ok(Found::Account(name, claim.is_some()));
-            }
-        }
-        Err(error) if error.is_refused_login() => {}
-        Err(ConnectError::TooManyConnections(_))
-            if opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?.is_some() =>
-        {
-            return Ok(Found::Full);
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let claim = opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?;
-    Ok(if claim.is_some() { Found::Claim } else { Found::Nothing })
-}
-
-/// Whose credentials open a database, if any of these do.
-async fn opens<W: World>(
-    work: &Work<'_, W>,
-    target: &Target,
-    credentials: &[Credentials],
-    database: &str,
-) -> Result<Option<String>, Error> {
-    if credentials.is_empty() {
-        return Ok(None);
-    }
-    match log_in_as_ours::<W>(&work.context.warehouses, target, credentials, database).await {
-        Ok((session, credentials)) => {
-            look::prove(&session).await?;
-            Ok(Some(credentials.user.to_string()))
-        }
-        Err(error) if error.is_refused_login() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 async fn set_up<W: World>(
@@ -376,123 +304,6 @@ fn stale(registry: &Registry) -> Failure {
     Failure::stalled(Reason::RegistryState, message).remedy(Remedy::new(
         "set spec.config.impersonation to that: once it is enabled, a change of it is an edit, and there is a script for that",
     ))
-}
-
-/// Verifies what a person has made, and remembers how the server shows it.
-async fn enable<W: World>(
-    work: &mut Work<'_, W>,
-    wanted: &Wanted,
-    inside: Inside<W>,
-    registry: Registry,
-) -> Result<(), Error> {
-    let name = inside.credentials.user.to_string();
-    let mut watched = look::watched(&inside.session, registry, &name).await?;
-    let tests = verified(work, wanted, &inside, &watched).await?;
-    work.outcome.tests = checks::of_a_beginning(&tests);
-    if let Some(failure) = Failure::of_validation(&tests) {
-        // A person mends them all at once.
-        let failed = tests.iter().filter(|test| test.has_failed());
-        let message = failed.map(|test| format!("{}: {}", test.name, test.message)).collect::<Vec<_>>().join("; ");
-        return Err(Failure { message, ..failure }.into());
-    }
-    let (Some(claim), Some(account)) = (watched.claim.clone(), watched.account.clone()) else {
-        let message = "the users that were made aren't listed in pg_user";
-        return Err(Failure::waiting(Reason::StatementFailed, message).into());
-    };
-    let definitions = match &watched.definitions {
-        Seen::Yes(definitions) => Some(definitions.clone()),
-        Seen::No(_) => None,
-    };
-    work.settle_verified(&wanted.place, UserIds { claim, account }, definitions).await?;
-    if let Some(account) = &work.account {
-        remember(&mut watched, account);
-    }
-    let said = format!(
-        "the digests of the passwords are out of the Secret {}; whoever has kept a script has them still, until they are \
-         rotated: {}",
-        resource::scripts_name(&work.object),
-        remedies::rotate(&work.object)
-    );
-    work.outcome = Outcome::of_look(&work.status(), &work.uid(), wanted, &watched);
-    take_passwords_out(work, wanted).await?;
-    work.tell(Reason::Verified, "Create", said);
-    Ok(())
-}
-
-/// Every test of what was made, and what only the texts tell.
-async fn verified<W: World>(
-    work: &Work<'_, W>,
-    wanted: &Wanted,
-    inside: &Inside<W>,
-    watched: &Watched,
-) -> Result<Vec<Test>, Error> {
-    let setup = &wanted.place.setup;
-    let mut tests = checks::watch(wanted, watched, &work.uid());
-    let mut fail = |failed: Test| match tests.iter_mut().find(|test| test.name == failed.name) {
-        Some(test) if !test.has_failed() => *test = failed,
-        _ => {}
-    };
-    if let Seen::Yes(shown) = look::shown(&inside.session, &watched.contents).await? {
-        let differences = manual::differences(setup, &shown)?;
-        if !differences.is_empty() {
-            fail(checks::failed(checks::OBJECTS, brief::list(&differences)).remedy(Remedy::new(format!(
-                "in the database {}, as {}, run the statements of the script {} again that make it; a table can only be made \
-                 anew with everything: delete the resource, and create it anew",
-                setup.database,
-                setup.system_account,
-                Script::Create.file_name()
-            ))));
-        }
-    }
-    let account = work.account.as_ref().expect("it has logged in with what the Secret says");
-    if watched.claim.is_some()
-        && opens(work, &inside.target, &account.claim_credentials(), &wanted.initial_database).await?.is_none()
-    {
-        let secret = resource::secret_name(&work.object);
-        let message = format!("the user {CLAIM_USER} has another password than the one in the Secret {secret}");
-        fail(checks::failed(checks::CLAIM, message).remedy(Remedy::command(
-            "unless another integration has this warehouse: set its password to the claimPassword there, as a superuser",
-            format!("ALTER USER {} PASSWORD '…'", show_identifier(CLAIM_USER)),
-        )));
-    }
-    let others = account.account_names().filter(|name| *name != setup.system_account);
-    let others: Vec<_> = others.flat_map(|name| account.credentials(name)).collect();
-    if let Some(name) = opens(work, &inside.target, &others, &wanted.initial_database).await? {
-        let message = format!("an old script has left the user {name}");
-        fail(checks::failed(checks::LOGIN, message).remedies(drop_user(setup, &name)));
-    }
-    let is_ours =
-        |role: &&str| setup.impersonation_role.as_deref() != Some(*role) && watched.own_roles.get(*role) == Some(&true);
-    let left: Vec<_> = account.roles().filter(is_ours).collect();
-    if !left.is_empty() {
-        let message = format!("an old script has left the role {}", brief::list(left.iter().copied()));
-        let drop =
-            |role: &&str| Remedy::command("as a superuser", format!("DROP ROLE {} FORCE", show_identifier(role)));
-        fail(checks::failed(checks::GRANTS, message).remedies(left.iter().map(drop).collect::<Vec<_>>()));
-    }
-    Ok(tests)
-}
-
-/// Drops a user that an old script has left, and takes from it what stands in the way of that.
-fn drop_user(setup: &Setup, name: &str) -> Vec<Remedy> {
-    let Setup { database, database_mode, system_account, impersonation_role } = setup;
-    let [database, account, name] = [database, system_account, name].map(show_identifier);
-    let is_created = *database_mode == DatabaseMode::Create;
-    let owner = is_created.then(|| format!("ALTER DATABASE {database} OWNER TO {account}"));
-    let role = impersonation_role.as_ref();
-    let role = role.map(|role| format!("ALTER ROLE {} OWNER TO {account}", show_identifier(role)));
-    let rest = [format!("REVOKE ALL PRIVILEGES ON DATABASE {database} FROM {name}"), format!("DROP USER {name}")];
-    let all = owner.into_iter().chain(role).chain(rest);
-    all.map(|statement| Remedy::command("one after the other, as a superuser", statement)).collect()
-}
-
-/// What the registry holds in automatic mode, the Secret holds in manual mode: the operator writes nothing into the former.
-fn remember(watched: &mut Watched, account: &SystemAccount) {
-    let registry = &mut watched.registry;
-    if registry.definitions.is_none() && registry.setup == account.place.setup {
-        registry.definitions.clone_from(&account.definitions);
-        registry.claim_user_id = account.ids.as_ref().map(|ids| ids.claim.clone());
-    }
 }
 
 async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {

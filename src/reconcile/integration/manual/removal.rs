@@ -2,8 +2,9 @@
 
 use kube::ResourceExt;
 
+use super::find::{Found, find};
 use super::published::{publish, withdraw};
-use super::{Found, Secrets, awaited, find, scripts};
+use super::{Secrets, awaited, scripts};
 use crate::api::{CONFIRM_DELETED_ANNOTATION, Phase, Reason, Remedy, TlsMode};
 use crate::lifecycle::manual::Script;
 use crate::lifecycle::{Activity, Failure, Place, Setup, Wanted, by_hand, folded, word};

@@ -1,0 +1,82 @@
+//! How far a person has come: told by what our passwords open.
+
+use crate::lifecycle::{Credentials, Endpoint, SystemAccount, Wanted};
+use crate::ports::{ConnectError, Target, World};
+use crate::reconcile::integration::error::Error;
+use crate::reconcile::integration::search::log_in_as_ours;
+use crate::reconcile::integration::validate::Inside;
+use crate::reconcile::integration::work::Work;
+use crate::reconcile::integration::{dereference, look};
+
+/// How far a person has come.
+pub enum Found<W: World> {
+    /// None of our passwords opens anything.
+    Nothing,
+    /// The claim is there, the system account isn't.
+    Claim,
+    /// The system account is there under this name, the managed database isn't; and whether the claim is.
+    Account(String, bool),
+    /// The system account is there, and may open no connection: its removal has begun, or there is no room.
+    Full,
+    /// The system account is in the managed database.
+    Inside(Inside<W>),
+}
+
+/// Looks how far a person has come.
+pub async fn find<W: World>(
+    work: &Work<'_, W>,
+    wanted: &Wanted,
+    account: &SystemAccount,
+    endpoint: &Endpoint,
+) -> Result<Found<W>, Error> {
+    let mut target = dereference::target(&work.kubernetes, &work.object, work.patience()).await?;
+    target.endpoint = endpoint.clone();
+    // Where scripts with two names were run, the one that is wanted counts.
+    let mut names: Vec<_> = account.account_names().collect();
+    names.sort_by_key(|name| *name != wanted.place.setup.system_account);
+    let known: Vec<_> = names.into_iter().flat_map(|name| account.credentials(name)).collect();
+    let database = &account.place.setup.database;
+    match log_in_as_ours::<W>(&work.context.warehouses, &target, &known, database).await {
+        Ok((session, credentials)) => {
+            look::prove(&session).await?;
+            let credentials = credentials.clone();
+            return Ok(Found::Inside(Inside { session, target, credentials }));
+        }
+        // Who asks may not have been asked for a password yet.
+        Err(ConnectError::DatabaseMissing { .. }) => {
+            if let Some(name) = opens(work, &target, &known, &wanted.initial_database).await? {
+                let claim = opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?;
+                return Ok(Found::Account(name, claim.is_some()));
+            }
+        }
+        Err(error) if error.is_refused_login() => {}
+        Err(ConnectError::TooManyConnections(_))
+            if opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?.is_some() =>
+        {
+            return Ok(Found::Full);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let claim = opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?;
+    Ok(if claim.is_some() { Found::Claim } else { Found::Nothing })
+}
+
+/// Whose credentials open a database, if any of these do.
+pub async fn opens<W: World>(
+    work: &Work<'_, W>,
+    target: &Target,
+    credentials: &[Credentials],
+    database: &str,
+) -> Result<Option<String>, Error> {
+    if credentials.is_empty() {
+        return Ok(None);
+    }
+    match log_in_as_ours::<W>(&work.context.warehouses, target, credentials, database).await {
+        Ok((session, credentials)) => {
+            look::prove(&session).await?;
+            Ok(Some(credentials.user.to_string()))
+        }
+        Err(error) if error.is_refused_login() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
