@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::manifest;
 use crate::api::{INTEGRATION_UID_LABEL, RedshiftIntegration};
 use crate::lifecycle::contents::Contents;
-use crate::lifecycle::manual::{self, Script, Source};
+use crate::lifecycle::manual::{self, Script, Secrets, Source};
 use crate::lifecycle::{
     AccountPower, Connection, Part, Subject, SystemAccount, Wanted, parameters, removal_of_whole, set_up_from_nothing,
     validate,
@@ -119,7 +119,8 @@ fn script(arguments: &Arguments) -> Result<SecretString, (&Path, String)> {
         uid,
         account: &account,
     };
-    manual::script(which.script(arguments.power()), &source).map_err(|error| of_manifest(error.to_string()))
+    manual::script(which.script(arguments.power()), &source, Secrets::Shown)
+        .map_err(|error| of_manifest(error.to_string()))
 }
 
 /// Whether a name has a password that the account can get.

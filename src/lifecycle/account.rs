@@ -290,10 +290,8 @@ impl SystemAccount {
         let (account, role) = (&place.setup.system_account, &place.setup.impersonation_role);
         moved.next_accounts.push(self.place.setup.system_account.clone());
         moved.next_accounts.retain(|name| name != account);
-        moved.next_accounts.dedup();
         moved.next_roles.extend(self.place.setup.impersonation_role.clone());
         moved.next_roles.retain(|name| Some(name) != role.as_ref());
-        moved.next_roles.dedup();
         moved.next_password = (!moved.next_accounts.is_empty()).then(|| self.password.clone());
         moved
     }

@@ -207,6 +207,12 @@ pub fn already_exists(host: &str, holder: Option<&str>) -> String {
     format!("Redshift integration already exists on host {host} (id = {})", holder.unwrap_or("unknown"))
 }
 
+/// Another resource of this cluster, `namespace/name`, was first.
+#[must_use]
+pub fn held_by(host: &str, holder: &str) -> Test {
+    failed(UNCLAIMED, already_exists(host, Some(holder))).remedy(one_integration())
+}
+
 /// What to do where another integration has the warehouse.
 #[must_use]
 pub fn one_integration() -> Remedy {

@@ -120,30 +120,20 @@ impl<'a> Source<'a> {
 
 /// What becomes of passwords and keys.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Secrets {
+pub enum Secrets {
+    /// They are in it: it can be run. Where its header says so, it is a credential.
     Shown,
+    /// They are taken out, for reading once all of it was run. Whatever would need them is refused by Redshift.
     TakenOut,
 }
 
-/// A script, whole. Where its header says so, it is a credential.
+/// A script, whole.
 ///
 /// # Errors
 ///
-/// If a value can't stand in SQL, or the Secret has no password for the name that the account is to get.
-pub fn script(script: Script, source: &Source<'_>) -> Result<SecretString, RenderError> {
-    render(script, source, Secrets::Shown).map(SecretString::from)
-}
-
-/// The same without passwords and keys, for reading once all of it was run. Whatever would need them is refused by Redshift.
-///
-/// # Errors
-///
-/// If a value can't stand in SQL.
-pub fn script_without_secrets(script: Script, source: &Source<'_>) -> Result<String, RenderError> {
-    render(script, source, Secrets::TakenOut)
-}
-
-fn render(script: Script, source: &Source<'_>, secrets: Secrets) -> Result<String, RenderError> {
+/// If a value can't stand in SQL, or secrets are shown and the Secret has no password for the name that the account is to
+/// get.
+pub fn script(script: Script, source: &Source<'_>, secrets: Secrets) -> Result<SecretString, RenderError> {
     let steps = steps::steps(script, source);
     let mut body = String::new();
     let mut has_secrets = false;
@@ -163,7 +153,7 @@ fn render(script: Script, source: &Source<'_>, secrets: Secrets) -> Result<Strin
         Some(next) => format!("-- Done. What comes next: {}.\n", next.file_name()),
         None => "-- Done.\n".to_owned(),
     };
-    Ok(header + &body + "\n" + &last)
+    Ok(SecretString::from(header + &body + "\n" + &last))
 }
 
 /// The key of impersonations. It comes from the Secret, so that a script has the same bytes however often it is made; who

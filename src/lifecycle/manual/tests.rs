@@ -48,7 +48,7 @@ fn text_after(which: Script, applied: Option<&Setup>, wanted: &Wanted, uid: &str
     let next = || Password::new("Abcd1234-Canary-next".to_owned().into()).unwrap();
     let account = account(applied.unwrap_or(setup)).with_next(setup, next);
     let source = Source { wanted, applied, namespace: "data-platform", name: "analytics", uid, account: &account };
-    script(which, &source).unwrap().expose_secret().to_owned()
+    script(which, &source, Secrets::Shown).unwrap().expose_secret().to_owned()
 }
 
 fn text(which: Script, wanted: &Wanted, uid: &str) -> String {
@@ -223,7 +223,7 @@ fn a_new_name_gets_its_own_password_or_no_script() {
     let script_of = |which, account: &SystemAccount| {
         let source =
             Source { wanted: &wanted, applied: Some(&applied), namespace: "a", name: "b", uid: "uid-1", account };
-        script(which, &source).map(|script| script.expose_secret().to_owned())
+        script(which, &source, Secrets::Shown).map(|script| script.expose_secret().to_owned())
     };
     let next = || Password::new("Abcd1234-Canary-next".to_owned().into()).unwrap();
     let of_next = next().md5_for("immuta_system_account");
@@ -242,8 +242,8 @@ fn a_script_without_its_secrets_is_the_same_otherwise_and_says_so() {
     let source =
         Source { wanted: &wanted, applied: Some(&applied), namespace: "a", name: "b", uid: "uid-1", account: &account };
     for which in ALL {
-        let whole = script(which, &source).unwrap();
-        let without = script_without_secrets(which, &source).unwrap();
+        let whole = script(which, &source, Secrets::Shown).unwrap();
+        let without = script(which, &source, Secrets::TakenOut).unwrap().expose_secret().to_owned();
         assert_eq!(skeleton(whole.expose_secret()), skeleton(&without));
         assert!(!without.contains("'md5") && !without.contains(impersonation_key(&source).expose_secret()));
         // What holds none is the same.

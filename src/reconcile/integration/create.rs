@@ -11,7 +11,7 @@ use super::refusals::{self, LostProof};
 use super::remedies;
 use super::site::Site;
 use super::work::Work;
-use crate::api::{Phase, Reason, Remedy, TAKE_OVER_ANNOTATION};
+use crate::api::{Phase, Reason, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::checks::{self, Preflight, Test};
 use crate::lifecycle::proof::Heritage;
 use crate::lifecycle::{
@@ -148,8 +148,7 @@ impl<'a, W: World> Creation<'_, 'a, W> {
     /// Another resource of this cluster was first: nothing is run.
     fn refuse_if_held(&mut self, holder: Option<&str>) -> Result<(), Error> {
         let Some(holder) = holder.filter(|_| self.work.outcome.created.is_none()) else { return Ok(()) };
-        let message = checks::already_exists(self.wanted.place.endpoint.host(), Some(holder));
-        self.tests = vec![checks::failed(checks::UNCLAIMED, message).remedy(checks::one_integration())];
+        self.tests = vec![checks::held_by(self.wanted.place.endpoint.host(), holder)];
         Err(prerequisites(&self.tests[0], &self.tests).into())
     }
 
@@ -157,11 +156,11 @@ impl<'a, W: World> Creation<'_, 'a, W> {
     /// names it, whose status may be lost, or which knows the host under another name.
     fn holder(&self, registered: Option<&Heritage>) -> Option<String> {
         let recorded = self.work.context.recorded_holder(&self.wanted.place.endpoint, &self.work.object);
-        let named = || {
+        let owner = || {
             let owner = self.work.context.resource(&registered?.registry.integration_uid);
             owner.filter(|owner| owner.uid() != self.work.object.uid())
         };
-        recorded.or_else(named).map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+        recorded.or_else(owner).map(|other| named(&other))
     }
 
     /// What is needed to connect isn't there: the test of the connection has failed before it began.
@@ -229,6 +228,11 @@ impl<'a, W: World> Creation<'_, 'a, W> {
     }
 }
 
+/// A resource as messages name it.
+pub fn named(object: &RedshiftIntegration) -> String {
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+}
+
 /// An error that names the first test which failed.
 fn failing(tests: &[Test]) -> Result<(), Error> {
     Failure::of_validation(tests).map_or(Ok(()), |failure| Err(failure.into()))
@@ -239,7 +243,7 @@ fn sentence(test: &Test) -> String {
 }
 
 /// Why a creation isn't begun: the test that failed, and what can be done about all that did.
-fn prerequisites(test: &Test, tests: &[Test]) -> Failure {
+pub fn prerequisites(test: &Test, tests: &[Test]) -> Failure {
     debug_assert!(test.has_failed());
     let (reason, message) = match test.name {
         // Another integration explains whatever else is in the way.

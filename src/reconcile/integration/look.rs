@@ -382,7 +382,7 @@ pub async fn our_users(session: &impl Session, account: &str) -> Result<BTreeMap
 }
 
 /// What the server shows of our objects, as far as they are there.
-pub async fn shown(session: &impl Session, contents: &Contents) -> Result<Seen<Shown>, Error> {
+async fn shown(session: &impl Session, contents: &Contents) -> Result<Seen<Shown>, Error> {
     let mut look = Asker::new(session);
     let column = |row: &Row| {
         let relation = format!("{}.{}", row.text(0), row.text(1));
@@ -421,18 +421,27 @@ pub async fn shown(session: &impl Session, contents: &Contents) -> Result<Seen<S
 }
 
 /// The same as digests.
-async fn definitions(session: &impl Session, contents: &Contents, account: &str) -> Result<Seen<Definitions>, Error> {
-    Ok(match shown(session, contents).await? {
+fn definitions(shown: &Seen<Shown>, contents: &Contents, account: &str) -> Seen<Definitions> {
+    match shown {
         Seen::Yes(shown) => {
             let view = contents.has_relation(USER_PROFILE).then_some(shown.view.as_str());
             Seen::Yes(Definitions::of(&shown.columns, view, &shown.procedures, contents, account))
         }
-        Seen::No(why) => Seen::No(why),
-    })
+        Seen::No(why) => Seen::No(why.clone()),
+    }
 }
 
 /// What the periodic validation looks at, as the system account.
 pub async fn watched(session: &impl Session, registry: Registry, account: &str) -> Result<Watched, Error> {
+    watched_and_shown(session, registry, account).await.map(|(watched, _)| watched)
+}
+
+/// The same, and the texts of what is recorded of it as digests.
+pub async fn watched_and_shown(
+    session: &impl Session,
+    registry: Registry,
+    account: &str,
+) -> Result<(Watched, Seen<Shown>), Error> {
     let parameters = Parameters::new().text("claim_name", CLAIM_USER).text("system_account_name", account);
     let mut look = Asker::with(session, parameters);
     let others =
@@ -458,8 +467,9 @@ pub async fn watched(session: &impl Session, registry: Registry, account: &str) 
     };
     let users = owned(&look.rows(LookUp::OurUsers).await?);
     let own_roles = granted(&look.rows(LookUp::RolesOfSystemAccount).await?);
-    Ok(Watched {
-        definitions: definitions(session, &contents, account).await?,
+    let shown = shown(session, &contents).await?;
+    let watched = Watched {
+        definitions: definitions(&shown, &contents, account),
         contents,
         own_roles,
         keys,
@@ -469,7 +479,8 @@ pub async fn watched(session: &impl Session, registry: Registry, account: &str) 
         collation,
         isolation: isolation(levels),
         registry,
-    })
+    };
+    Ok((watched, shown))
 }
 
 /// `datconfig` of `pg_database_info`: 1 is SNAPSHOT, 2 is SERIALIZABLE.

@@ -101,18 +101,18 @@ pub fn refused_proof(object: &RedshiftIntegration) -> Error {
         .into()
 }
 
+/// A Secret has the name of one of ours, and nothing says that any resource's it is.
+pub fn secret_of_somebody_elses(name: &str) -> Error {
+    Failure::stalled(Reason::SecretNotOurs, format!("the Secret {name} is there and was not made for this resource"))
+        .remedy(Remedy::new("rename or delete it, or give the resource another name"))
+        .into()
+}
+
 /// The name of our Secret is taken by one that isn't ours; `former` is the UID of whose it is, and where that one is, as far
 /// as it says.
 pub fn secret_not_ours(object: &RedshiftIntegration, former: Option<(&str, Option<&Place>)>, wanted: &Place) -> Error {
     let name = secret_name(object);
-    let Some((uid, former)) = former else {
-        return Failure::stalled(
-            Reason::SecretNotOurs,
-            format!("the Secret {name} is there and was not made for this resource"),
-        )
-        .remedy(Remedy::new("rename or delete it, or give the resource another name"))
-        .into();
-    };
+    let Some((uid, former)) = former else { return secret_of_somebody_elses(&name) };
     // It may be the only key to what that one has in the warehouse: nobody is told to delete it.
     let whose = format!(
         "the Secret {name} was made for another resource, or for an earlier one of this name (UID {uid}), and is the key to \

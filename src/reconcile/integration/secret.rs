@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::ObjectMeta;
@@ -77,13 +78,24 @@ pub fn read(secret: &Secret, object: &RedshiftIntegration) -> Found {
     }
 }
 
-/// The labels of a Secret that is made for a resource.
-pub fn labels(object: &RedshiftIntegration) -> BTreeMap<String, String> {
-    BTreeMap::from([
+/// A Secret that is made for a resource.
+pub fn made_for(
+    object: &RedshiftIntegration,
+    Key { name, namespace }: Key,
+    data: BTreeMap<String, ByteString>,
+) -> Secret {
+    let labels = BTreeMap::from([
         (INTEGRATION_UID_LABEL.to_owned(), object.uid().unwrap_or_default()),
         ("app.kubernetes.io/managed-by".to_owned(), "redshift-integration-operator".to_owned()),
         ("app.kubernetes.io/instance".to_owned(), object.name_any()),
-    ])
+    ]);
+    let (name, namespace, labels) = (Some(name), Some(namespace), Some(labels));
+    Secret {
+        metadata: ObjectMeta { name, namespace, labels, ..ObjectMeta::default() },
+        type_: Some("Opaque".to_owned()),
+        data: Some(data),
+        ..Secret::default()
+    }
 }
 
 /// New passwords that only this pass knows.
@@ -100,18 +112,7 @@ pub async fn create(
 ) -> Result<SystemAccount, Error> {
     let account = generate(host, place);
     let data = account.data().into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-    let Key { name, namespace } = key(object);
-    let secret = Secret {
-        metadata: ObjectMeta {
-            name: Some(name),
-            namespace: Some(namespace),
-            labels: Some(labels(object)),
-            ..ObjectMeta::default()
-        },
-        type_: Some("Opaque".to_owned()),
-        data: Some(data.collect()),
-        ..Secret::default()
-    };
+    let secret = made_for(object, key(object), data.collect());
     let made = kubernetes.create(&secret, Creation::Real).await;
     match made.map_err(Error::api("create the system account's Secret")) {
         Ok(made) => Ok(SystemAccount { stored: Some(Stored::of(&made)), ..account }),

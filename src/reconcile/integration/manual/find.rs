@@ -22,6 +22,17 @@ pub enum Found<W: World> {
     Inside(Inside<W>),
 }
 
+impl<W: World> Found<W> {
+    /// The name under which the system account is there, where that is known.
+    pub fn account_name(&self) -> Option<String> {
+        match self {
+            Self::Account(name, _) => Some(name.clone()),
+            Self::Inside(inside) => Some(inside.credentials.user.to_string()),
+            Self::Nothing | Self::Claim | Self::Full => None,
+        }
+    }
+}
+
 /// Looks how far a person has come.
 pub async fn find<W: World>(
     work: &Work<'_, W>,

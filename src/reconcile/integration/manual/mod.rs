@@ -7,7 +7,6 @@ mod removal;
 mod verify;
 
 use kube::ResourceExt;
-use secrecy::SecretString;
 
 pub use self::published::withdraw;
 pub use self::removal::run as remove;
@@ -18,10 +17,10 @@ use self::verify::{enable, remember};
 use super::error::Error;
 use super::validate::{self, Inside, Seen as Look};
 use super::work::Work;
-use super::{edit, look, remedies, resource, rotate};
+use super::{create, edit, look, remedies, resource, rotate};
 use crate::api::{Phase, Reason, Remedy};
 use crate::lifecycle::checks;
-use crate::lifecycle::manual::{self, Script, Source};
+use crate::lifecycle::manual::{self, Script, Secrets, Source};
 use crate::lifecycle::{
     AccountPower, Activity, Failure, Place, Registry, RegistryState, Schema, Seen, Setup, SystemAccount, Unseen, Wanted,
 };
@@ -72,13 +71,11 @@ async fn set_up<W: World>(
 ) -> Result<(), Error> {
     refuse_if_held(work, wanted)?;
     let account = write_ahead(work, wanted, account).await?;
-    publish(work, &scripts(work, wanted, None, &SET_UP, Secrets::In)?).await?;
+    publish(work, &scripts(work, wanted, None, &SET_UP, Secrets::Shown)?).await?;
     let found = find(work, wanted, &account, &wanted.place.endpoint).await?;
     let mut place = wanted.place.clone();
-    match &found {
-        Found::Account(name, _) => place.setup.system_account.clone_from(name),
-        Found::Inside(inside) => place.setup.system_account = inside.credentials.user.to_string(),
-        Found::Nothing | Found::Claim | Found::Full => {}
+    if let Some(name) = found.account_name() {
+        place.setup.system_account = name;
     }
     if !matches!(found, Found::Nothing) && work.outcome.created.is_none() {
         // From here on the warehouse is this integration's, and what says where it is can't be edited any more.
@@ -128,11 +125,10 @@ fn refuse_if_held<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) -> Result<(
         return Ok(());
     }
     let Some(holder) = work.context.recorded_holder(&wanted.place.endpoint, &work.object) else { return Ok(()) };
-    let holder = format!("{}/{}", holder.namespace().unwrap_or_default(), holder.name_any());
-    let message = checks::already_exists(wanted.place.endpoint.host(), Some(&holder));
-    let test = checks::failed(checks::UNCLAIMED, message.as_str()).remedy(checks::one_integration());
-    work.outcome.tests = checks::of_a_beginning(std::slice::from_ref(&test));
-    Err(Failure::stalled(Reason::AlreadyExists, message).remedies(test.remedies).into())
+    let test = checks::held_by(wanted.place.endpoint.host(), &create::named(&holder));
+    let failure = create::prerequisites(&test, std::slice::from_ref(&test));
+    work.outcome.tests = checks::of_a_beginning(&[test]);
+    Err(failure.into())
 }
 
 /// Finalizer and Secret, before a person can run anything.
@@ -174,13 +170,6 @@ fn begun_elsewhere(former: &Place, wanted: &Place) -> Failure {
         .remedy(Remedy::new("or delete the resource, and create it anew"))
 }
 
-/// Whether scripts hold what they need to be run.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Secrets {
-    In,
-    Out,
-}
-
 /// The scripts for what is wanted, where something else may be `applied`.
 fn scripts<W: World>(
     work: &Work<'_, W>,
@@ -192,11 +181,7 @@ fn scripts<W: World>(
     let (namespace, name, uid) = (work.object.namespace().unwrap_or_default(), work.object.name_any(), work.uid());
     let account = work.account.as_ref().expect("the Secret is made before the scripts");
     let source = Source { wanted, namespace: &namespace, name: &name, uid: &uid, account, applied };
-    let render = |script| match secrets {
-        Secrets::In => manual::script(script, &source),
-        Secrets::Out => manual::script_without_secrets(script, &source).map(SecretString::from),
-    };
-    which.iter().map(|script| Ok((script.file_name(), render(*script)?))).collect()
+    which.iter().map(|script| Ok((script.file_name(), manual::script(*script, &source, secrets)?))).collect()
 }
 
 /// What a person is to do.
@@ -340,7 +325,7 @@ async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: 
 
 /// What was run is a credential as long as the digest of a password stands in it.
 async fn take_passwords_out<W: World>(work: &Work<'_, W>, wanted: &Wanted) -> Result<(), Error> {
-    publish(work, &scripts(work, wanted, None, &SET_UP, Secrets::Out)?).await
+    publish(work, &scripts(work, wanted, None, &SET_UP, Secrets::TakenOut)?).await
 }
 
 /// What is registered isn't what is wanted: a person is to run the difference. Or it is what is wanted, since a person has, and
@@ -365,8 +350,7 @@ async fn edit<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, look: Look, ins
     }
     work.record_plan(&wanted.place).await?;
     let applied = look.watched.setup();
-    let source = |work: &Work<'_, W>| scripts(work, wanted, Some(&applied), &[Script::Edit], Secrets::In);
-    publish(work, &source(work)?).await?;
+    publish(work, &scripts(work, wanted, Some(&applied), &[Script::Edit], Secrets::Shown)?).await?;
     let hidden = Seen::No(Unseen::Hidden { from: look.account_name });
     let message = format!(
         "waiting for a person who runs {} in the database {}: {}",

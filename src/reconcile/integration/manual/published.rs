@@ -6,17 +6,16 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
-use kube::api::ObjectMeta;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::api::{INTEGRATION_UID_LABEL, Reason, Remedy};
+use crate::api::INTEGRATION_UID_LABEL;
+use crate::lifecycle::SystemAccount;
 use crate::lifecycle::words::Confidential;
-use crate::lifecycle::{Failure, SystemAccount};
 use crate::ports::{Creation, Key, Kubernetes, World};
 use crate::reconcile::integration::error::Error;
 use crate::reconcile::integration::work::Work;
-use crate::reconcile::integration::{resource, secret};
+use crate::reconcile::integration::{refusals, resource, secret};
 
 /// The scripts, by the names of their files.
 pub type Scripts = BTreeMap<&'static str, SecretString>;
@@ -31,17 +30,7 @@ pub async fn publish<W: World>(work: &Work<'_, W>, scripts: &Scripts) -> Result<
     let found = work.kubernetes.get::<Secret>(&key).await.map_err(Error::api("read the Secret of the scripts"))?;
     let confidential = || confidential(work, &wanted);
     let Some(found) = found else {
-        let secret = Secret {
-            metadata: ObjectMeta {
-                name: Some(key.name),
-                namespace: Some(key.namespace),
-                labels: Some(secret::labels(&work.object)),
-                ..ObjectMeta::default()
-            },
-            type_: Some("Opaque".to_owned()),
-            data: Some(wanted.clone()),
-            ..Secret::default()
-        };
+        let secret = secret::made_for(&work.object, key, wanted.clone());
         let made = work.kubernetes.create(&secret, Creation::Real).await;
         return match made.map_err(Error::api("create the Secret of the scripts")) {
             Ok(_) => Ok(()),
@@ -85,10 +74,7 @@ fn is_ours<W: World>(work: &Work<'_, W>, secret: &Secret) -> bool {
 }
 
 fn not_ours<W: World>(work: &Work<'_, W>) -> Error {
-    let name = resource::scripts_name(&work.object);
-    let message = format!("the Secret {name} is there and was not made for this resource");
-    let way_out = Remedy::new("rename or delete it, or give the resource another name");
-    Failure::stalled(Reason::SecretNotOurs, message).remedy(way_out).into()
+    refusals::secret_of_somebody_elses(&resource::scripts_name(&work.object))
 }
 
 /// What an admission policy may quote of what it denies: the scripts as the API server gets them.

@@ -4,9 +4,9 @@ use kube::ResourceExt;
 
 use super::find::{Found, find};
 use super::published::{publish, withdraw};
-use super::{Secrets, awaited, scripts};
+use super::{awaited, scripts};
 use crate::api::{CONFIRM_DELETED_ANNOTATION, Phase, Reason, Remedy, TlsMode};
-use crate::lifecycle::manual::Script;
+use crate::lifecycle::manual::{Script, Secrets};
 use crate::lifecycle::{Activity, Failure, Place, Setup, Wanted, by_hand, folded, word};
 use crate::ports::World;
 use crate::reconcile::integration::error::Error;
@@ -46,18 +46,15 @@ enum Progress {
 
 async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
     work.account = remove::account(work).await?;
-    let place = &remove::place(work);
-    let Some(account) = work.account.clone() else { return without_passwords(work, place) };
+    let mut place = remove::place(work);
+    let Some(account) = work.account.clone() else { return without_passwords(work, &place) };
     let is_begun = work.outcome.created.is_some() || account.ids.is_some();
-    let found = find(work, &wanted(work, place), &account, &place.endpoint).await?;
-    let mut place = place.clone();
-    // The name that it has: an old script may have been run.
-    match &found {
-        Found::Account(name, _) => place.setup.system_account.clone_from(name),
-        Found::Inside(inside) => place.setup.system_account = inside.credentials.user.to_string(),
-        Found::Nothing | Found::Claim | Found::Full => {}
+    let found = find(work, &wanted(work, &place), &account, &place.endpoint).await?;
+    // An old script may have been run.
+    if let Some(name) = found.account_name() {
+        place.setup.system_account = name;
     }
-    let (place, wanted) = (&place, wanted(work, &place));
+    let wanted = wanted(work, &place);
     let (database, initial) = (&place.setup.database, &wanted.initial_database);
     let rest = Script::DeleteRest.file_name();
     let both = |first: Script| {
@@ -72,7 +69,7 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
         Found::Nothing => {
             // The users of these names can be another integration's by now.
             withdraw(work).await?;
-            return nobody_logs_in(work, place);
+            return nobody_logs_in(work, &place);
         }
         Found::Inside(inside) if !look::contents(&inside.session).await?.has_registry() => {
             (both(Script::Cleanup), vec![Script::Cleanup, Script::DeleteRest])
@@ -87,7 +84,7 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
                     );
                     return Ok(Progress::Gone(said));
                 }
-                let setup = Setup { system_account: inside.credentials.user.to_string(), ..registry.setup };
+                let setup = Setup { system_account: place.setup.system_account.clone(), ..registry.setup };
                 applied = (!registry.applied_hash.is_empty()).then_some(setup);
             }
             (both(Script::Delete), vec![Script::Delete, Script::DeleteRest])
@@ -109,7 +106,7 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
             (format!("waiting for a person who runs {rest} in the database {initial}"), vec![Script::DeleteRest])
         }
     };
-    publish(work, &scripts(work, &wanted, applied.as_ref(), &which, Secrets::In)?).await?;
+    publish(work, &scripts(work, &wanted, applied.as_ref(), &which, Secrets::Shown)?).await?;
     Ok(Progress::Awaiting(awaited(work, message, &which)))
 }
 

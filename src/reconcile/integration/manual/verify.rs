@@ -4,7 +4,7 @@ use super::find::opens;
 use super::take_passwords_out;
 use crate::api::{DatabaseMode, Reason, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
-use crate::lifecycle::manual::{self, Script};
+use crate::lifecycle::manual::{self, Script, Shown};
 use crate::lifecycle::{Failure, Outcome, Registry, Seen, Setup, SystemAccount, UserIds, Wanted, brief};
 use crate::ports::World;
 use crate::reconcile::integration::error::Error;
@@ -21,8 +21,8 @@ pub async fn enable<W: World>(
     registry: Registry,
 ) -> Result<(), Error> {
     let name = inside.credentials.user.to_string();
-    let mut watched = look::watched(&inside.session, registry, &name).await?;
-    let tests = verified(work, wanted, &inside, &watched).await?;
+    let (mut watched, shown) = look::watched_and_shown(&inside.session, registry, &name).await?;
+    let tests = verified(work, wanted, &inside, &watched, shown).await?;
     work.outcome.tests = checks::of_a_beginning(&tests);
     if let Some(failure) = Failure::of_validation(&tests) {
         // A person mends them all at once.
@@ -60,6 +60,7 @@ async fn verified<W: World>(
     wanted: &Wanted,
     inside: &Inside<W>,
     watched: &Watched,
+    shown: Seen<Shown>,
 ) -> Result<Vec<Test>, Error> {
     let setup = &wanted.place.setup;
     let mut tests = checks::watch(wanted, watched, &work.uid());
@@ -67,7 +68,7 @@ async fn verified<W: World>(
         Some(test) if !test.has_failed() => *test = failed,
         _ => {}
     };
-    if let Seen::Yes(shown) = look::shown(&inside.session, &watched.contents).await? {
+    if let Seen::Yes(shown) = shown {
         let differences = manual::differences(setup, &shown)?;
         if !differences.is_empty() {
             fail(checks::failed(checks::OBJECTS, brief::list(&differences)).remedy(Remedy::new(format!(
