@@ -40,7 +40,7 @@ pub fn confirm_deleted(object: &RedshiftIntegration, database: &str) -> Remedy {
 
 /// Rotates the passwords.
 pub fn rotate(object: &RedshiftIntegration) -> String {
-    annotate(object, ROTATE_ANNOTATION, "1")
+    annotate_anew(object, ROTATE_ANNOTATION)
 }
 
 /// Takes over what another integration has left in a database.
@@ -87,14 +87,13 @@ pub fn fetch_script(object: &RedshiftIntegration, file: &str) -> String {
 
 /// Has the operator look at once.
 pub fn look_now(object: &RedshiftIntegration) -> Remedy {
-    Remedy::command(
-        "the operator looks again by itself within minutes, and at once with this",
-        format!(
-            "{} annotate rsi {} --overwrite {REQUESTED_AT_ANNOTATION}=\"$(date)\"",
-            kubectl(object),
-            object.name_any()
-        ),
-    )
+    let command = annotate_anew(object, REQUESTED_AT_ANNOTATION);
+    Remedy::command("the operator looks again by itself within minutes, and at once with this", command)
+}
+
+/// An annotation that acts when its value changes, with another one each time.
+fn annotate_anew(object: &RedshiftIntegration, annotation: &str) -> String {
+    format!("{} annotate rsi {} --overwrite {annotation}=\"$(date)\"", kubectl(object), object.name_any())
 }
 
 fn annotate(object: &RedshiftIntegration, annotation: &str, value: &str) -> String {
