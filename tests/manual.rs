@@ -408,7 +408,19 @@ async fn what_was_never_finished_is_cleaned_up_and_what_was_never_begun_is_gone_
     let is_asked = |object: &RedshiftIntegration| condition(object, "Reconciling").reason == "AwaitingConfirmation";
     world.until("a person is to confirm it", is_asked).await;
     assert_same(&nothing, &Dump::of(&world.stand_in).await);
-    confirms(&person, "confirm-deleted").await;
+    // Another word is answered, and a right one counts over a connection alone that is verified.
+    let confirmation =
+        |given: &str| json!({"metadata": {"annotations": {"redshift-governance.dev/confirm-deleted": given}}});
+    world.patch(confirmation("yes")).await;
+    let has_answer = |object: &RedshiftIntegration| said(object, "Reconciling").contains("is `yes`, which doesn't fit");
+    world.until("the word is answered", has_answer).await;
+    world.patch(json!({"spec": {"config": {"tls": {"mode": "VerifyCa"}}}})).await;
+    world.patch(confirmation("immuta")).await;
+    let is_refused = |object: &RedshiftIntegration| {
+        phase_of(object) == "deleteError" && said(object, "Stalled").contains("set spec.config.tls.mode to VerifyFull")
+    };
+    world.until("the word doesn't count", is_refused).await;
+    world.patch(json!({"spec": {"config": {"tls": {"mode": "VerifyFull"}}}})).await;
     world.until_gone().await;
 }
 
