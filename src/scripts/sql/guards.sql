@@ -8,87 +8,87 @@
 
 --! guard-database
 -- Names are folded, or aren't, as enable_case_sensitive_identifier was when they were given.
-SELECT CAST(CASE WHEN lower(current_database()) = lower({{guarded}}) THEN '1' ELSE {{refusal}} END AS INTEGER);
+SELECT CAST(CASE WHEN lower(current_database()) = lower({{guarded}}) THEN '1' ELSE {{refusal}} END AS INTEGER) AS in_the_right_database;
 
 --= guard-user
 
 --! guard-user
-SELECT CAST(CASE WHEN current_user = {{guarded}} THEN '1' ELSE {{refusal}} END AS INTEGER);
+SELECT CAST(CASE WHEN current_user = {{guarded}} THEN '1' ELSE {{refusal}} END AS INTEGER) AS as_the_right_user;
 
 --= guard-superuser
 
 --! guard-superuser
-SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER) AS as_a_superuser
 FROM pg_user
 WHERE usename = current_user AND usesuper;
 
 --= guard-database-creator
 
 --! guard-database-creator
-SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER) AS may_create_databases
 FROM pg_user
 WHERE usename = current_user AND (usesuper OR usecreatedb);
 
 --= guard-user-absent
 
 --! guard-user-absent
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER) AS no_such_user
 FROM pg_user
 WHERE usename = {{guarded}};
 
 --= guard-user-present
 
 --! guard-user-present
-SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER) AS user_is_there
 FROM pg_user
 WHERE usename = {{guarded}};
 
 --= guard-role-absent
 
 --! guard-role-absent
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER) AS no_such_role
 FROM svv_roles
 WHERE role_name = {{guarded}};
 
 --= guard-role-present
 
 --! guard-role-present
-SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER) AS role_is_there
 FROM svv_roles
 WHERE role_name = {{guarded}};
 
 --= guard-database-absent
 
 --! guard-database-absent
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER) AS no_such_database
 FROM pg_database
 WHERE lower(datname) = lower({{guarded}});
 
 --= guard-database-present
 
 --! guard-database-present
-SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER) AS database_is_there
 FROM pg_database
 WHERE lower(datname) = lower({{guarded}});
 
 --= guard-database-grants-present
 
 --! guard-database-grants-present
-SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER) AS account_may_create_schemas
 FROM pg_database
 WHERE lower(datname) = lower({{guarded}}) AND has_database_privilege({{guarded_user}}, datname, 'CREATE');
 
 --= guard-schemas-absent
 
 --! guard-schemas-absent
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER) AS no_schemas_of_an_integration
 FROM pg_namespace
 WHERE nspname IN ('immuta_system', 'immuta_functions', 'immuta_procedures');
 
 --= guard-registry-present
 
 --! guard-registry-present
-SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER) AS registry_is_there
 FROM pg_class c
 INNER JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'immuta_system' AND c.relname = 'registry';
@@ -96,44 +96,44 @@ WHERE n.nspname = 'immuta_system' AND c.relname = 'registry';
 --= guard-registry-owner
 
 --! guard-registry-owner
-SELECT CAST(CASE WHEN count(*) = 1 AND max(integration_uid) = {{integration_uid}} THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 1 AND max(integration_uid) = {{integration_uid}} THEN '1' ELSE {{refusal}} END AS INTEGER) AS registry_names_this_resource
 FROM immuta_system.registry;
 
 --= guard-registry-state
 
 --! guard-registry-state
-SELECT CAST(CASE WHEN max(state) = {{guarded}} THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN max(state) = {{guarded}} THEN '1' ELSE {{refusal}} END AS INTEGER) AS registry_state_is_right
 FROM immuta_system.registry;
 
 --= guard-registry-removable
 
 --! guard-registry-removable
-SELECT CAST(CASE WHEN max(state) IN ('applying', 'complete', 'deleting') THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN max(state) IN ('applying', 'complete', 'deleting') THEN '1' ELSE {{refusal}} END AS INTEGER) AS registry_state_is_known
 FROM immuta_system.registry;
 
 --= guard-registry-applied
 
 --! guard-registry-applied
 -- Not the counter, which rotations raise as well: what is set up is what the script was made for.
-SELECT CAST(CASE WHEN max(applied_hash) = {{guarded}} THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN max(applied_hash) = {{guarded}} THEN '1' ELSE {{refusal}} END AS INTEGER) AS registry_hash_is_right
 FROM immuta_system.registry;
 
 --= guard-registry-applied-or-begun
 
 --! guard-registry-applied-or-begun
-SELECT CAST(CASE WHEN max(applied_hash) IN ({{guarded}}, '') THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN max(applied_hash) IN ({{guarded}}, '') THEN '1' ELSE {{refusal}} END AS INTEGER) AS registry_hash_is_right
 FROM immuta_system.registry;
 
 --= guard-registry-not-applied
 
 --! guard-registry-not-applied
-SELECT CAST(CASE WHEN max(applied_hash) <> {{guarded}} THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN max(applied_hash) <> {{guarded}} THEN '1' ELSE {{refusal}} END AS INTEGER) AS not_done_before
 FROM immuta_system.registry;
 
 --= guard-registry-version
 
 --! guard-registry-version
-SELECT CAST(CASE WHEN max(schema_version) = {{schema_version}} THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN max(schema_version) = {{schema_version}} THEN '1' ELSE {{refusal}} END AS INTEGER) AS registry_version_is_right
 FROM immuta_system.registry;
 
 -- Before a removal. Catalogues of the leader node are read alone, system views alone.
@@ -141,7 +141,7 @@ FROM immuta_system.registry;
 --= guard-registry-absent
 
 --! guard-registry-absent
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER) AS no_registry
 FROM pg_class c
 INNER JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'immuta_system' AND c.relname = 'registry';
@@ -151,7 +151,7 @@ WHERE n.nspname = 'immuta_system' AND c.relname = 'registry';
 --! guard-objects-of-others
 -- Others' schemas, tables, views, functions and procedures in this database, which would be lost with it. To list them, run
 -- this with SELECT * in place of its first line. Shall they be dropped with the database? Then remove this one statement.
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER) AS no_objects_of_others
 FROM (
     SELECT CAST(n.nspname AS VARCHAR(128)) AS schema_name, CAST(c.relname AS VARCHAR(128)) AS object_name
     FROM pg_class c
@@ -182,7 +182,7 @@ FROM (
 
 --! guard-objects-in-our-schemas
 -- What others have made in the schemas that are to be dropped. To list it, run this with SELECT * in place of its first line.
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER) AS no_objects_of_others_in_these_schemas
 FROM (
     SELECT CAST(n.nspname AS VARCHAR(128)) AS schema_name, CAST(c.relname AS VARCHAR(128)) AS object_name
     FROM pg_class c
@@ -209,7 +209,7 @@ FROM (
 --! guard-views-on-ours
 -- Views that bind late depend on nothing, as far as Redshift knows: nothing else would stop the drop of what they read. To
 -- list them, run this with SELECT schemaname, viewname in place of its first line.
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER) AS no_views_of_others_on_these
 FROM pg_views
 WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'immuta_system', 'immuta_functions', 'immuta_procedures')
     AND (
@@ -224,7 +224,7 @@ WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'immuta_system', 'i
 -- What the system account owns or was granted in this database outside of its own schemas: Redshift looks for that in one
 -- database alone when it drops a user, and the user is dropped from another one. To list it, run this with SELECT * in place of
 -- its first line. https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_USER.html
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER) AS no_ties_of_the_account
 FROM (
     SELECT CAST(n.nspname AS VARCHAR(128)) AS schema_name, CAST(c.relname AS VARCHAR(128)) AS object_name,
         u.usename AS owner_name, array_to_string(c.relacl, '|') AS acl
@@ -252,7 +252,7 @@ WHERE schema_name NOT LIKE 'pg!_%' ESCAPE '!'
 --= guard-schemas-of-role
 
 --! guard-schemas-of-role
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER) AS role_has_no_other_schemas
 FROM svv_schema_privileges
 WHERE identity_type = 'role' AND identity_name = {{guarded}}
     AND namespace_name NOT IN ('immuta_system', 'immuta_functions', 'immuta_procedures');
@@ -260,7 +260,7 @@ WHERE identity_type = 'role' AND identity_name = {{guarded}}
 --= guard-relations-of-role
 
 --! guard-relations-of-role
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER) AS role_has_no_other_relations
 FROM svv_relation_privileges
 WHERE identity_type = 'role' AND identity_name = {{guarded}}
     AND namespace_name NOT IN ('immuta_system', 'immuta_functions', 'immuta_procedures');
@@ -268,7 +268,7 @@ WHERE identity_type = 'role' AND identity_name = {{guarded}}
 --= guard-functions-of-role
 
 --! guard-functions-of-role
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER) AS role_has_no_other_functions
 FROM svv_function_privileges
 WHERE identity_type = 'role' AND identity_name = {{guarded}}
     AND namespace_name NOT IN ('immuta_system', 'immuta_functions', 'immuta_procedures');
@@ -278,14 +278,14 @@ WHERE identity_type = 'role' AND identity_name = {{guarded}}
 --! guard-account-closed
 -- The mark by which the script before has said that it was run to its end.
 -- https://docs.aws.amazon.com/redshift/latest/dg/pg_user_info.html
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER) AS account_is_closed
 FROM pg_user_info
 WHERE usename = {{guarded_user}} AND coalesce(trim(useconnlimit), '') <> '0';
 
 --= guard-account-open
 
 --! guard-account-open
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER) AS account_is_open
 FROM pg_user_info
 WHERE usename = {{guarded_user}} AND trim(useconnlimit) = '0';
 
@@ -293,7 +293,7 @@ WHERE usename = {{guarded_user}} AND trim(useconnlimit) = '0';
 
 --! guard-user-is-ours
 -- By its id: the name can be another integration's by now.
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE {{refusal}} END AS INTEGER) AS user_is_the_right_one
 FROM pg_user
 WHERE usename = {{guarded}} AND CAST(usesysid AS VARCHAR(32)) <> {{guarded_id}};
 
@@ -301,7 +301,7 @@ WHERE usename = {{guarded}} AND CAST(usesysid AS VARCHAR(32)) <> {{guarded_id}};
 
 --! guard-databases-of-account
 -- Redshift revokes only what the revoker granted. To list them, run this with SELECT datname in place of its first line.
-SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER)
+SELECT CAST(CASE WHEN count(*) = 0 THEN '1' ELSE CAST(count(*) AS VARCHAR(16)) || {{refusal}} END AS INTEGER) AS account_has_no_other_databases
 FROM pg_database
 WHERE strpos('|' || array_to_string(datacl, '|'), '|' || {{guarded_user}} || '=') > 0
     OR strpos('|' || array_to_string(datacl, '|'), '|"' || {{guarded_user}} || '"=') > 0;
