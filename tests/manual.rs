@@ -242,14 +242,17 @@ async fn a_wrong_move_is_told_and_the_next_right_one_goes_on() {
     let script = person.read("create.sql");
     let changed = script.replace("role_name := 'immuta_impersonation'", "role_name := 'others'");
     assert_ne!(script, changed);
+    let (first, rest) = changed.split_once(" SECURITY DEFINER").unwrap();
+    let changed = format!("{first}{rest}");
     std::fs::write(person.folder.path().join("create.sql"), changed).unwrap();
     person.runs("create.sql").await;
     person.look().await;
     let object = world.until_phase("createError").await;
     documented("manual__another_definition", &object, "Stalled");
+    assert!(said(&object, "Stalled").contains("immuta_procedures.impersonate_user has no SECURITY DEFINER"));
     let inside = admin(&world.stand_in, "immuta").await;
     inside.batch_execute(&format!("SET SESSION AUTHORIZATION {ACCOUNT}")).await.unwrap();
-    for name in ["create-grant-impersonation", "create-revoke-impersonation"] {
+    for name in ["create-impersonate-user", "create-grant-impersonation", "create-revoke-impersonation"] {
         let from = script.find(&format!("\n-- {name}\n")).unwrap();
         let end = from + script[from..].find("pg_catalog;").unwrap() + "pg_catalog;".len();
         inside.batch_execute(&script[from..end]).await.unwrap();

@@ -409,6 +409,7 @@ look_ups! {
         Columns = "read-columns",
         View = "read-view",
         Procedure = "read-procedure",
+        DefinerRights = "read-definer-rights",
     }
     LookAtOurUsers {
         OurUsers = "read-our-users",

@@ -20,7 +20,7 @@ use crate::scripts::{CLAIM_USER, Parameters, RenderError, Section, Statement};
 
 #[cfg(test)]
 pub use verify::Table;
-pub use verify::{Shown, differences};
+pub use verify::{Shown, differences, with_callers_rights};
 
 /// What the managed database is called from when it may be dropped.
 const DATABASE_SET_ASIDE: &str = "redshift_governance_to_be_dropped";

@@ -60,6 +60,12 @@ pub fn differences(setup: &Setup, shown: &Shown) -> Result<Vec<String>, RenderEr
     Ok(found)
 }
 
+/// What is said of one of our procedures that runs with the rights of whoever calls it: it would be of no use to anybody.
+#[must_use]
+pub fn with_callers_rights(procedure: &str) -> String {
+    format!("the procedure {PROCEDURES_SCHEMA}.{procedure} has no SECURITY DEFINER")
+}
+
 fn rendered(
     sections: impl IntoIterator<Item = Section>,
     render: impl Fn(Section) -> Result<Vec<Statement>, RenderError>,

@@ -420,6 +420,20 @@ async fn shown(session: &impl Session, contents: &Contents) -> Result<Seen<Shown
     Ok(Seen::Yes(Shown { columns, view, procedures }))
 }
 
+/// Our procedures that run with the rights of whoever calls them, as far as that can be seen.
+pub async fn with_callers_rights(session: &impl Session, contents: &Contents) -> Result<Vec<&'static str>, Error> {
+    let ours = contents.procedures();
+    if ours.is_empty() {
+        return Ok(Vec::new());
+    }
+    let name = |row: &Row| row.text(0).to_owned();
+    let callers = |rows: Vec<Row>| rows.iter().filter(|row| row.text(1) == "0").map(name).collect::<BTreeSet<_>>();
+    Ok(match Asker::new(session).seen_again(LookUp::DefinerRights, callers).await? {
+        Seen::Yes(callers) => ours.into_iter().filter(|name| callers.contains(*name)).collect(),
+        Seen::No(_) => Vec::new(),
+    })
+}
+
 /// The same as digests.
 fn definitions(shown: &Seen<Shown>, contents: &Contents, account: &str) -> Seen<Definitions> {
     match shown {

@@ -136,6 +136,13 @@ SHOW VIEW immuta_system.user_profile;
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_PROCEDURE.html
 SHOW PROCEDURE {{schema}}.{{object}}(VARCHAR);
 
+--! read-definer-rights
+-- That SHOW PROCEDURE tells with whose rights a procedure runs isn't documented.
+SELECT p.proname, CASE WHEN p.prosecdef THEN '1' ELSE '0' END
+FROM pg_proc p
+INNER JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = 'immuta_procedures';
+
 --= our-users
 
 --! read-our-users

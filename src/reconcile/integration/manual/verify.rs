@@ -64,21 +64,24 @@ async fn verified<W: World>(
 ) -> Result<Vec<Test>, Error> {
     let setup = &wanted.place.setup;
     let mut tests = checks::watch(wanted, watched, &work.uid());
+    let callers = look::with_callers_rights(&inside.session, &watched.contents).await?;
     let mut fail = |failed: Test| match tests.iter_mut().find(|test| test.name == failed.name) {
         Some(test) if !test.has_failed() => *test = failed,
         _ => {}
     };
-    if let Seen::Yes(shown) = shown {
-        let differences = manual::differences(setup, &shown)?;
-        if !differences.is_empty() {
-            fail(checks::failed(checks::OBJECTS, brief::list(&differences)).remedy(Remedy::new(format!(
-                "in the database {}, as {}, run the statements of the script {} again that make it; a table can only be made \
-                 anew with everything: delete the resource, and create it anew",
-                setup.database,
-                setup.system_account,
-                Script::Create.file_name()
-            ))));
-        }
+    let mut differences = match shown {
+        Seen::Yes(shown) => manual::differences(setup, &shown)?,
+        Seen::No(_) => Vec::new(),
+    };
+    differences.extend(callers.into_iter().map(manual::with_callers_rights));
+    if !differences.is_empty() {
+        fail(checks::failed(checks::OBJECTS, brief::list(&differences)).remedy(Remedy::new(format!(
+            "in the database {}, as {}, run the statements of the script {} again that make it; a table can only be made anew \
+             with everything: delete the resource, and create it anew",
+            setup.database,
+            setup.system_account,
+            Script::Create.file_name()
+        ))));
     }
     let account = work.account.as_ref().expect("it has logged in with what the Secret says");
     if watched.claim.is_some()
