@@ -22,6 +22,7 @@ mod leadership;
 mod lifecycle;
 mod lost;
 mod manual;
+mod manual_losses;
 mod messages;
 mod migration;
 mod namespaces;

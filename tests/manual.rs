@@ -14,13 +14,14 @@ use crate::support::{
     phase_of, said, tests_with,
 };
 
-const ACCOUNT: &str = "immuta_system_account";
-const CLAIM: &str = "redshift_governance_claim";
+pub const ACCOUNT: &str = "immuta_system_account";
+pub const CLAIM: &str = "redshift_governance_claim";
 
 /// Whoever has kubectl, psql and a superuser's password.
-struct Person {
-    world: World,
+pub struct Person {
+    pub world: World,
     folder: TempDir,
+    kubeconfig: String,
 }
 
 /// Whether a command succeeded, and the errors it showed.
@@ -28,10 +29,14 @@ type Outcome = (bool, String);
 
 impl Person {
     /// With a resource in manual mode, and nothing run yet. What it says of logins is never read: it leads nowhere.
-    async fn new(config: Value) -> Self {
-        let world = World::new().await;
+    pub async fn new(config: Value) -> Self {
+        Self::of(World::new().await, crate::support::kubeconfig(), config).await
+    }
+
+    /// The same in a world that is there.
+    pub async fn of(world: World, kubeconfig: String, config: Value) -> Self {
         world.secrets().delete("redshift-admin", &DeleteParams::default()).await.unwrap();
-        let person = Self { world, folder: tempfile::tempdir().unwrap() };
+        let person = Self { world, folder: tempfile::tempdir().unwrap(), kubeconfig };
         std::fs::write(person.folder.path().join("amazon-trust-ca-bundle.crt"), person.world.stand_in.ca_pem())
             .unwrap();
         let mut spec = json!({"autoBootstrap": false});
@@ -44,13 +49,13 @@ impl Person {
         let mut shell = tokio::process::Command::new("bash");
         shell.args(["-c", &format!("set -o pipefail; {command}")]).kill_on_drop(true);
         shell.env("PGPASSWORD", password).env("HOME", self.folder.path()).current_dir(self.folder.path());
-        shell.env("KUBECONFIG", crate::support::kubeconfig());
+        shell.env("KUBECONFIG", &self.kubeconfig);
         let output = tokio::time::timeout(patience(), shell.output()).await.expect("the command hangs").unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// Waits until the operator waits for a person, and says so with these words.
-    async fn until_asked(&self, words: &str) -> RedshiftIntegration {
+    pub async fn until_asked(&self, words: &str) -> RedshiftIntegration {
         let is_asked = |object: &RedshiftIntegration| {
             crate::support::is_current(object)
                 && object.status.as_ref().is_some_and(|status| !status.conditions.is_empty())
@@ -61,7 +66,7 @@ impl Person {
     }
 
     /// Runs the commands of the status that fetch scripts.
-    async fn fetch(&self) -> Vec<String> {
+    pub async fn fetch(&self) -> Vec<String> {
         let status = self.world.get().await.status.unwrap();
         let commands = status.remedies.into_iter().filter_map(|remedy| remedy.command);
         let mut files = Vec::new();
@@ -72,12 +77,12 @@ impl Person {
         files
     }
 
-    fn read(&self, file: &str) -> String {
+    pub fn read(&self, file: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(file)).unwrap()
     }
 
     /// Runs a script as its header says.
-    async fn run(&self, file: &str) -> Outcome {
+    pub async fn run(&self, file: &str) -> Outcome {
         let script = self.read(file);
         let command = script.lines().find_map(|line| line.strip_prefix("-- with         ")).unwrap();
         let stand_in = &self.world.stand_in;
@@ -90,7 +95,7 @@ impl Person {
         self.shell(&command.replace("'<administrator>'", user), &password).await
     }
 
-    async fn runs(&self, file: &str) {
+    pub async fn runs(&self, file: &str) {
         let (succeeded, said) = self.run(file).await;
         // PostgreSQL says that a new name ends a password.
         let is_notice = |line: &str| line.contains("NOTICE:  MD5 password cleared");
@@ -98,7 +103,7 @@ impl Person {
     }
 
     /// Has the operator look at once, as the status says.
-    async fn look(&self) {
+    pub async fn look(&self) {
         let status = self.world.get().await.status.unwrap();
         let mut commands = status.remedies.into_iter().filter_map(|remedy| remedy.command);
         // It may have looked by itself meanwhile, and wait for nothing more.
@@ -109,7 +114,7 @@ impl Person {
     }
 
     /// Fetches and runs both scripts.
-    async fn sets_up(&self) -> RedshiftIntegration {
+    pub async fn sets_up(&self) -> RedshiftIntegration {
         self.until_asked("initial-create.sql").await;
         self.fetch().await;
         self.runs("initial-create.sql").await;
@@ -120,15 +125,15 @@ impl Person {
         self.world.until_phase("enabled").await
     }
 
-    async fn published(&self) -> BTreeMap<String, String> {
+    pub async fn published(&self) -> BTreeMap<String, String> {
         let secret = self.world.secrets().get("analytics-scripts").await.unwrap();
         let text = |(key, value): (String, ByteString)| (key, String::from_utf8(value.0).unwrap());
         secret.data.unwrap().into_iter().map(text).collect()
     }
 }
 
-/// Runs the script that the status gives as a command on the resource.
-async fn confirms(person: &Person, annotation: &str) {
+/// Runs what the status gives as a command on the resource.
+pub async fn confirms(person: &Person, annotation: &str) {
     let status = person.world.get().await.status.unwrap();
     let mut commands = status.remedies.into_iter().filter_map(|remedy| remedy.command);
     let command = commands.find(|command| command.contains(annotation)).unwrap();
@@ -313,6 +318,30 @@ async fn a_secret_of_somebody_elses_in_the_place_of_the_scripts_is_left_alone() 
     assert_eq!(secret.data.unwrap().keys().collect::<Vec<_>>(), ["mine"]);
     assert!(world.secrets().get_opt("analytics-system-account").await.unwrap().is_none());
     assert!(said(&object, "Stalled").contains("rename or delete it"));
+}
+
+#[tokio::test]
+async fn a_secret_of_somebody_elses_in_the_place_of_the_accounts_is_left_alone() {
+    let world = World::new().await;
+    let foreign = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "analytics-system-account"},
+        "stringData": {"mine": "yes"},
+    });
+    world.secrets().create(&PostParams::default(), &serde_json::from_value(foreign).unwrap()).await.unwrap();
+    world.create(json!({"autoBootstrap": false})).await;
+    let object = world.until_phase("createError").await;
+    documented("manual__the_secret_of_the_account_is_taken", &object, "Stalled");
+    // It turns out to be another resource's.
+    let label = json!({"metadata": {"labels": {"redshift-governance.dev/integration-uid": "another"}}});
+    world.secrets().patch("analytics-system-account", &PatchParams::default(), &Patch::Merge(label)).await.unwrap();
+    let is_told = |object: &RedshiftIntegration| said(object, "Stalled").contains("was made for another resource");
+    let object = world.until("it is told whose it is", is_told).await;
+    documented("manual__the_secret_of_the_account_is_another_resources", &object, "Stalled");
+    assert!(world.secrets().get_opt("analytics-scripts").await.unwrap().is_none());
+    world.delete().await;
+    world.until_gone().await;
+    let secret = world.secrets().get("analytics-system-account").await.unwrap();
+    assert_eq!(secret.data.unwrap().keys().collect::<Vec<_>>(), ["mine"]);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use redshift_stand_in::faults::{Action, Fault};
 use redshift_stand_in::{Options, StandIn};
 use serde_json::json;
 
+use crate::manual::{Person, confirms};
 use crate::support::{
     ControlPlane, Dump, World, admin, assert_same, condition, documented, makes_a_lesser_admin, phase_of, rows,
     statements,
@@ -188,6 +189,111 @@ async fn with_the_operator_away(home: &mut World) -> Vec<World> {
     integrations.into_iter().map(|integration| integration.world).collect()
 }
 
+/// How far a person has come in manual mode when the namespace goes, and what of it goes first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum ByHand {
+    NothingWasRun,
+    Enabled,
+    ARemovalIsAwaited,
+    EnabledAndOurSecretWent,
+    EnabledAndTheAuthorityWent,
+}
+
+impl ByHand {
+    const ALL: [Self; 5] = [
+        Self::NothingWasRun,
+        Self::Enabled,
+        Self::ARemovalIsAwaited,
+        Self::EnabledAndOurSecretWent,
+        Self::EnabledAndTheAuthorityWent,
+    ];
+
+    /// What is kept, what went, and what the status says of it.
+    fn arranged(self) -> (&'static [&'static str], &'static str, &'static str, &'static str) {
+        let scripts = "analytics-scripts";
+        match self {
+            Self::NothingWasRun => (&[AUTHORITY], scripts, "", ""),
+            Self::Enabled | Self::ARemovalIsAwaited => {
+                (&[OURS, AUTHORITY], scripts, "ApiServer", "namespace__no_script_can_be_published")
+            }
+            Self::EnabledAndOurSecretWent => {
+                (&[AUTHORITY], OURS, "ProofLost", "namespace__our_secret_went_first_in_manual_mode")
+            }
+            Self::EnabledAndTheAuthorityWent => {
+                (&[OURS], AUTHORITY, "CaBundleMissing", "namespace__ca_bundle_went_first_in_manual_mode")
+            }
+        }
+    }
+}
+
+/// In manual mode the scripts of a removal have no place any more: what is fetched already can be run, the status says what
+/// else there is to do, and a person's word is enough in the end.
+async fn with_a_person(home: &World, kubeconfig: &str, how_far: ByHand) -> World {
+    let person = Person::of(home.beside().await, kubeconfig.to_owned(), json!({})).await;
+    let world = &person.world;
+    let nothing = Dump::of(&world.stand_in).await;
+    if how_far == ByHand::NothingWasRun {
+        person.until_asked("initial-create.sql").await;
+    } else {
+        person.sets_up().await;
+    }
+    if how_far == ByHand::ARemovalIsAwaited {
+        world.delete().await;
+        person.until_asked("delete.sql").await;
+        person.fetch().await;
+    }
+    let (kept, went, reason, case) = how_far.arranged();
+    keep_all(world, kept, true).await;
+    world.delete_namespace().await;
+    until_it_went(world, went).await;
+    if how_far != ByHand::NothingWasRun {
+        until_it_is_told_and_removed(&person, how_far, reason, case).await;
+    }
+    world.until_gone().await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+    keep_all(world, kept, false).await;
+    person.world
+}
+
+async fn until_it_is_told_and_removed(person: &Person, how_far: ByHand, reason: &str, case: &str) {
+    let world = &person.world;
+    // What went may have been there at the last look.
+    world.patch(look_now()).await;
+    let is_told = |object: &RedshiftIntegration| {
+        phase_of(object) == "deleteError" && condition(object, "Stalled").reason == reason
+    };
+    let object = world.until(&format!("it says {reason}"), is_told).await;
+    documented(case, &object, "Stalled");
+    // It waits for a person, and doesn't look all the time.
+    let looked = world.stand_in.journal().statements().len();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let looked = world.stand_in.journal().statements().len() - looked;
+    assert!(looked < 50, "{looked} statements in a second");
+    if how_far == ByHand::EnabledAndTheAuthorityWent {
+        return let_go_and_remove_by_hand(world, &object).await;
+    }
+    if how_far == ByHand::ARemovalIsAwaited {
+        person.runs("delete.sql").await;
+        person.runs("delete-rest.sql").await;
+    } else {
+        let dba = admin(&world.stand_in, "dev").await;
+        for (_, statement) in statements(&object) {
+            dba.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        }
+    }
+    if how_far != ByHand::EnabledAndOurSecretWent {
+        world.patch(look_now()).await;
+        let is_asked = |object: &RedshiftIntegration| condition(object, "Reconciling").reason == "AwaitingConfirmation";
+        world.until("a person is to confirm it", is_asked).await;
+    }
+    confirms(person, "confirm-deleted").await;
+}
+
+fn look_now() -> serde_json::Value {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos().to_string();
+    json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": now}}})
+}
+
 #[tokio::test]
 async fn a_namespace_takes_its_integration_along_or_the_status_says_why_not() {
     let control_plane = ControlPlane::start().await;
@@ -201,6 +307,19 @@ async fn a_namespace_takes_its_integration_along_or_the_status_says_why_not() {
     }
     // The last events couldn't be created: that has stopped nothing.
     assert!(home.log().contains("an event was not published"));
+}
+
+#[tokio::test]
+async fn a_namespace_takes_along_what_a_person_has_set_up_or_the_status_says_what_to_run() {
+    let control_plane = ControlPlane::start().await;
+    let stand_in = StandIn::start(Options::default()).await.unwrap();
+    let mut home = World::cluster_wide_on(&control_plane, stand_in.into()).await;
+    home.start_operator();
+    let kubeconfig = control_plane.kubeconfig().display().to_string();
+    let worlds = ByHand::ALL.map(|how_far| with_a_person(&home, &kubeconfig, how_far));
+    for world in futures::future::join_all(worlds).await {
+        world.until_namespace_is_gone().await;
+    }
 }
 
 #[tokio::test]

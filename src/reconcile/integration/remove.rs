@@ -44,12 +44,21 @@ pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
         Ok(said) => Some(Gone { phase: Phase::Deleted, said }),
         Err(error) => {
             let failure = error.failure();
-            let failure = removal.went_with_the_namespace(&failure).await.unwrap_or(failure);
+            let failure = went_with_the_namespace(work, &failure).await.unwrap_or(failure);
             let way_out = remedies::retain(&work.object);
             work.stop(Phase::DeleteError, failure.remedy(way_out));
             None
         }
     }
+}
+
+/// With a namespace its Secrets go in any order: nobody must be told to make them again.
+pub async fn went_with_the_namespace<W: World>(work: &Work<'_, W>, failure: &Failure) -> Option<Failure> {
+    let what = refusals::what_is_missing(&work.object, failure)?;
+    if !secret::is_namespace_terminating(&work.kubernetes, &work.object).await {
+        return None;
+    }
+    Some(refusals::went_with_the_namespace(&work.object, &place(work), &what, failure.reason))
 }
 
 /// Removes our bookkeeping in Kubernetes alone. The Secret stays: it is the key to what was left.
@@ -208,15 +217,6 @@ impl<W: World> Removal<'_, '_, W> {
                 Ok(())
             }
         }
-    }
-
-    /// With a namespace its Secrets go in any order: nobody must be told to make them again.
-    async fn went_with_the_namespace(&self, failure: &Failure) -> Option<Failure> {
-        let what = refusals::what_is_missing(&self.work.object, failure)?;
-        if !secret::is_namespace_terminating(&self.work.kubernetes, &self.work.object).await {
-            return None;
-        }
-        Some(refusals::went_with_the_namespace(&self.work.object, &place(self.work), &what, failure.reason))
     }
 
     /// Only a person may decide over what is others', and about this very list.

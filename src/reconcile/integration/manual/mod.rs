@@ -19,11 +19,11 @@ use super::validate::{self, Inside, Seen as Look};
 use super::work::Work;
 use super::{create, edit, look, remedies, resource, rotate};
 use crate::api::{Phase, Reason, Remedy};
-use crate::lifecycle::checks;
 use crate::lifecycle::manual::{self, Script, Secrets, Source};
 use crate::lifecycle::{
     AccountPower, Activity, Failure, Place, Registry, RegistryState, Schema, Seen, Setup, SystemAccount, Unseen, Wanted,
 };
+use crate::lifecycle::{by_hand, checks};
 use crate::ports::World;
 
 /// What sets things up.
@@ -92,12 +92,8 @@ async fn set_up<W: World>(
     };
     let (message, scripts) = match found {
         Found::Nothing => {
-            let message = format!(
-                "waiting for a person who runs {first} in the database {}, and then {} in the database {database}",
-                wanted.initial_database,
-                Script::Create.file_name()
-            );
-            (message, &SET_UP[..])
+            work.outcome.activity = Activity::Awaiting(nothing_opens(work, wanted));
+            return Ok(());
         }
         Found::Claim => {
             let name = &wanted.place.setup.system_account;
@@ -117,6 +113,34 @@ async fn set_up<W: World>(
     };
     work.outcome.activity = Activity::Awaiting(awaited(work, message, scripts));
     Ok(())
+}
+
+/// Nothing is there, as far as the passwords in the Secret tell. They may be others than those in a script that was run.
+fn nothing_opens<W: World>(work: &Work<'_, W>, wanted: &Wanted) -> Failure {
+    let (setup, first) = (&wanted.place.setup, SET_UP[0].file_name());
+    let run = format!(
+        "waiting for a person who runs {first} in the database {}, and then {} in the database {}",
+        wanted.initial_database,
+        Script::Create.file_name(),
+        setup.database
+    );
+    if work.outcome.created.is_none() {
+        return awaited(work, run, &SET_UP).remedy(Remedy::new(format!(
+            "if {first} says that the users are there already, and no other integration has this warehouse: an old script has \
+             made them, with passwords that are lost; drop what it has made, and run {first}"
+        )));
+    }
+    let message = format!(
+        "what was begun can't be entered with the passwords in the Secret {}: those before were lost, or changed, or the \
+         users were dropped; {run}",
+        resource::secret_name(&work.object)
+    );
+    let anew = Remedy::new(format!(
+        "if {first} says that the users are there already: restore the Secret from a backup, or remove what was begun by hand, \
+         if it is this integration's and nothing of others' is lost with it, and run {first}"
+    ));
+    let begun = super::remove::place(work).setup;
+    awaited(work, message, &SET_UP).remedy(anew).remedies(by_hand::removal(&by_hand::remnants(&begun)))
 }
 
 /// Another resource of this cluster was first.

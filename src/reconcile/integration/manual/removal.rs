@@ -12,7 +12,7 @@ use crate::ports::World;
 use crate::reconcile::integration::error::Error;
 use crate::reconcile::integration::remove::{self, Gone};
 use crate::reconcile::integration::work::Work;
-use crate::reconcile::integration::{look, refusals, remedies, resource};
+use crate::reconcile::integration::{look, refusals, remedies, resource, secret};
 use crate::scripts::show_identifier;
 
 /// Says what a person is to run; the resource is gone once nothing is left.
@@ -27,7 +27,12 @@ pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
             work.outcome.activity = Activity::Awaiting(failure.remedy(remedies::retain(&work.object)));
         }
         Err(error) => {
-            let failure = if error.is_namespace_terminating() { nowhere_to_publish(work) } else { error.failure() };
+            let failure = if error.is_namespace_terminating() {
+                nowhere_to_publish(work)
+            } else {
+                let failure = error.failure();
+                remove::went_with_the_namespace(work, &failure).await.unwrap_or(failure)
+            };
             work.stop(Phase::DeleteError, failure.remedy(remedies::retain(&work.object)));
         }
     }
@@ -47,7 +52,7 @@ enum Progress {
 async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
     work.account = remove::account(work).await?;
     let mut place = remove::place(work);
-    let Some(account) = work.account.clone() else { return without_passwords(work, &place) };
+    let Some(account) = work.account.clone() else { return without_passwords(work, &place).await };
     let is_begun = work.outcome.created.is_some() || account.ids.is_some();
     let found = find(work, &wanted(work, &place), &account, &place.endpoint).await?;
     // An old script may have been run.
@@ -136,7 +141,7 @@ fn nobody_logs_in<W: World>(work: &Work<'_, W>, place: &Place) -> Result<Progres
 }
 
 /// The passwords are lost: nothing can be looked at.
-fn without_passwords<W: World>(work: &Work<'_, W>, place: &Place) -> Result<Progress, Error> {
+async fn without_passwords<W: World>(work: &Work<'_, W>, place: &Place) -> Result<Progress, Error> {
     let status = work.status();
     // A status that says nothing at all was lost.
     if status.phase.is_some() && status.created.is_none() {
@@ -144,10 +149,12 @@ fn without_passwords<W: World>(work: &Work<'_, W>, place: &Place) -> Result<Prog
     }
     let secret = resource::secret_name(&work.object);
     let message = format!("the Secret {secret} is gone, and without its passwords nobody can look what is left");
+    // Nothing can be restored into a namespace that is being deleted.
+    let is_restorable = !secret::is_namespace_terminating(&work.kubernetes, &work.object).await;
     let failure = Failure::stalled(Reason::ProofLost, message)
-        .remedy(Remedy::new("restore it from a backup"))
+        .remedies(is_restorable.then(|| Remedy::new("restore it from a backup, or do the following")))
         .remedy(Remedy::new(
-            "or remove these by hand, as a superuser, if nothing of others' is lost with them, and confirm it",
+            "remove these by hand, as a superuser, if nothing of others' is lost with them, and confirm it",
         ))
         .remedies(by_hand::removal(&by_hand::remnants(&place.setup)));
     match confirmed(work, place, failure) {
@@ -174,10 +181,12 @@ fn nowhere_to_publish<W: World>(work: &Work<'_, W>) -> Failure {
     let message = format!("the namespace {namespace} is being deleted, and no scripts can be published in it any more");
     Failure::stalled(Reason::ApiServer, message)
         .remedy(Remedy::new(format!(
-            "remove the integration by hand, after a look at what others have put there, in the warehouse {}",
+            "run the scripts of the removal, if they were fetched before; or remove the integration by hand, after a look at \
+             what others have put there, in the warehouse {}",
             place.endpoint
         )))
         .remedies(by_hand::removal(&by_hand::remnants(&place.setup)))
+        .remedy(remedies::look_now(&work.object))
 }
 
 async fn let_go<W: World>(work: &mut Work<'_, W>) -> Result<(), Error> {
