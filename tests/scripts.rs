@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::support::{Dump, World, admin, assert_same, merge, patience, rows};
 
 mod edits;
+mod passwords;
 mod removals;
 mod sqlfluff;
 
@@ -127,6 +128,17 @@ impl Person {
     async fn as_admin(&self, script: &str, database: &str) -> Outcome {
         let (user, password) = (self.stand_in.admin_user(), self.stand_in.admin_password());
         self.psql(script, user, password, database, "-v ON_ERROR_STOP=1").await
+    }
+
+    /// Runs a script that is refused with these words, by a client that stops at an error and by one that goes on: nothing is
+    /// changed.
+    async fn is_refused_as(&self, script: &str, (user, password): (&str, &str), database: &str, says: &str) {
+        let before = self.dump().await;
+        for options in ["-v ON_ERROR_STOP=1", ""] {
+            let (_, said) = self.psql(script, user, password, database, options).await;
+            assert!(said.contains(says), "{says}: {said}");
+            assert_same(&before, &self.dump().await);
+        }
     }
 
     async fn as_account(&self, script: &str) -> Outcome {

@@ -26,6 +26,8 @@ enum Which {
     Create,
     /// What leads from what is applied, says the Secret, to what the manifest wants
     Edit,
+    /// What sets the Secret's passwords where those before were lost
+    NewPasswords,
     /// What a deletion runs; with the Secret, the first part of it: in the managed database
     Delete,
     /// The second part of a deletion: what is run from the initial database
@@ -40,6 +42,7 @@ impl Which {
             Self::InitialCreate => Script::InitialCreate(power),
             Self::Create => Script::Create,
             Self::Edit => Script::Edit,
+            Self::NewPasswords => Script::NewPasswords,
             Self::Delete => Script::Delete,
             Self::DeleteRest => Script::DeleteRest,
             Self::Cleanup => Script::Cleanup,
@@ -92,7 +95,8 @@ fn script(arguments: &Arguments) -> Result<SecretString, (&Path, String)> {
     };
     let wanted = Wanted::read(&object.spec).map_err(|error| of_manifest(error.to_string()))?;
     if arguments.lesser_admin && !which.is_of_a_creation() {
-        return Err(of_manifest("what edits or deletes is run by a superuser: leave out --lesser-admin".to_owned()));
+        let message = "what edits, deletes or sets passwords is run by a superuser: leave out --lesser-admin";
+        return Err(of_manifest(message.to_owned()));
     }
     let of_secret = |message: String| (secret_file.as_path(), message);
     let secret = manifest::read_secret(secret_file).map_err(of_secret)?;
@@ -148,7 +152,7 @@ fn for_reading(which: Which, power: AccountPower, object: &RedshiftIntegration) 
     let plan = match which {
         Which::InitialCreate | Which::Create => set_up_from_nothing(setup, power),
         Which::Delete => removal_of_whole(setup, power, &Contents::of(setup)),
-        Which::Edit | Which::DeleteRest | Which::Cleanup => {
+        Which::Edit | Which::NewPasswords | Which::DeleteRest | Which::Cleanup => {
             let file = which.script(power).file_name();
             return Err(format!(
                 "{file} is made from the Secret <name>-system-account: give it as --system-account-secret"
@@ -174,7 +178,7 @@ fn is_part_of(which: Which, connection: Connection) -> bool {
     match which {
         Which::InitialCreate => connection == Connection::InitialDatabase,
         Which::Create => connection != Connection::InitialDatabase,
-        Which::Edit | Which::Delete | Which::DeleteRest | Which::Cleanup => true,
+        Which::Edit | Which::NewPasswords | Which::Delete | Which::DeleteRest | Which::Cleanup => true,
     }
 }
 

@@ -15,6 +15,7 @@ use super::{AccountPower, ManagedDatabase, Member, Ownership, RegistryState, See
 use crate::api::DatabaseMode;
 use crate::scripts::Section;
 
+pub use inheritance::new_passwords_of_whole;
 pub use migration::{can_migrate, migration};
 pub use removal::removal;
 pub use repair::{Mend, repair};

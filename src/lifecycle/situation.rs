@@ -294,6 +294,21 @@ pub enum Schema {
 }
 
 impl Registry {
+    /// What it says of an integration that was set up so, and whose UID isn't known.
+    #[must_use]
+    pub fn of_whole(applied: &Setup) -> Self {
+        Self {
+            integration_uid: String::new(),
+            state: RegistryState::Complete,
+            fencing_counter: 2,
+            schema_version: SCHEMA_VERSION.into(),
+            applied_hash: applied.hash(),
+            setup: applied.clone(),
+            definitions: None,
+            claim_user_id: None,
+        }
+    }
+
     /// Whether the integration of this UID is set up whole, by whatever version of the operator.
     #[must_use]
     pub fn is_complete_for(&self, uid: &str) -> bool {
@@ -397,16 +412,7 @@ impl Ownership {
     /// All that there is of an integration that was set up so, and whose it is.
     #[must_use]
     pub fn whole(applied: &Setup) -> Self {
-        let registry = Registry {
-            integration_uid: String::new(),
-            state: RegistryState::Complete,
-            fencing_counter: 2,
-            schema_version: SCHEMA_VERSION.into(),
-            applied_hash: applied.hash(),
-            setup: applied.clone(),
-            definitions: None,
-            claim_user_id: None,
-        };
+        let registry = Registry::of_whole(applied);
         Self {
             claim: Standing::Ours,
             system_account: Standing::Ours,

@@ -209,6 +209,8 @@ sections! {
         GuardRegistryPresent = "guard-registry-present",
         /// For a script: the registry names this integration.
         GuardRegistryOwner = "guard-registry-owner",
+        /// For a script: a user owns the registry.
+        GuardRegistryOfAccount = "guard-registry-of-account",
         /// For a script: the registry says that this step is to come.
         GuardRegistryState = "guard-registry-state",
         /// For a script: the registry says something that a removal can begin with.

@@ -83,6 +83,11 @@ pub fn ask(warehouse: &Warehouse, acting: u32, database: &str, name: &str, text:
         "guard-registry-present" => has_table("registry"),
         "guard-registry-absent" => !has_table("registry"),
         "guard-registry-owner" => registry()?.integration_uid == literal(text, 0),
+        "guard-registry-of-account" => {
+            let table = here.objects.get(&("immuta_system".to_owned(), "registry".to_owned()));
+            let user = warehouse.users.get(behind(text, "usename = "));
+            table.zip(user).is_some_and(|(table, user)| table.owner == user.id)
+        }
         "guard-registry-state" => registry()?.state.as_str() == literal(text, 0),
         "guard-registry-removable" | "guard-registry-version" => registry().map(|_| true)?,
         "guard-registry-applied" => registry()?.applied_hash == literal(text, 0),

@@ -191,7 +191,7 @@ impl Run {
     }
 
     /// A person does what the status of the first slot's resource says, until nothing is to be done.
-    fn do_as_told(&mut self) -> Result<(), String> {
+    pub fn do_as_told(&mut self) -> Result<(), String> {
         let mut done = Vec::new();
         for _ in 0..12 {
             self.settle()?;

@@ -745,3 +745,20 @@ fn what_a_newer_version_has_set_up_is_not_removed_by_an_older_one_but_the_other_
     run.delete_all().unwrap();
     assert!(run.world.borrow().clusters[0].integrations().next().is_none());
 }
+
+#[test]
+fn a_person_sets_new_passwords_where_those_of_an_enabled_integration_were_lost() {
+    for meanwhile in [None, Some(Action::Rename(1)), Some(Action::Impersonate(Some(0))), Some(Action::DeleteSecret)] {
+        let mut run = Run::new(Power::Superuser, true);
+        run.play(&[Event::User(0, Action::CreateByHand(Some(0))), Event::pass(0)]);
+        run.do_as_told().unwrap();
+        run.all_are_done().unwrap();
+        run.play(&[Event::User(0, Action::DeleteSecret), Event::pass(0)]);
+        assert_eq!(run.phase_of(0), Some(Phase::RecurringValidationError));
+        run.play(
+            &meanwhile.map(|action| [Event::User(0, action), Event::pass(0)]).into_iter().flatten().collect::<Vec<_>>(),
+        );
+        run.do_as_told().unwrap();
+        run.all_are_done().unwrap();
+    }
+}

@@ -72,26 +72,19 @@ async fn an_edit_that_is_done_or_old_or_run_in_the_wrong_way_changes_nothing() {
     dba.batch_execute("CREATE USER somebody PASSWORD 'Abcd1234'").await.unwrap();
     let other = person.edit(&json!({"impersonation": {"role": "acting"}}));
     let edit = person.edit(&json!({"impersonation": {"enabled": false}}));
-    let (admin_user, password) = (person.stand_in.admin_user(), person.stand_in.admin_password());
-    let refused = async |script: &str, (user, password): (&str, &str), database: &str, says: &str| {
-        let before = person.dump().await;
-        // Also where the client goes on after an error.
-        for options in ["-v ON_ERROR_STOP=1", ""] {
-            let (_, said) = person.psql(script, user, password, database, options).await;
-            assert!(said.contains(says), "{says}: {said}");
-            assert_same(&before, &person.dump().await);
-        }
-    };
-    let (dba, somebody) = ((admin_user, password), ("somebody", "Abcd1234"));
-    refused(&edit, dba, "dev", "run edit.sql in immuta").await;
-    refused(&edit, somebody, "immuta", "this user is no superuser").await;
-    refused(&edit.replace(UID, "another"), dba, "immuta", "belongs to another integration").await;
+    let dba = (person.stand_in.admin_user(), person.stand_in.admin_password());
+    let somebody = ("somebody", "Abcd1234");
+    person.is_refused_as(&edit, dba, "dev", "run edit.sql in immuta").await;
+    person.is_refused_as(&edit, somebody, "immuta", "this user is no superuser").await;
+    person.is_refused_as(&edit.replace(UID, "another"), dba, "immuta", "belongs to another integration").await;
     // In the middle of the transaction, and between the steps.
     let cut = edit.find("-- become-admin").unwrap();
     let before = person.dump().await;
     assert!(person.as_admin(&edit[..cut], "immuta").await.0);
     assert_same(&before, &person.dump().await);
-    refused(super::from_step(&edit, 2), dba, "immuta", "go back to the line that begins with -- Step 1").await;
+    person
+        .is_refused_as(super::from_step(&edit, 2), dba, "immuta", "go back to the line that begins with -- Step 1")
+        .await;
     let first = &edit[..edit.find("\n-- Step 2").unwrap()];
     assert_eq!(person.as_admin(first, "immuta").await, (true, String::new()));
     let said = Person::until_done(&edit, async |script| person.as_admin(script, "immuta").await).await;
@@ -99,7 +92,7 @@ async fn an_edit_that_is_done_or_old_or_run_in_the_wrong_way_changes_nothing() {
     // Once more, and one that was made before.
     let said = Person::until_done(&edit, async |script| person.as_admin(script, "immuta").await).await;
     assert!(said[1].contains("the role immuta_impersonation is gone already: nothing is left to do"), "{said:?}");
-    refused(&other, dba, "immuta", "it is an old one, fetch it again").await;
+    person.is_refused_as(&other, dba, "immuta", "it is an old one, fetch it again").await;
 }
 
 #[tokio::test]
@@ -115,7 +108,7 @@ async fn what_cannot_be_edited_is_said_by_the_command_line() {
     person.change("integration.yaml", json!({"spec": {"config": {"systemAccount": {"name": "governor"}}}}));
     let said = said("edit", &[]);
     assert!(said.contains("no password for the name governor") && said.contains("`nextPassword`"), "{said}");
-    for which in ["edit", "delete-rest", "cleanup"] {
+    for which in ["edit", "new-passwords", "delete-rest", "cleanup"] {
         let output = std::process::Command::new(super::BINARY)
             .args(["scripts", which, "-f"])
             .arg(person.path("integration.yaml"))

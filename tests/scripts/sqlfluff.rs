@@ -60,7 +60,9 @@ async fn every_script_is_sql_that_others_can_read() {
         scripts.extend(["initial-create", "delete-rest"].map(|which| (which, person.script(which, &[]))));
         if n > 0 {
             // They name the database, and don't depend on its mode otherwise, or have more in this one.
-            scripts.extend(["create", "delete", "cleanup"].map(|which| (which, person.script(which, &[]))));
+            scripts.extend(
+                ["create", "new-passwords", "delete", "cleanup"].map(|which| (which, person.script(which, &[]))),
+            );
         }
         let next = json!({"stringData": {"nextUsername": "governor", "nextPassword": "Canary-7f3a-of-the-new-name"}});
         person.change("secret.yaml", next);

@@ -1,6 +1,7 @@
 //! What must be so before a step of a script, and what its error says if it isn't.
 
 mod edit;
+mod passwords;
 mod removal;
 mod set_up;
 
@@ -72,7 +73,7 @@ fn place(script: Script, source: &Source<'_>) -> Vec<Guard> {
             );
             Guard::new(Section::GuardUser, account, refusal)
         }
-        Script::Edit | Script::Delete | Script::DeleteRest | Script::Cleanup => {
+        Script::Edit | Script::NewPasswords | Script::Delete | Script::DeleteRest | Script::Cleanup => {
             Guard::new(Section::GuardSuperuser, "", format!("this user is no superuser: run {file} as one"))
         }
     };
@@ -108,7 +109,8 @@ pub(super) fn before_all(script: Script, source: &Source<'_>, steps: &[Step]) ->
         Script::Edit => edit::done(source, steps),
         Script::Delete => removal::done_inside(source, steps),
         Script::DeleteRest => removal::done_outside(source, steps),
-        Script::Cleanup => Vec::new(),
+        // Run again, it sets the same.
+        Script::NewPasswords | Script::Cleanup => Vec::new(),
     };
     place(script, source).into_iter().chain(done).collect()
 }
@@ -118,6 +120,7 @@ pub(super) fn of_step(script: Script, source: &Source<'_>, steps: &[Step], n: us
     let own = match script {
         Script::InitialCreate(_) | Script::Create => set_up::of_step(script, source, steps, n),
         Script::Edit => edit::of_step(source, steps, n),
+        Script::NewPasswords => passwords::guards(source),
         Script::Delete => removal::inside(source, steps, n),
         Script::DeleteRest => removal::outside(source, steps, n),
         Script::Cleanup => removal::of_what_was_begun(source),

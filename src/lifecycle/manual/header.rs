@@ -11,6 +11,7 @@ fn part(script: Script) -> &'static str {
         Script::InitialCreate(_) => "the first part of setting up",
         Script::Create => "the second part of setting up",
         Script::Edit => "an edit of",
+        Script::NewPasswords => "new passwords, in place of those that were lost, for",
         Script::Delete => "the first part of removing",
         Script::Cleanup => "the first part of removing what is left of",
         Script::DeleteRest => "the second part of removing",
@@ -27,7 +28,7 @@ fn whom(script: Script, source: &Source<'_>) -> (String, String) {
              privileges CREATE USER, DROP USER and CREATE ROLE) and isn't a superuser",
         ),
         Script::InitialCreate(AccountPower::Superuser) => administrator("a superuser"),
-        Script::Edit | Script::Delete | Script::DeleteRest | Script::Cleanup => {
+        Script::Edit | Script::NewPasswords | Script::Delete | Script::DeleteRest | Script::Cleanup => {
             administrator("a superuser; nobody else can")
         }
         Script::Create => {
@@ -72,6 +73,7 @@ pub(super) fn header<'s>(
             format!("{}, in the database {database}", next.file_name())
         }
         None if script == Script::DeleteRest => "nothing: all of it is gone".to_owned(),
+        None if script == Script::NewPasswords => "nothing: the operator logs in with them".to_owned(),
         None => "nothing: all of it is there".to_owned(),
     };
     let command = format!(

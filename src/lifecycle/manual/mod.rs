@@ -38,6 +38,8 @@ pub enum Script {
     Create,
     /// What leads from what is applied to what is wanted, in the managed database, by a superuser.
     Edit,
+    /// What sets new passwords where those of an integration were lost, in the managed database, by a superuser.
+    NewPasswords,
     /// The first part of a removal, in the managed database, by a superuser.
     Delete,
     /// The second part, from the initial database, by a superuser.
@@ -55,6 +57,7 @@ impl Script {
             Self::InitialCreate(AccountPower::Lesser) => "initial-create.lesser-admin.sql",
             Self::Create => "create.sql",
             Self::Edit => "edit.sql",
+            Self::NewPasswords => "new-passwords.sql",
             Self::Delete => "delete.sql",
             Self::DeleteRest => "delete-rest.sql",
             Self::Cleanup => "cleanup.sql",
@@ -64,13 +67,15 @@ impl Script {
     fn power(self) -> AccountPower {
         match self {
             Self::InitialCreate(power) => power,
-            Self::Create | Self::Edit | Self::Delete | Self::DeleteRest | Self::Cleanup => AccountPower::Superuser,
+            Self::Create | Self::Edit | Self::NewPasswords | Self::Delete | Self::DeleteRest | Self::Cleanup => {
+                AccountPower::Superuser
+            }
         }
     }
 
-    /// Whether it takes away what there is.
-    fn is_removal(self) -> bool {
-        matches!(self, Self::Delete | Self::DeleteRest | Self::Cleanup)
+    /// Whether it is about what there is, and not about what is wanted.
+    fn is_of_what_is_applied(self) -> bool {
+        matches!(self, Self::NewPasswords | Self::Delete | Self::DeleteRest | Self::Cleanup)
     }
 
     /// Whether it is run from the initial database.
@@ -83,7 +88,7 @@ impl Script {
         match self {
             Self::InitialCreate(_) => Some(Self::Create),
             Self::Delete | Self::Cleanup => Some(Self::DeleteRest),
-            Self::Create | Self::Edit | Self::DeleteRest => None,
+            Self::Create | Self::Edit | Self::NewPasswords | Self::DeleteRest => None,
         }
     }
 }
@@ -93,8 +98,8 @@ impl Script {
 pub struct Source<'a> {
     /// What is wanted.
     pub wanted: &'a Wanted,
-    /// What the registry says is set up whole: an edit starts from it, and a removal removes it. Nothing until it was: then a
-    /// removal takes the wanted names. Where there is no registry, the names under which anything was made.
+    /// What the registry says is set up whole: an edit starts from it, new passwords are its users', and a removal removes it.
+    /// Nothing until it was: then a removal takes the wanted names. Where there is no registry, the names under which anything was made.
     pub applied: Option<&'a Setup>,
     /// The resource's namespace.
     pub namespace: &'a str,
@@ -114,7 +119,7 @@ impl<'a> Source<'a> {
 
     /// What a script is about.
     fn setup(&self, script: Script) -> &'a Setup {
-        if script.is_removal() { self.applied() } else { &self.wanted.place.setup }
+        if script.is_of_what_is_applied() { self.applied() } else { &self.wanted.place.setup }
     }
 }
 

@@ -5,7 +5,8 @@ use super::{DATABASE_SET_ASIDE, Script, Secrets, Source, values};
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::{
-    AccountPower, Connection, Operation, Subject, edit_of_whole, removal_of_whole, set_up_from_nothing,
+    AccountPower, Connection, Operation, Subject, edit_of_whole, new_passwords_of_whole, removal_of_whole,
+    set_up_from_nothing,
 };
 use crate::scripts::{CLAIM_USER, Parameters, RenderError, Section, Statement, statements};
 
@@ -32,6 +33,7 @@ fn operations(script: Script, source: &Source<'_>) -> Vec<(Section, Subject)> {
     let plan = match script {
         Script::InitialCreate(_) | Script::Create => set_up_from_nothing(setup, power),
         Script::Edit => edit_of_whole(source.applied(), setup),
+        Script::NewPasswords => new_passwords_of_whole(setup),
         Script::Delete | Script::DeleteRest => removal(),
         Script::Cleanup => return vec![(Section::CloseAccount, Subject::Pass)],
     };
@@ -139,6 +141,8 @@ impl Step {
         let (database, account) = (&setup.database, &setup.system_account);
         if script == Script::Edit && self.has(Section::BeginChange) {
             self.titled_edit()
+        } else if self.has(Section::SetPasswords) {
+            format!("new passwords for the user {CLAIM_USER} and the system account {account}")
         } else if self.has(Section::Claim) {
             format!("the user {CLAIM_USER}, the claim on the warehouse")
         } else if self.has(Section::SystemAccount) {

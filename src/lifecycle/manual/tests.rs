@@ -6,14 +6,18 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::lifecycle::contents::Contents;
-use crate::lifecycle::{Endpoint, Operation, Place, Plan, Setup, edit_of_whole, removal_of_whole, set_up_from_nothing};
+use crate::lifecycle::{
+    Endpoint, Operation, Place, Plan, Setup, edit_of_whole, new_passwords_of_whole, removal_of_whole,
+    set_up_from_nothing,
+};
 use crate::scripts::{ExistingName, Password};
 
-const ALL: [Script; 7] = [
+const ALL: [Script; 8] = [
     Script::InitialCreate(AccountPower::Superuser),
     Script::InitialCreate(AccountPower::Lesser),
     Script::Create,
     Script::Edit,
+    Script::NewPasswords,
     Script::Delete,
     Script::DeleteRest,
     Script::Cleanup,
@@ -98,6 +102,12 @@ fn the_script_for_the_managed_database_reads_from_top_to_bottom() {
 fn an_edit_of_everything_reads_from_top_to_bottom() {
     let wanted = wanted("immuta", "Create", None);
     insta::assert_snapshot!(text_after(Script::Edit, Some(&former(&wanted, Some("acting"))), &wanted, "uid-1"));
+}
+
+#[test]
+fn new_passwords_read_from_top_to_bottom() {
+    let wanted = wanted("immuta", "Create", Some("acting"));
+    insta::assert_snapshot!(text(Script::NewPasswords, &wanted, "uid-1"));
 }
 
 #[test]
@@ -192,6 +202,7 @@ fn what_is_run_is_what_the_automatic_mode_runs() {
             let edit = edit_of_whole(&applied, setup);
             assert_eq!(of(edit, &[]), by_hand(Some(&applied), &[Script::Edit], &[]));
         }
+        assert_eq!(of(new_passwords_of_whole(setup), &[]), by_hand(Some(setup), &[Script::NewPasswords], &[]));
         let removal = removal_of_whole(setup, AccountPower::Superuser, &Contents::of(setup));
         let scripts = [Script::Delete, Script::DeleteRest];
         assert_eq!(of(removal, &[]), by_hand(Some(setup), &scripts, &IN_SCRIPTS_ALONE));
@@ -250,7 +261,8 @@ fn a_script_without_its_secrets_is_the_same_otherwise_and_says_so() {
         assert_eq!(whole.expose_secret() == without, !without.contains(TAKEN_OUT), "{which:?}");
         assert_eq!(without.contains("The passwords were taken out of this file"), without.contains(TAKEN_OUT));
         assert_eq!(whole.expose_secret().contains("This file is a credential"), without.contains(TAKEN_OUT));
-        assert_eq!(which.is_removal(), !without.contains(TAKEN_OUT), "{which:?}");
+        let takes_away = matches!(which, Script::Delete | Script::DeleteRest | Script::Cleanup);
+        assert_eq!(takes_away, !without.contains(TAKEN_OUT), "{which:?}");
     }
     assert!(TAKEN_OUT.len() > 64);
 }

@@ -3,6 +3,7 @@
 
 use super::{Connection, Operation, Plan, Record, Recorded};
 use crate::lifecycle::proof::Heritage;
+use crate::lifecycle::{Registry, Setup, UserId};
 use crate::scripts::Section;
 
 /// Who is inside the managed database.
@@ -56,4 +57,13 @@ pub fn inherit(recorded: Recorded, heritage: &Heritage, uid: &str, inside: Insid
         plan.in_change(on, |plan| plan.run(on, Section::SetPasswords));
     }
     plan
+}
+
+/// Plans what a superuser does about lost passwords of what was set up whole.
+#[must_use]
+pub fn new_passwords_of_whole(setup: &Setup) -> Plan {
+    let registry = Registry::of_whole(setup);
+    let uid = registry.integration_uid.clone();
+    let heritage = Heritage { registry, owner: UserId::new("") };
+    inherit(Recorded::default(), &heritage, &uid, Inside::Superuser, Purpose::Use)
 }

@@ -99,6 +99,16 @@ WHERE n.nspname = 'immuta_system' AND c.relname = 'registry';
 SELECT CAST(CASE WHEN count(*) = 1 AND max(integration_uid) = {{integration_uid}} THEN '1' ELSE {{refusal}} END AS INTEGER) AS registry_names_this_resource
 FROM immuta_system.registry;
 
+--= guard-registry-of-account
+
+--! guard-registry-of-account
+-- Somebody else can have taken a name that became free.
+SELECT CAST(CASE WHEN count(*) = 1 THEN '1' ELSE {{refusal}} END AS INTEGER) AS account_owns_the_registry
+FROM pg_class c
+INNER JOIN pg_namespace n ON n.oid = c.relnamespace
+INNER JOIN pg_user u ON u.usesysid = c.relowner
+WHERE n.nspname = 'immuta_system' AND c.relname = 'registry' AND u.usename = {{guarded}};
+
 --= guard-registry-state
 
 --! guard-registry-state

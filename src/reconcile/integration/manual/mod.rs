@@ -2,6 +2,7 @@
 //! integration itself it only reads; a rotation is the system account's own matter, and needs nobody.
 
 mod find;
+mod passwords;
 mod published;
 mod removal;
 mod verify;
@@ -32,14 +33,10 @@ const SET_UP: [Script; 3] =
 
 /// Goes on with it: until it is enabled, or as long as it is.
 pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: Option<SystemAccount>) {
-    let was_enabled = work.status().was_enabled();
     match account {
         // The ids come into the Secret with the verification: they tell where status was lost.
         Some(account) if account.ids.is_some() => watch_over(work, wanted, &account).await,
-        None if was_enabled => {
-            work.begin(Phase::RecurringValidationError, Reason::ProofLost, "");
-            work.stop(Phase::RecurringValidationError, lost(work));
-        }
+        _ if work.status().was_enabled() => passwords::renew(work, wanted).await,
         account => {
             work.begin(Phase::Creating, Reason::Creating, "the integration is being set up");
             if let Err(error) = set_up(work, wanted, account).await {
@@ -52,16 +49,6 @@ pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: Opt
             }
         }
     }
-}
-
-/// The passwords of an integration that was set up are gone. Only a person can set new ones.
-fn lost<W: World>(work: &Work<'_, W>) -> Failure {
-    let secret = resource::secret_name(&work.object);
-    let message = format!("the Secret {secret} with the passwords of the system account and of the claim is gone");
-    Failure::stalled(Reason::ProofLost, message).remedy(Remedy::new("restore it from a backup")).remedy(Remedy::new(
-        "or set spec.deletionPolicy to Retain, delete the resource, and create it anew with spec.autoBootstrap true, a \
-         superuser's credentials, and the take-over that is offered then",
-    ))
 }
 
 async fn set_up<W: World>(
@@ -267,18 +254,7 @@ async fn look_inside<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, inside: 
             None => Ok(Awaited::Create(format!("waiting for a person who runs {file} in the database {database}"))),
         };
     }
-    let registry = look::registry(&inside.session, database).await?.map_err(|why| {
-        let message = format!("the registry in the database {database} can't be read: {why}");
-        Error::from(Failure::stalled(Reason::RegistryUnreadable, message))
-    })?;
-    if registry.integration_uid != work.uid() {
-        let message = format!(
-            "the registry in the database {database} names the integration {}, not this one ({})",
-            registry.integration_uid,
-            work.uid()
-        );
-        return Err(Failure::stalled(Reason::NotOurs, message).into());
-    }
+    let registry = own_registry(work, &inside, database).await?;
     match registry.state {
         RegistryState::Applying => {
             if let Some(lacking) = lacking(&inside, wanted).await? {
@@ -302,6 +278,23 @@ async fn look_inside<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, inside: 
             enable(work, wanted, inside, registry).await.map(|()| Awaited::Nothing)
         }
     }
+}
+
+/// The registry, if it is this integration's.
+async fn own_registry<W: World>(work: &Work<'_, W>, inside: &Inside<W>, database: &str) -> Result<Registry, Error> {
+    let registry = look::registry(&inside.session, database).await?.map_err(|why| {
+        let message = format!("the registry in the database {database} can't be read: {why}");
+        Error::from(Failure::stalled(Reason::RegistryUnreadable, message))
+    })?;
+    if registry.integration_uid == work.uid() {
+        return Ok(registry);
+    }
+    let message = format!(
+        "the registry in the database {database} names the integration {}, not this one ({})",
+        registry.integration_uid,
+        work.uid()
+    );
+    Err(Failure::stalled(Reason::NotOurs, message).into())
 }
 
 /// A script was run that was made before the spec was changed.

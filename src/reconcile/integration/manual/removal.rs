@@ -4,7 +4,7 @@ use kube::ResourceExt;
 
 use super::find::{Found, find};
 use super::published::{publish, withdraw};
-use super::{awaited, scripts};
+use super::{awaited, passwords, scripts};
 use crate::api::{CONFIRM_DELETED_ANNOTATION, Phase, Reason, Remedy, TlsMode};
 use crate::lifecycle::manual::{Script, Secrets};
 use crate::lifecycle::{Activity, Failure, Place, Setup, Wanted, by_hand, folded, word};
@@ -71,6 +71,10 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
     let mut applied = is_whole(work).then(|| place.setup.clone());
     let (message, which) = match found {
         Found::Nothing if !is_begun => return Ok(Progress::Gone(NEVER_BEGUN.to_owned())),
+        Found::Nothing if passwords::are_lost(work, &account) => {
+            passwords::publish_script(work, &place).await?;
+            return Ok(confirmed(work, &place, passwords::awaited_of(work, &place)));
+        }
         Found::Nothing => {
             // The users of these names can be another integration's by now.
             withdraw(work).await?;
@@ -121,7 +125,7 @@ fn is_whole<W: World>(work: &Work<'_, W>) -> bool {
 }
 
 /// What was recorded, to be removed, whatever the spec says by now.
-fn wanted<W: World>(work: &Work<'_, W>, place: &Place) -> Wanted {
+pub fn wanted<W: World>(work: &Work<'_, W>, place: &Place) -> Wanted {
     let spec = &work.object.spec;
     Wanted::of_place(place.clone(), folded(&spec.config.initial_database), spec.config.tls.mode)
 }
