@@ -12,11 +12,13 @@
 //! | `POST /faults` | sets one: `{"contains": "CREATE DATABASE", "action": {"kind": "dropAfter"}}`; the kinds are those of `faults::Action` |
 //! | `DELETE /faults` | takes all back and lets go of what is held |
 //! | `POST /release` | lets go of what is held |
+//! | `POST /temporary-credentials` | makes some, `{"user": "awsuser", "login": "IAM:awsuser", "create": false, "seconds": 900}`, and answers `{"login", "password"}` |
 //! | `POST /away`, `POST /back` | closes all connections and takes none; takes them again |
 
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -25,6 +27,7 @@ use serde_json::{Value, json};
 use crate::Shared;
 use crate::faults::Fault;
 use crate::journal::Entry;
+use crate::temporary::TemporaryCredentials;
 
 #[derive(Deserialize)]
 struct Since {
@@ -48,6 +51,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             get(faults).post(set).delete(|State(shared): State<Arc<Shared>>| async move { shared.faults.clear() }),
         )
         .route("/release", post(|State(shared): State<Arc<Shared>>| async move { shared.faults.release() }))
+        .route("/temporary-credentials", post(temporary_credentials))
         .route("/away", post(|State(shared): State<Arc<Shared>>| async move { shared.set_away(true) }))
         .route("/back", post(|State(shared): State<Arc<Shared>>| async move { shared.set_away(false) }))
         .with_state(shared)
@@ -74,4 +78,15 @@ async fn faults(State(shared): State<Arc<Shared>>) -> Json<Value> {
 
 async fn set(State(shared): State<Arc<Shared>>, Json(fault): Json<Fault>) -> Json<Value> {
     Json(json!({"id": shared.faults.set(fault)}))
+}
+
+async fn temporary_credentials(
+    State(shared): State<Arc<Shared>>,
+    Json(wanted): Json<TemporaryCredentials>,
+) -> Result<Json<Value>, (StatusCode, String)> {
+    let login = wanted.login.clone();
+    match shared.temporary.issue(wanted) {
+        Ok(password) => Ok(Json(json!({"login": login, "password": password}))),
+        Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
+    }
 }

@@ -19,6 +19,7 @@ mod postgres;
 mod protocol;
 mod relay;
 mod session;
+mod temporary;
 mod warehouse;
 
 use std::net::SocketAddr;
@@ -38,7 +39,10 @@ use faults::Faults;
 use journal::Journal;
 use postgres::Postgres;
 use session::Stream;
+use temporary::{Temporary, random_password};
 use warehouse::{Connected, Warehouse};
+
+pub use temporary::TemporaryCredentials;
 
 /// How a stand-in is to be.
 #[derive(Clone, Debug)]
@@ -92,6 +96,7 @@ pub(crate) struct Shared {
     postgres: Postgres,
     journal: Journal,
     faults: Faults,
+    temporary: Temporary,
     tls: Option<TlsAcceptor>,
     ca_pem: String,
     require_tls: bool,
@@ -140,6 +145,7 @@ impl StandIn {
             postgres,
             journal: Journal::default(),
             faults: Faults::default(),
+            temporary: Temporary::default(),
             tls: options.offer_tls.then_some(acceptor),
             ca_pem,
             require_tls: options.require_tls,
@@ -230,6 +236,11 @@ impl StandIn {
         self.shared.connections()
     }
 
+    /// Makes temporary credentials, as `GetClusterCredentials` and its like do, and gives their password.
+    pub fn temporary_credentials(&self, wanted: TemporaryCredentials) -> anyhow::Result<String> {
+        self.shared.temporary.issue(wanted)
+    }
+
     /// Closes all connections and takes none.
     pub fn go_away(&self) {
         self.shared.set_away(true);
@@ -315,15 +326,6 @@ async fn accept(shared: Arc<Shared>, warehouse: Arc<Warehouse>, listener: TcpLis
             }
         }
     }
-}
-
-fn random_password() -> anyhow::Result<String> {
-    use std::io::Read;
-    let mut bytes = [0_u8; 16];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    // Redshift's rules: upper case, lower case, digit.
-    Ok(format!("Aa1{hex}"))
 }
 
 fn certificate(names: &[String]) -> anyhow::Result<(TlsAcceptor, String)> {

@@ -11,7 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 /// A stand-in for Amazon Redshift, in front of `PostgreSQL` 15, on this machine's loopback interface.
 ///
 /// Its control port takes faults and gives its journal: GET /journal, DELETE /journal, GET
-/// /connections, GET, POST and DELETE /faults, POST /release, POST /away, POST /back, GET /ca.
+/// /connections, GET, POST and DELETE /faults, POST /release, POST /temporary-credentials, POST /away,
+/// POST /back, GET /ca.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Port to listen on; 0 for a free one

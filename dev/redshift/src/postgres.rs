@@ -142,7 +142,8 @@ async fn connect(folder: &Path, database: &str) -> anyhow::Result<Client> {
     Ok(client)
 }
 
-fn quoted(name: &str) -> String {
+/// A name as an identifier.
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -19,13 +19,14 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::Shared;
 use crate::dialect::SessionContext;
-use crate::errors::{ServerError, as_redshift};
+use crate::errors::ServerError;
 use crate::faults::Action;
 use crate::journal::Event;
-use crate::parameters;
 use crate::protocol::{Frame, Startup};
 use crate::relay::{Answered, Extended, Relay};
 use crate::warehouse::Warehouse;
+
+mod login;
 
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
@@ -37,29 +38,6 @@ const LOGIN_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Longest time for a client to hang up once it has been told that the session is over.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Parameters that AWS's drivers send and Redshift knows, but `PostgreSQL` doesn't.
-const REDSHIFT_PARAMETERS: &[&str] = &[
-    "client_protocol_version",
-    "driver_version",
-    "os_version",
-    "driver_discovery_version",
-    "plugin_name",
-    "idp_type",
-    "provider_name",
-];
-
-/// Parameters that are passed on.
-const KNOWN_PARAMETERS: &[&str] = &[
-    "user",
-    "database",
-    "client_encoding",
-    "application_name",
-    "datestyle",
-    "timezone",
-    "options",
-    "extra_float_digits",
-];
 
 /// Serves one client, from the first byte to the last.
 pub(crate) async fn serve(
@@ -126,6 +104,8 @@ struct Beginning {
     warehouse: Arc<Warehouse>,
     parameters: Vec<(String, String)>,
     encrypted: bool,
+    /// The name to log in with, as the client sent it.
+    login: String,
     user: String,
     database: String,
     session: u64,
@@ -138,6 +118,7 @@ impl Beginning {
         mut parameters: Vec<(String, String)>,
         encrypted: bool,
     ) -> Self {
+        let sent = parameters.iter().find(|(key, _)| key == "user").map(|(_, value)| value.clone());
         for (_, value) in parameters.iter_mut().filter(|(key, _)| key == "user" || key == "database") {
             *value = String::from_utf8_lossy(&warehouse.inside(value.as_bytes())).into_owned();
         }
@@ -146,7 +127,7 @@ impl Beginning {
         // Names of databases are folded, however they are sent. MG/connecting
         let database = value("database").unwrap_or_else(|| user.clone()).to_lowercase();
         let session = shared.sessions.fetch_add(1, Ordering::Relaxed) + 1;
-        Self { shared, warehouse, parameters, encrypted, user, database, session }
+        Self { shared, warehouse, parameters, encrypted, login: sent.unwrap_or_default(), user, database, session }
     }
 
     fn journal(&self, refused: Option<&str>) {
@@ -154,7 +135,7 @@ impl Beginning {
         self.shared.journal.add(self.session, &self.database, &self.user, event);
     }
 
-    async fn begin(self, mut stream: Box<dyn Stream>) -> anyhow::Result<()> {
+    async fn begin(mut self, mut stream: Box<dyn Stream>) -> anyhow::Result<()> {
         if let Some(Action::ColdStart { milliseconds }) = self.shared.faults.at_startup(&self.user, &self.database) {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         }
@@ -165,11 +146,18 @@ impl Beginning {
         if let Some(action) = self.shared.faults.at_login(&self.user, &self.database) {
             return self.refuse_login(&mut stream, action).await;
         }
+        let holder = if self.shared.temporary.knows(&self.login) {
+            let Some(holder) = self.ask_for_temporary(&mut stream).await? else { return Ok(()) };
+            Some(holder)
+        } else {
+            None
+        };
+        let user = holder.as_ref().map_or(&self.user, |(user, _)| user).clone();
         let mut server = UnixStream::connect(self.shared.postgres.socket()).await.context("PostgreSQL is gone")?;
-        server.write_all(&Startup::packet(&self.passed_on())).await?;
+        server.write_all(&Startup::packet(&self.passed_on(&user))).await?;
         let mut context = SessionContext {
             may_become_others: false,
-            user: self.user.clone(),
+            user: user.clone(),
             database: self.database.clone(),
             superuser: false,
             in_transaction: false,
@@ -181,128 +169,14 @@ impl Beginning {
         };
         // Behind ReadyForQuery, the last that is read, there is nothing yet.
         let mut server = BufReader::new(server);
-        if !self.log_in(&mut stream, &mut server, &mut context).await? {
+        let digest = holder.as_ref().map(|(_, digest)| digest.as_str());
+        if !self.log_in(&mut stream, &mut server, &mut context, digest).await? {
             return Ok(());
         }
+        // What is done from here on, the user does, whatever the name of the login was.
+        self.user = user;
         context.may_become_others = context.superuser;
         self.run(stream, server.into_inner(), context).await
-    }
-
-    /// Whether the server would look at the password at all.
-    fn acceptable(&self) -> Result<(), (&'static str, String)> {
-        let Self { user, database, .. } = self;
-        if self.shared.require_tls && !self.encrypted {
-            let message = format!(
-                "no pg_hba.conf entry for host \"::ffff:127.0.0.1\", user \"{user}\", database \"{database}\", SSL off"
-            );
-            return Err(("28000", message));
-        }
-        if user == crate::postgres::INTERNAL_USER {
-            return Err(("28000", format!("password authentication failed for user \"{user}\"")));
-        }
-        // https://github.com/open-metadata/OpenMetadata/issues/15635
-        if self.shared.foreign_databases.contains(database) {
-            let message = format!(
-                "Cannot connect to shared database \"{database}\" created from Data Catalog ARN. Connect to a database in \
-                 your cluster or a database created from a datashare instead and use cross-database query notation \
-                 <shareddatabase>.<schema>.<object> to query the data in shared database."
-            );
-            return Err(("XX000", message));
-        }
-        let unknown = self.parameters.iter().find(|(name, _)| {
-            let name = name.as_str();
-            !KNOWN_PARAMETERS.contains(&name.to_lowercase().as_str()) && !REDSHIFT_PARAMETERS.contains(&name)
-        });
-        unknown.map_or(Ok(()), |(name, _)| Err(("42704", format!("unrecognized configuration parameter \"{name}\""))))
-    }
-
-    async fn refuse_login(&self, stream: &mut Box<dyn Stream>, action: Action) -> anyhow::Result<()> {
-        match action {
-            Action::RefuseLogin { sqlstate, message } => {
-                self.journal(Some(sqlstate.as_str()));
-                farewell(stream, &ServerError::fatal(&sqlstate, &message)).await
-            }
-            Action::AskForClearPassword => {
-                send(stream, &Frame::new(b'R', 3_u32.to_be_bytes()).bytes()).await?;
-                let answer = timeout(LOGIN_DEADLINE, Frame::read(stream)).await??;
-                let code = if answer.is_some() { "got-clear-password" } else { "28000" };
-                self.journal(Some(code));
-                farewell(stream, &ServerError::fatal(code, "the stand-in asked for the password in the clear")).await
-            }
-            _ => {
-                // Algorithm, salt, nonce: a driver that doesn't know code 13 doesn't read on.
-                let body = [&13_u32.to_be_bytes()[..], &0_u32.to_be_bytes(), &[0; 32], &[0; 32]].concat();
-                send(stream, &Frame::new(b'R', body).bytes()).await?;
-                self.journal(Some("28000"));
-                let _ = timeout(LOGIN_DEADLINE, Frame::read(stream)).await?;
-                Ok(())
-            }
-        }
-    }
-
-    /// The parameters that the server is told.
-    fn passed_on(&self) -> Vec<(String, String)> {
-        let known = |name: &str| !REDSHIFT_PARAMETERS.contains(&name) && name != "database";
-        let mut passed: Vec<_> = self.parameters.iter().filter(|(name, _)| known(name)).cloned().collect();
-        passed.push(("database".to_owned(), self.database.clone()));
-        passed
-    }
-
-    /// Passes the login on, both ways; `false` if it failed.
-    async fn log_in(
-        &self,
-        client: &mut Box<dyn Stream>,
-        server: &mut BufReader<UnixStream>,
-        context: &mut SessionContext,
-    ) -> anyhow::Result<bool> {
-        // Two dozen messages that nobody waits for: they go with the next that somebody does.
-        let mut unsent = Vec::new();
-        loop {
-            let Some(frame) = Frame::read(server).await? else { return Ok(false) };
-            let answers: Vec<Frame> = match frame.kind {
-                b'S' => parameters::reported(&frame, context).into_iter().collect(),
-                b'E' => {
-                    let error = self.login_refused(&frame).await;
-                    self.journal(error.field(b'C').as_deref());
-                    vec![error]
-                }
-                b'N' => vec![as_redshift(&frame, "")],
-                b'K' => parameters::at_login(self.session).into_iter().chain([frame.clone()]).collect(),
-                _ => vec![frame.clone()],
-            };
-            unsent.extend(answers.iter().flat_map(|answer| self.warehouse.outgoing(answer)));
-            if matches!(frame.kind, b'E' | b'R' | b'Z') {
-                send(client, &std::mem::take(&mut unsent)).await?;
-            }
-            match frame.kind {
-                b'E' => return Ok(false),
-                b'Z' => {
-                    self.journal(None);
-                    return Ok(true);
-                }
-                b'R' if frame.body.starts_with(&5_u32.to_be_bytes()) => {
-                    let answer = timeout(LOGIN_DEADLINE, Frame::read(client)).await??;
-                    let Some(password) = answer else { return Ok(false) };
-                    server.write_all(&password.bytes()).await?;
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The error of a login. Of a user with temporary credentials Redshift says that there is none:
-    /// <https://github.com/aws/amazon-redshift-python-driver/issues/255>
-    async fn login_refused(&self, frame: &Frame) -> Frame {
-        let error = as_redshift(frame, "");
-        let is_temporary = self.user.starts_with("IAM");
-        if !is_temporary || error.field(b'C').as_deref() != Some("28000") {
-            return error;
-        }
-        let Ok(client) = self.shared.postgres.client("padb_harvest").await else { return error };
-        match client.query_opt("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&self.user]).await {
-            Ok(None) => ServerError::fatal("42704", &format!("user \"{}\" does not exist", self.user)).frame(),
-            _ => error,
-        }
     }
 
     async fn run(self, stream: Box<dyn Stream>, server: UnixStream, context: SessionContext) -> anyhow::Result<()> {

@@ -17,4 +17,5 @@ mod queries;
 mod relations;
 mod relay;
 mod support;
+mod temporary;
 mod wire;
