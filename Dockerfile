@@ -9,6 +9,7 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY dev/redshift dev/redshift
+COPY dev/identity dev/identity
 # The tests are no part of the program, but the manifest names them.
 COPY tests tests
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \

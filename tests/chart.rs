@@ -18,12 +18,14 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
     objects.iter().filter(|object| object["kind"] == kind).collect()
 }
 
-const EVERYTHING: [&str; 5] = [
+const EVERYTHING: [&str; 7] = [
     "replicas=2",
     "serviceMonitor.enabled=true",
     "networkPolicy.enabled=true",
     "allowedHosts={*.redshift.amazonaws.com,10.0.0.0/8}",
     "requireSecretHosts=true",
+    "iamNamespaces={governance}",
+    "caBundle.configMap=proxy-ca",
 ];
 
 #[test]

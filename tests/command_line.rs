@@ -69,7 +69,9 @@ fn a_manifest_that_is_none_is_refused_with_what_is_wrong() {
     assert!(refused("database: immuta", "database: Immuta").contains("lower"));
     assert!(refused("database: immuta", "database: select").contains("reserved"));
     assert!(refused("initialDatabase: dev", "initialDatabase: IMMUTA").contains("initialDatabase"));
-    assert!(refused("authenticationType: userPassword", "authenticationType: okta").contains("not supported"));
+    assert!(
+        refused("authenticationType: userPassword", "authenticationType: okta").contains("config.okta: it is missing")
+    );
     assert!(
         refused("authenticationType: userPassword", "authenticationType: password").contains("userPassword, accessKey")
     );

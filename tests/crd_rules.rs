@@ -52,6 +52,11 @@ fn cases() -> Vec<(Value, Value)> {
     let credentials = |reference: Value| config(json!({"credentialsSecretRef": reference}));
     let access_key =
         |reference: Value| config(json!({"authenticationType": "accessKey", "credentialsSecretRef": reference}));
+    let aws = |aws: Value| config(json!({"authenticationType": "accessKey", "aws": aws}));
+    let merged = |mut one: Value, other: Value| {
+        merge(&mut one, other);
+        one
+    };
     let other_host = config(json!({"host": "other.abc123.us-east-1.redshift.amazonaws.com"}));
     vec![
         (name(63), name(64)),
@@ -106,6 +111,19 @@ fn cases() -> Vec<(Value, Value)> {
         (role("grants"), role("grant")),
         (role("publicity"), role("public")),
         (okta(json!({"idpHost": "organization.okta.com"})), okta(json!({"idpHost": "https://organization.okta.com/"}))),
+        (aws(json!({"clusterIdentifier": "analytics"})), aws(json!({"clusterIdentifier": "a", "workgroup": "b"}))),
+        (aws(json!({"databaseUser": "admin"})), aws(json!({"workgroup": "b", "databaseUser": "admin"}))),
+        (aws(json!({"region": "us-gov-west-1"})), aws(json!({"region": "us-east-1.example.com/"}))),
+        (aws(json!({"clusterIdentifier": "analytics-2"})), aws(json!({"clusterIdentifier": "Analytics"}))),
+        (aws(json!({"workgroup": "default"})), aws(json!({"workgroup": "a/b"}))),
+        (aws(json!({"databaseUser": "Admin.1"})), aws(json!({"databaseUser": "IAM:admin"}))),
+        (
+            merged(
+                aws(json!({"region": "us-east-1", "clusterIdentifier": "a"})),
+                config(json!({"host": "alias.example"})),
+            ),
+            merged(aws(json!({"region": "us-east-1"})), config(json!({"host": "alias.example"}))),
+        ),
         (
             tls(json!({"mode": "VerifyCa", "caBundleRef": bundle})),
             tls(json!({"mode": "Require", "caBundleRef": bundle})),

@@ -262,20 +262,35 @@ async fn however_kubernetes_deletes_the_proof_is_there_until_the_end() {
 }
 
 #[tokio::test]
-async fn a_spec_that_cannot_be_carried_out_blocks_no_deletion() {
+async fn an_edit_that_cannot_be_carried_out_blocks_no_deletion() {
     let world = World::new().await;
+    admin(&world.stand_in, "dev").await.batch_execute("CREATE USER other PASSWORD 'Abcd1234'").await.unwrap();
     let nothing = Dump::of(&world.stand_in).await;
     world.enabled().await;
-    world
-        .patch(json!({"spec": {"config": {"authenticationType": "accessKey", "systemAccount": {"name": "other"}}}}))
-        .await;
+    world.patch(json!({"spec": {"config": {"systemAccount": {"name": "other"}}}})).await;
     let object = world.until_phase("editError").await;
-    assert_eq!(condition(&object, "Stalled").reason, "NotSupported");
     assert_eq!(condition(&object, "Ready").status, "True");
     world.delete().await;
     world.until_gone().await;
     let event = world.until_event("analytics", "Deleted").await;
     documented_event("deletion__of_a_spec_that_cannot_be_carried_out", &object, &event);
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn a_login_that_cannot_be_carried_out_is_told_and_mending_it_lets_the_resource_go() {
+    let world = World::new().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    world.enabled().await;
+    let aws = json!({"region": "us-east-1", "clusterIdentifier": "analytics"});
+    world.patch(json!({"spec": {"config": {"authenticationType": "accessKey", "aws": aws}}})).await;
+    // No SQL is needed for it, and what is set up is looked at as the system account.
+    world.until_phase("enabled").await;
+    world.delete().await;
+    let object = world.until_phase("deleteError").await;
+    assert!(said(&object, "Ready").contains("`accessKeyId` is missing"), "{}", said(&object, "Ready"));
+    world.patch(json!({"spec": {"config": {"authenticationType": "userPassword", "aws": null}}})).await;
+    world.until_gone().await;
     assert_same(&nothing, &Dump::of(&world.stand_in).await);
 }
 

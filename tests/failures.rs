@@ -351,27 +351,19 @@ async fn a_password_in_the_clear_is_given_to_a_verified_server_alone() {
 }
 
 #[tokio::test]
-async fn what_this_version_does_not_do_is_stalled_and_says_so() {
+async fn what_the_api_server_lets_through_and_cannot_be_meant_is_stalled_and_says_so() {
     let world = World::new().await;
-    let unsupported = [
-        (
-            "identity",
-            json!({"config": {"authenticationType": "iam", "credentialsSecretRef": null}}),
-            "authenticationType",
-        ),
-        ("keys", json!({"config": {"authenticationType": "accessKey"}}), "authenticationType"),
-    ];
-    for (name, changes, field) in unsupported {
-        world.create_named(name, changes).await;
-        let object = world.until_named_is(name, "createError").await;
-        assert_eq!(conditions(&object), STALLED);
-        let stalled = condition(&object, "Stalled");
-        assert_eq!(stalled.reason, "NotSupported");
-        assert!(stalled.message.contains(field) && stalled.message.contains("set it to"), "{}", stalled.message);
-        world.api().delete(name, &DeleteParams::default()).await.unwrap();
-        world.until_gone_named(name).await;
-    }
+    let aws = json!({"region": "us-east-1", "clusterIdentifier": "analytics"});
+    let okta = json!({"appId": "0oa1/272", "idpHost": "organization.okta.com:65536", "role": "admin"});
+    world.create(json!({"config": {"authenticationType": "okta", "okta": okta, "aws": aws}})).await;
+    let object = world.until_phase("createError").await;
+    assert_eq!(conditions(&object), STALLED);
+    let stalled = condition(&object, "Stalled");
+    assert_eq!(stalled.reason, "InvalidSpec");
+    assert!(stalled.message.contains("spec.config.okta.idpHost"), "{}", stalled.message);
     assert_eq!(world.stand_in.connections().1, 0);
+    world.delete().await;
+    world.until_gone().await;
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod impersonation;
 mod layers;
 mod leadership;
 mod lifecycle;
+mod logins;
 mod lost;
 mod manual;
 mod manual_losses;

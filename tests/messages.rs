@@ -6,7 +6,12 @@ use std::fmt::Write;
 use crate::support::MESSAGES;
 
 /// The groups, in the order of the manual, with what they have in common.
-const GROUPS: [(&str, &str, &str); 8] = [
+const GROUPS: [(&str, &str, &str); 9] = [
+    (
+        "login",
+        "Okta or AWS give out no credentials",
+        "Nothing was changed: there was no login yet. What waits for Okta or AWS goes on by itself.",
+    ),
     (
         "manual",
         "Manual mode: a person runs the scripts",

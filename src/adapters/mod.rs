@@ -5,6 +5,7 @@ mod events;
 mod host;
 mod kubernetes;
 mod lending;
+pub mod logins;
 pub mod redshift;
 mod versions;
 
@@ -23,5 +24,6 @@ pub struct Real;
 impl World for Real {
     type Kubernetes = Cluster;
     type Warehouses = redshift::Connector;
+    type Logins = logins::LoginServices;
     type Host = Machine;
 }

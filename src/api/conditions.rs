@@ -130,8 +130,20 @@ pub enum Reason {
     ApiServer,
     /// The spec can't be carried out.
     InvalidSpec,
-    /// This version doesn't do what the spec asks for.
-    NotSupported,
+    /// Okta or AWS can't be reached, or has no time.
+    LoginServiceUnavailable,
+    /// Okta or AWS refuses to give out credentials for the login.
+    CredentialsRefused,
+    /// Okta wants a second factor, which an operator doesn't have.
+    MfaRequired,
+    /// The password in Okta has to be set anew.
+    PasswordExpired,
+    /// Okta has locked the user out.
+    AccountLocked,
+    /// The role to take can't be told.
+    RoleUnknown,
+    /// The namespace may not use the operator's own identity.
+    IdentityNotAllowed,
     /// Others granted something to a role that is to be dropped.
     RoleInUse,
     /// Nothing proves any more what is ours.
@@ -208,7 +220,13 @@ impl Reason {
             Self::InvalidName => "InvalidName",
             Self::ApiServer => "ApiServer",
             Self::InvalidSpec => "InvalidSpec",
-            Self::NotSupported => "NotSupported",
+            Self::LoginServiceUnavailable => "LoginServiceUnavailable",
+            Self::CredentialsRefused => "CredentialsRefused",
+            Self::MfaRequired => "MfaRequired",
+            Self::PasswordExpired => "PasswordExpired",
+            Self::AccountLocked => "AccountLocked",
+            Self::RoleUnknown => "RoleUnknown",
+            Self::IdentityNotAllowed => "IdentityNotAllowed",
             Self::RoleInUse => "RoleInUse",
             Self::ProofLost => "ProofLost",
             Self::UsersGone => "UsersGone",

@@ -10,9 +10,10 @@ pub mod rules;
 
 pub use conditions::Reason;
 pub use integration::{
-    AuthenticationType, CaBundleKind, Created, CredentialsFormat, CredentialsReference, DatabaseMode, DeletionPolicy,
-    DeletionProgress, Next, Phase, RedshiftIntegration, RedshiftIntegrationSpec, RedshiftIntegrationStatus, Remedy,
-    Rotation, TlsMode, ValidationResults, ValidationStatus, ValidationTest,
+    AuthenticationType, AwsLogin, CaBundleKind, Created, CredentialsFormat, CredentialsReference, DatabaseMode,
+    DeletionPolicy, DeletionProgress, IntegrationConfig, Next, OktaLogin, Phase, RedshiftIntegration,
+    RedshiftIntegrationSpec, RedshiftIntegrationStatus, Remedy, Rotation, TlsMode, ValidationResults, ValidationStatus,
+    ValidationTest,
 };
 
 /// The API group of the custom resource, and the prefix of every annotation and label of this operator.

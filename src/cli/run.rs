@@ -1,6 +1,7 @@
 //! `run`: the operator.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tracing::{error, info, warn};
 
 use super::values::{host_pattern, lease_name, log_filter, namespace, watched_namespace};
 use crate::adapters::client::{self, ClientError};
+use crate::adapters::logins::LoginServices;
 use crate::adapters::redshift::{Connector, Deadlines};
 use crate::adapters::{Cluster, Machine, Publisher, Real};
 use crate::lifecycle::backoff::Backoff;
@@ -37,6 +39,14 @@ pub struct Arguments {
     /// Use a Secret only for the hosts that its annotation redshift-governance.dev/allowed-hosts names
     #[arg(long, env = "REQUIRE_SECRET_HOSTS")]
     require_secret_hosts: bool,
+    /// Namespaces, separated by commas, whose resources may log in with the operator's own AWS identity (authenticationType
+    /// iam). Whoever may write a resource there can do in a warehouse what that identity may. None when empty
+    #[arg(long, env = "IAM_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACE", value_parser = watched_namespace)]
+    iam_namespaces: Vec<String>,
+    /// File with further certificate authorities (PEM), besides the public ones, for the endpoints of AWS and Okta. It is
+    /// read anew for each login
+    #[arg(long, env = "CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// Where to serve /metrics, /healthz and /readyz
     #[arg(long, env = "HTTP_ADDRESS", default_value = "[::]:8080", value_name = "ADDRESS")]
     http_address: SocketAddr,
@@ -59,7 +69,7 @@ pub struct Arguments {
     /// Longest wait after failures, in milliseconds
     #[arg(long, env = "RETRY_DELAY_MAX_MILLISECONDS", default_value_t = 300_000, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(10..=86_400_000))]
     retry_delay_max_milliseconds: u64,
-    /// How long a login to a warehouse may take, in seconds
+    /// How long a login to a warehouse may take, and each request to Okta or AWS, in seconds
     #[arg(long, env = "CONNECT_TIMEOUT_SECONDS", default_value_t = 15, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     connect_timeout_seconds: u64,
     /// How long a statement may take, in seconds
@@ -262,9 +272,12 @@ impl Operator {
             statement: Duration::from_secs(arguments.statement_timeout_seconds),
         };
         let policy = AddressPolicy::new(arguments.allowed_hosts.clone());
-        let connector = Connector::new(policy, deadlines, self.metrics.clone());
+        let connector = Connector::new(policy.clone(), deadlines, self.metrics.clone());
+        let ca_file = arguments.ca_file.clone().filter(|path| !path.as_os_str().is_empty());
+        let logins = LoginServices::new(policy, ca_file, deadlines.connect);
         let settings = Settings {
             require_secret_hosts: arguments.require_secret_hosts,
+            iam_namespaces: arguments.iam_namespaces.clone(),
             backoff: Backoff {
                 initial: Duration::from_millis(arguments.retry_delay_milliseconds),
                 longest: Duration::from_millis(arguments.retry_delay_max_milliseconds),
@@ -272,7 +285,7 @@ impl Operator {
         };
         let api_deadline = Duration::from_secs(arguments.api_timeout_seconds);
         let kubernetes = Cluster::new(self.client.clone(), self.publisher.clone(), api_deadline);
-        Arc::new(Context::new(kubernetes, connector, Machine::default(), self.metrics.clone(), settings))
+        Arc::new(Context::new(kubernetes, connector, logins, Machine::default(), self.metrics.clone(), settings))
     }
 }
 

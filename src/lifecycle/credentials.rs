@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::hints::{Hint, hints};
@@ -40,19 +41,39 @@ pub struct Credentials {
     pub user: UserName,
     /// The password.
     pub password: SecretString,
+    /// When it ends to be valid, of one that AWS has given out.
+    pub ends: Option<Timestamp>,
 }
 
 impl Credentials {
     /// Of an account whose name the operator has given or checked.
     #[must_use]
     pub fn of_account(name: &str, password: SecretString) -> Self {
-        Self { user: UserName { text: SecretString::from(name), is_known: true }, password }
+        Self { user: UserName { text: SecretString::from(name), is_known: true }, password, ends: None }
+    }
+
+    /// Temporary ones, for a user that AWS names.
+    #[must_use]
+    pub fn temporary(user: &str, password: SecretString, ends: Timestamp) -> Self {
+        Self { ends: Some(ends), ..Self::of_account(user, password) }
     }
 
     /// As a user wrote them into a Secret: either may be anything.
     #[must_use]
     pub fn from_secret(user: SecretString, password: SecretString) -> Self {
-        Self { user: UserName { text: user, is_known: false }, password }
+        Self { user: UserName { text: user, is_known: false }, password, ends: None }
+    }
+
+    /// Whether AWS gave them out.
+    #[must_use]
+    pub fn are_temporary(&self) -> bool {
+        self.ends.is_some()
+    }
+
+    /// Whether they were temporary, and their time is over.
+    #[must_use]
+    pub fn have_run_out(&self, now: Timestamp) -> bool {
+        self.ends.is_some_and(|ends| ends <= now)
     }
 
     /// The likely mistakes in what a user wrote.

@@ -1,5 +1,7 @@
 //! What stopped a pass: what is wrong, in a sentence, and what can be done about it.
 
+use std::time::Duration;
+
 use super::brief;
 use crate::api::{Reason, Remedy};
 
@@ -23,13 +25,16 @@ pub struct Failure {
     pub remedies: Vec<Remedy>,
     /// Whether waiting helps.
     pub category: Category,
+    /// How long somebody has asked not to be asked again.
+    pub at_least: Duration,
 }
 
 impl Failure {
     /// One that only a person can mend.
     #[must_use]
     pub fn stalled(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), remedies: Vec::new(), category: Category::Permanent }
+        let (message, remedies) = (message.into(), Vec::new());
+        Self { reason, message, remedies, category: Category::Permanent, at_least: Duration::ZERO }
     }
 
     /// One that may be gone at the next try.

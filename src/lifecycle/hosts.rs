@@ -94,6 +94,13 @@ impl AddressPolicy {
         let listed = self.allowed.iter().any(|pattern| pattern.matches_name(host) || pattern.matches_address(address));
         listed || (self.allowed.is_empty() && !is_local(address))
     }
+
+    /// Whether a host may be connected to whose name somebody else resolves: a proxy, which has a policy of its own.
+    #[must_use]
+    pub fn allows_name(&self, host: &str) -> bool {
+        let is_local = host == "localhost" || host.ends_with(".localhost");
+        if self.allowed.is_empty() { !is_local } else { self.allowed.iter().any(|pattern| pattern.matches_name(host)) }
+    }
 }
 
 /// Loopback, link-local (with the metadata service in it) and addresses that are no host's.

@@ -18,6 +18,7 @@ mod endpoint;
 mod failure;
 pub mod hints;
 pub mod hosts;
+pub mod login;
 mod look;
 pub mod manual;
 pub mod obstacle;

@@ -1,5 +1,7 @@
 //! From the outcome of a pass to the status that is written.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -30,6 +32,15 @@ impl Activity {
     #[must_use]
     pub fn is_a_failed_rotation(&self) -> bool {
         matches!(self, Self::Stopped(failure) if failure.reason == Reason::RotationFailed)
+    }
+
+    /// How long it isn't to be tried again, since somebody has asked for that.
+    #[must_use]
+    pub fn at_least(&self) -> Duration {
+        match self {
+            Self::Stopped(failure) | Self::Doubtful(failure) | Self::Awaiting(failure) => failure.at_least,
+            Self::Settled | Self::Working(..) | Self::Suspended => Duration::ZERO,
+        }
     }
 }
 

@@ -37,6 +37,9 @@ pub enum Flaw {
     /// It goes over lines.
     #[error("has a line break in it, often from `echo` without `-n`")]
     LineBreak,
+    /// It can't be part of a key of AWS's.
+    #[error("has a character in it that no access key of AWS's has, such as a blank, a quote or a byte order mark")]
+    NotOfAKey,
     /// It is no such document.
     #[error("is no JSON document such as {{\"username\": \"…\", \"password\": \"…\"}}")]
     NotADocument,
@@ -77,6 +80,13 @@ pub fn text(secret: &Secret, key: &str) -> Result<SecretString, Malformed> {
 /// The text of a key that has one, on one line.
 pub fn line(secret: &Secret, key: &str) -> Result<SecretString, Malformed> {
     one_line(text(secret, key)?, key)
+}
+
+/// A part of an access key: letters, digits and signs of base64, whatever stands around them by mistake.
+pub fn part_of_access_key(secret: &Secret, key: &str) -> Result<SecretString, Malformed> {
+    let line = line(secret, key)?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=_-.~".contains(&byte);
+    if line.expose_secret().bytes().all(fits) { Ok(line) } else { Err(Flaw::NotOfAKey.of(key)) }
 }
 
 /// User and password from the document under a key, as AWS Secrets Manager keeps them. What else is in it isn't looked at.
@@ -128,6 +138,19 @@ mod tests {
         }
         let missing = line(&Secret::default(), "password").map(|_| ()).expect_err("there is none");
         assert_eq!(missing.to_string(), "`password` is missing");
+    }
+
+    #[test]
+    fn what_stands_around_a_part_of_a_key_is_named_before_aws_refuses_it() {
+        let of = |value: &str| {
+            let data = [("accessKeyId".to_owned(), ByteString(value.as_bytes().to_vec()))].into();
+            part_of_access_key(&Secret { data: Some(data), ..Secret::default() }, "accessKeyId")
+        };
+        assert_eq!(of("AKIAIOSFODNN7EXAMPLE").expect("it is one").expose_secret(), "AKIAIOSFODNN7EXAMPLE");
+        for value in ["AKIA ", "\u{feff}AKIA", "\"AKIA\"", "{\"accessKeyId\": \"AKIA\"}", "${KEY}", "AKIÄ"] {
+            let malformed = of(value).map(|_| ()).expect_err("it is none").to_string();
+            assert!(malformed.contains("no access key") && !malformed.contains("AKI"), "{malformed}");
+        }
     }
 
     fn with_document(text: &str) -> Secret {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Span};
 use thiserror::Error;
 
+use super::login::Login;
 use super::{Endpoint, digest};
-use crate::api::{AuthenticationType, Created, DatabaseMode, RedshiftIntegrationSpec, TlsMode};
+use crate::api::{Created, DatabaseMode, RedshiftIntegrationSpec, TlsMode};
 use crate::scripts::{CLAIM_USER, ExistingName, NameError, ObjectName, SCHEMA_VERSION};
 
 /// Shortest time between two validations that the API takes.
@@ -214,42 +215,31 @@ pub enum Invalid {
     /// Not a number of days, or not one that is allowed.
     #[error("spec.rotation.interval: `{0}` is not a number of days from 1d to 365d; write it as `90d`")]
     RotationInterval(String),
-    /// The API describes it, this version doesn't do it.
-    #[error("{field}: {what} is not supported by this version of the operator; {way_out}")]
-    NotSupported {
+    /// What says how to log in.
+    #[error("spec.config.{field}: {what}")]
+    Login {
         /// Where it stands.
         field: &'static str,
-        /// What was asked for.
-        what: &'static str,
-        /// What to do instead.
-        way_out: &'static str,
+        /// What is wrong with it.
+        what: String,
     },
 }
 
 /// Checks a spec that the operator is to carry out. The API server has checked most of it already; what it let
 /// through before a rule was added is found here.
 pub fn validate(spec: &RedshiftIntegrationSpec) -> Result<Wanted, Invalid> {
-    refuse_what_is_not_supported(spec)?;
-    Wanted::read(spec)
+    let wanted = Wanted::read(spec)?;
+    // In manual mode a person logs in, and what the spec says of that is never read.
+    if spec.auto_bootstrap {
+        Login::read(&spec.config)?;
+    }
+    Ok(wanted)
 }
 
 /// The name of the initial database as the server knows it: Redshift folds the letters of ASCII, and no others.
 #[must_use]
 pub fn folded(initial_database: &str) -> String {
     initial_database.to_ascii_lowercase()
-}
-
-fn refuse_what_is_not_supported(spec: &RedshiftIntegrationSpec) -> Result<(), Invalid> {
-    let refuse = |field, what, way_out| Err(Invalid::NotSupported { field, what, way_out });
-    // In manual mode a person logs in, and what the spec says of that is never read.
-    if spec.auto_bootstrap && spec.config.authentication_type != AuthenticationType::UserPassword {
-        return refuse(
-            "spec.config.authenticationType",
-            "any other login than `userPassword`",
-            "set it to `userPassword` and name a Secret with `username` and `password`",
-        );
-    }
-    Ok(())
 }
 
 fn interval(text: &str) -> Result<Duration, Invalid> {
@@ -305,10 +295,10 @@ mod tests {
     }
 
     #[test]
-    fn what_this_version_does_not_do_is_refused_by_name() {
+    fn what_says_how_to_log_in_is_read_where_the_operator_does_it() {
         let okta = |auto_bootstrap: bool| serde_json::json!({"autoBootstrap": auto_bootstrap, "config": {"authenticationType": "okta"}});
         let error = validate(&spec(okta(true))).unwrap_err().to_string();
-        assert!(error.contains("authenticationType"), "{error}");
+        assert!(error.starts_with("spec.config.okta: it is missing"), "{error}");
         assert!(!validate(&spec(okta(false))).unwrap().auto_bootstrap, "a person logs in in any way");
     }
 

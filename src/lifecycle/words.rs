@@ -26,9 +26,9 @@ impl fmt::Display for Words {
 }
 
 impl Words {
-    /// The words behind a colon; nothing where they are withheld.
+    /// The words behind a colon; nothing where there are none, or they are withheld.
     pub(crate) fn behind_a_colon(&self) -> String {
-        self.0.as_ref().map(|words| format!(": {words}")).unwrap_or_default()
+        self.0.as_ref().filter(|words| !words.is_empty()).map(|words| format!(": {words}")).unwrap_or_default()
     }
 }
 

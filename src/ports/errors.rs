@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::BundleFlaw;
 use crate::api::Reason;
 use crate::lifecycle::hints::Hint;
+use crate::lifecycle::login::Described;
 use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::{Confidential, Words};
 use crate::lifecycle::{Category, Unseen};
@@ -46,18 +47,22 @@ pub enum ConnectError {
         reason: String,
     },
     /// Nobody answers at the address.
-    #[error("{endpoint} can't be reached ({reason}); check spec.config.host and port, security groups and routes")]
+    #[error("{endpoint} can't be reached ({reason}); {}", or(.state.as_deref(), "check spec.config.host and port, security groups and routes"))]
     Unreachable {
         /// Host and port.
         endpoint: String,
+        /// Why it is away, if that is known.
+        state: Option<String>,
         /// What the network said.
         reason: String,
     },
     /// No answer in time.
-    #[error("{endpoint} didn't answer in time; check security groups and routes, or whether it is paused")]
+    #[error("{endpoint} didn't answer in time; {}", or(.state.as_deref(), "check security groups and routes, or whether it is paused"))]
     Deadline {
         /// Host and port.
         endpoint: String,
+        /// Why it is away, if that is known.
+        state: Option<String>,
     },
     /// The server has no TLS.
     #[error(
@@ -94,6 +99,21 @@ pub enum ConnectError {
         /// What is likely wrong with what was sent.
         hints: Vec<Hint>,
     },
+    /// The server refuses credentials that AWS gave out for it.
+    #[error(
+        "the server refused the login of {user} with the temporary credentials that AWS gave out{}; check that there is such a \
+         user (spec.config.aws.databaseUser), and that spec.config.host leads to the warehouse for which they are",
+        .said.behind_a_colon()
+    )]
+    TemporaryRefused {
+        /// The user, as AWS calls it.
+        user: String,
+        /// What the server said.
+        said: Words,
+    },
+    /// Temporary credentials ran out before they were used.
+    #[error("the temporary credentials ran out while the pass was under way; the next one fetches new ones")]
+    CredentialsRanOut,
     /// There is no such database.
     #[error("the database {database} doesn't exist on the server ({reason})")]
     DatabaseMissing {
@@ -141,7 +161,7 @@ pub enum ConnectError {
     Protocol(Words),
 }
 
-fn what_to_check(hints: &[Hint]) -> String {
+pub(super) fn what_to_check(hints: &[Hint]) -> String {
     if hints.is_empty() {
         return "check `username` and `password` in the Secret: each must be under its own key, and nothing else with it"
             .to_owned();
@@ -150,7 +170,22 @@ fn what_to_check(hints: &[Hint]) -> String {
     format!("in the Secret, {}", hints.join(", and "))
 }
 
+fn or<'t>(state: Option<&'t str>, otherwise: &'t str) -> &'t str {
+    state.unwrap_or(otherwise)
+}
+
 impl ConnectError {
+    /// With what AWS says of the warehouse, where that is why nobody answers.
+    #[must_use]
+    pub fn with_state(mut self, described: Option<&Described>) -> Self {
+        if let (Self::Unreachable { state, .. } | Self::Deadline { state, .. }, Some(described)) =
+            (&mut self, described)
+        {
+            *state = described.why_it_is_away();
+        }
+        self
+    }
+
     /// Whether waiting helps.
     #[must_use]
     pub fn category(&self) -> Category {
@@ -160,6 +195,7 @@ impl ConnectError {
             | Self::Unreachable { .. }
             | Self::Deadline { .. }
             | Self::TooManyConnections(_)
+            | Self::CredentialsRanOut
             | Self::Protocol(_) => Category::Transient,
             Self::Server { category, .. } => *category,
             Self::HostForbidden { .. }
@@ -170,6 +206,7 @@ impl ConnectError {
             | Self::ServerName(_)
             | Self::PlaintextRefused(_)
             | Self::PasswordRefused { .. }
+            | Self::TemporaryRefused { .. }
             | Self::DatabaseMissing { .. }
             | Self::NotLocal { .. }
             | Self::ClearPasswordRefused
@@ -188,7 +225,7 @@ impl ConnectError {
     /// Whether the server knows neither this password for the user nor, perhaps, the user.
     #[must_use]
     pub fn is_refused_login(&self) -> bool {
-        matches!(self, Self::PasswordRefused { .. } | Self::UnsupportedPasswordHash)
+        matches!(self, Self::PasswordRefused { .. } | Self::TemporaryRefused { .. } | Self::UnsupportedPasswordHash)
     }
 
     /// A short CamelCase word for conditions, events and metrics.
@@ -203,6 +240,8 @@ impl ConnectError {
                 Reason::CertificateRejected
             }
             Self::PasswordRefused { .. }
+            | Self::TemporaryRefused { .. }
+            | Self::CredentialsRanOut
             | Self::ClearPasswordRefused
             | Self::UnsupportedPasswordHash
             | Self::UnknownAuthentication(_) => Reason::LoginRefused,

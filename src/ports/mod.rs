@@ -1,5 +1,5 @@
-//! What the flow reaches of the world, and nothing else: an API server, warehouses, and the machine that it
-//! runs on.
+//! What the flow reaches of the world, and nothing else: an API server, warehouses, those who give out logins to them,
+//! and the machine that it runs on.
 //!
 //! The flow (`reconcile`) is written once, over these traits. The operator gives it the real ones
 //! (`adapters`), the tests a simulation that can do all of it in another order, late, or not at all. So a
@@ -12,6 +12,8 @@ mod ca_bundle;
 mod errors;
 mod host;
 mod kubernetes;
+mod login_errors;
+mod logins;
 mod rows;
 mod warehouses;
 
@@ -19,15 +21,19 @@ pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle};
 pub use errors::{ConnectError, Excess, StatementError, StatementFailure};
 pub use host::Host;
 pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object, Referent, Told, Version};
+pub use login_errors::{LoginError, LoginStep, OktaState, Unusable};
+pub use logins::{Identity, Logins, Obtained};
 pub use rows::{Row, Rows};
 pub use warehouses::{Answer, Session, Target, TlsSettings, Warehouses, answered};
 
-/// A world: which API server, which warehouses, which machine.
+/// A world: which API server, which warehouses, whose logins, which machine.
 pub trait World: 'static {
     /// The API server.
     type Kubernetes: Kubernetes;
     /// The warehouses.
     type Warehouses: Warehouses;
+    /// Okta and AWS.
+    type Logins: Logins;
     /// The machine.
     type Host: Host;
 }

@@ -15,6 +15,8 @@ use crate::telemetry::Metrics;
 pub struct Settings {
     /// Whether a Secret is used only for the hosts that its annotation names.
     pub require_secret_hosts: bool,
+    /// The namespaces whose resources may log in with the operator's own AWS identity.
+    pub iam_namespaces: Vec<String>,
     /// How long to wait after a failure.
     pub backoff: Backoff,
 }
@@ -25,6 +27,8 @@ pub struct Context<W: World> {
     pub kubernetes: W::Kubernetes,
     /// The warehouses.
     pub warehouses: W::Warehouses,
+    /// Okta and AWS.
+    pub logins: W::Logins,
     /// The machine.
     pub host: W::Host,
     /// Counts.
@@ -45,12 +49,13 @@ impl<W: World> Context<W> {
     pub fn new(
         kubernetes: W::Kubernetes,
         warehouses: W::Warehouses,
+        logins: W::Logins,
         host: W::Host,
         metrics: Metrics,
         settings: Settings,
     ) -> Self {
         let (started, busy, memories) = (host.elapsed(), Busy::default(), Memories::default());
-        Self { kubernetes, warehouses, host, metrics, settings, started, busy, memories }
+        Self { kubernetes, warehouses, logins, host, metrics, settings, started, busy, memories }
     }
 
     /// The other resources for a warehouse, over all watched namespaces.

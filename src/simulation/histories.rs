@@ -18,8 +18,9 @@ use super::record::{Record, Step as Recorded};
 use super::warehouse::{EXISTING, INITIAL, PASSWORD_OF_ADMINS, Power};
 use super::world::{Fault, Shared, Step, World};
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, CONFIRM_DELETED_ANNOTATION, DatabaseMode, DeletionPolicy, INTEGRATION_UID_LABEL,
-    ROTATE_ANNOTATION, RedshiftIntegrationSpec, RedshiftIntegrationStatus, Rotation, TAKE_OVER_ANNOTATION,
+    AuthenticationType, AwsLogin, CONFIRM_DELETE_ANNOTATION, CONFIRM_DELETED_ANNOTATION, DatabaseMode, DeletionPolicy,
+    INTEGRATION_UID_LABEL, ROTATE_ANNOTATION, RedshiftIntegrationSpec, RedshiftIntegrationStatus, Rotation,
+    TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::proof::take_over;
 
@@ -29,7 +30,8 @@ pub const DATABASES: [&str; 2] = ["immuta", "governed"];
 
 /// Where a resource can be: its cluster, its name, its host. Both hosts are the same warehouse.
 pub const SLOTS: [(usize, &str, &str); 4] =
-    [(0, "a", "one.example"), (1, "a", "one.example"), (0, "b", "alias.example"), (0, "c", "one.example")];
+    [(0, "a", "one.example"), (1, "a", "one.example"), (0, "b", ALIAS), (0, "c", "one.example")];
+const ALIAS: &str = "alias.example";
 
 /// The Secret with the credentials that set things up, and the authority that signs for the warehouse.
 const CREDENTIALS: &str = "redshift-admin";
@@ -127,6 +129,13 @@ static SPEC: LazyLock<RedshiftIntegrationSpec> = LazyLock::new(|| {
     }}))
     .expect("a valid spec")
 });
+
+/// Whoever comes by the other name of the host logs in in the other way.
+fn log_in_with_a_key(spec: &mut RedshiftIntegrationSpec) {
+    let (region, cluster) = ("us-east-1".to_owned(), "one".to_owned());
+    spec.config.authentication_type = AuthenticationType::AccessKey;
+    spec.config.aws = Some(AwsLogin { region: Some(region), cluster_identifier: Some(cluster), ..AwsLogin::default() });
+}
 
 fn set_place(spec: &mut RedshiftIntegrationSpec, database: Option<usize>) {
     let name = database.map_or(EXISTING, |n| DATABASES[n]);
@@ -269,6 +278,9 @@ impl Run {
                 let mut spec = SPEC.clone();
                 spec.auto_bootstrap = matches!(action, Action::Create(_));
                 host.clone_into(&mut spec.config.host);
+                if host == ALIAS {
+                    log_in_with_a_key(&mut spec);
+                }
                 set_place(&mut spec, database);
                 ACCOUNTS[0].clone_into(&mut spec.config.system_account.name);
                 there.apply(name, spec, now);
@@ -388,7 +400,9 @@ pub fn spoil(cluster: &mut Cluster, name: &str, spoiled: bool) {
 }
 
 pub fn give_credentials(cluster: &mut Cluster, admin: Power) {
-    let data = [("username", admin.name()), ("password", PASSWORD_OF_ADMINS)];
+    let [user, password] = [admin.name(), PASSWORD_OF_ADMINS];
+    // For a password, and for an access key with which AWS gives out credentials.
+    let data = [("username", user), ("password", password), ("accessKeyId", user), ("secretAccessKey", password)];
     let data = data.map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec())));
     let metadata = ObjectMeta { name: Some(CREDENTIALS.to_owned()), ..ObjectMeta::default() };
     let secret = Secret { metadata, data: Some(BTreeMap::from(data)), ..Secret::default() };

@@ -12,7 +12,7 @@ use kube::ResourceExt;
 
 use super::histories::SLOTS;
 use super::kubernetes::{INTEGRATION, NAMESPACE};
-use super::ports::{Api, Clock, Gate, Simulated};
+use super::ports::{Api, Clock, Desk, Gate, Simulated};
 use super::world::Shared;
 use crate::lifecycle::backoff::Backoff;
 use crate::ports::{Key, Referent};
@@ -36,10 +36,11 @@ pub struct Operators {
 
 fn begin(world: &Shared, cluster: usize) -> Rc<Context<Simulated>> {
     let backoff = Backoff { initial: Duration::from_secs(2), longest: Duration::from_mins(5) };
-    let settings = Settings { require_secret_hosts: false, backoff };
+    let settings = Settings { require_secret_hosts: false, iam_namespaces: Vec::new(), backoff };
     let kubernetes = Api { world: world.clone(), cluster };
-    let (warehouses, host) = (Gate { world: world.clone() }, Clock { world: world.clone() });
-    Rc::new(Context::new(kubernetes, warehouses, host, METRICS.clone(), settings))
+    let (warehouses, logins) = (Gate { world: world.clone() }, Desk { world: world.clone() });
+    let host = Clock { world: world.clone() };
+    Rc::new(Context::new(kubernetes, warehouses, logins, host, METRICS.clone(), settings))
 }
 
 impl Operators {

@@ -16,11 +16,13 @@ use super::warehouse::{self, LoginError};
 use super::world::{Fault, Shared, StepKind, World, step};
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Credentials;
+use crate::lifecycle::login::AwsWarehouse;
 use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::{Confidential, Words};
 use crate::ports::{
-    Answer, ApiError, ConnectError, Creation, Host, Key, Kubernetes, News, Object, Referent, Row, Session,
-    StatementError, StatementFailure, Target, Told, Warehouses, answered,
+    Answer, ApiError, ConnectError, Creation, Host, Identity, Key, Kubernetes, LoginError as NotObtained, LoginStep,
+    Logins, News, Object, Obtained, Referent, Row, Session, StatementError, StatementFailure, Target, Told, Warehouses,
+    answered,
 };
 use crate::scripts::{Password, Statement};
 
@@ -30,6 +32,7 @@ pub struct Simulated;
 impl crate::ports::World for Simulated {
     type Kubernetes = Api;
     type Warehouses = Gate;
+    type Logins = Desk;
     type Host = Clock;
 }
 
@@ -206,7 +209,7 @@ impl Warehouses for Gate {
             Some(Fault::Refused) => return Err(ConnectError::TooManyConnections(words("too many"))),
             Some(Fault::Lost | Fault::AnswerLost) => return Err(ConnectError::Protocol(words("lost"))),
             Some(Fault::Late) => {
-                return Err(ConnectError::Deadline { endpoint: target.endpoint.to_string() });
+                return Err(ConnectError::Deadline { endpoint: target.endpoint.to_string(), state: None });
             }
         }
         let mut world = self.world.borrow_mut();
@@ -234,6 +237,31 @@ impl Warehouses for Gate {
         drop(world);
         let is_lost = Cell::new(false);
         Ok(Connection { world: self.world.clone(), slot, number, is_lost, session: RefCell::new(session) })
+    }
+}
+
+/// Where temporary credentials are given out, to whoever has an access key: its id is the name of the user whom they are for.
+pub struct Desk {
+    pub world: Shared,
+}
+
+impl Logins for Desk {
+    async fn obtain(&self, identity: &Identity, warehouse: &AwsWarehouse, _: u32) -> Result<Obtained, NotObtained> {
+        let (step_of_it, host) = (LoginStep::Credentials, warehouse.region.clone());
+        match step(&self.world, StepKind::Look, "obtain-credentials").await {
+            None => {}
+            Some(Fault::Refused) => {
+                return Err(NotObtained::RateLimited { step: step_of_it, wait: Duration::from_mins(1) });
+            }
+            Some(Fault::Lost | Fault::AnswerLost) => {
+                return Err(NotObtained::Unreachable { step: step_of_it, host, reason: words("lost") });
+            }
+            Some(Fault::Late) => return Err(NotObtained::Deadline { step: step_of_it, host, seconds: 15 }),
+        }
+        let Identity::AccessKey { id, secret, .. } = identity else { return Err(NotObtained::NoPodIdentity) };
+        let ends = self.world.borrow().now() + jiff::SignedDuration::from_hours(1);
+        let credentials = Credentials::temporary(id.expose_secret(), secret.clone(), ends);
+        Ok(Obtained { credentials, described: None })
     }
 }
 

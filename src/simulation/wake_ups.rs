@@ -6,7 +6,7 @@ use super::histories::{Action, Event, Run, spoil};
 use super::kubernetes::INTEGRATION;
 use super::rows;
 use super::warehouse::Power;
-use super::world::Step;
+use super::world::{Fault, Step};
 use crate::api::{Phase, REQUESTED_AT_ANNOTATION, TAKE_OVER_ANNOTATION};
 
 /// The one resource that is looked at.
@@ -69,6 +69,16 @@ type Wish = fn(&mut Run);
 fn requests(steps: &[String]) -> Vec<&str> {
     let kinds = [INTEGRATION, "Secret", "ConfigMap"];
     steps.iter().map(String::as_str).filter(|step| kinds.iter().any(|kind| step.ends_with(kind))).collect()
+}
+
+#[test]
+fn whoever_asks_not_to_be_asked_for_a_while_is_left_alone_for_so_long() {
+    // It logs in with an access key.
+    let keyed = 2;
+    let limited = (Step::Named("obtain-credentials", 0), Fault::Refused);
+    let run = run(&[Event::User(keyed, Action::Create(Some(0))), Event::failing(keyed, limited.0, limited.1)]);
+    let due = run.operators.due_at(keyed).expect("it goes on by itself");
+    assert!(due >= run.now() + Duration::from_mins(1), "{due:?}");
 }
 
 #[test]

@@ -14,8 +14,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Crates that log whole statements, passwords' digests included, below `info`.
-const TALKATIVE: [&str; 2] = ["tokio_postgres", "postgres_protocol"];
+/// Crates that log whole statements, passwords' digests included, or requests with what proves who asks, below `info`.
+const TALKATIVE: [&str; 4] = ["tokio_postgres", "postgres_protocol", "aws_", "reqwest"];
 
 /// The API server's client logs an answer that it can't read, which may be a Secret, at `warn`. What matters of these
 /// errors is logged by whoever asked.

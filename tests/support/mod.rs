@@ -211,6 +211,24 @@ impl World {
         self.operator = Some(Operator::start(watched, &self.kubeconfig, &self.log_path(), arguments));
     }
 
+    /// Starts the operator with more in its environment.
+    pub fn start_operator_in(&mut self, environment: &[(&str, &str)], arguments: &[&str]) {
+        assert!(self.operator.is_none());
+        let (watched, log) = (Some(self.namespace.as_str()), self.log_path());
+        let operator = Operator::start_with_environment(environment, watched, &self.kubeconfig, &log, arguments);
+        self.operator = Some(operator);
+    }
+
+    /// Has the search that follows the tests look for these, too.
+    pub fn note_secrets(&self, secrets: impl IntoIterator<Item = String>) {
+        self.records.note(secrets);
+    }
+
+    /// Where this world's files are, until it ends.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Another operator of this world, with a log of its own, as the first process of a container.
     pub fn first_process(&self, name: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Operator {
         let log = self.records.path(&format!("{name}.log"), self.folder.path());

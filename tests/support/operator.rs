@@ -51,6 +51,17 @@ impl Operator {
         Self::start_in(&[], &[], watched, kubeconfig, log, arguments)
     }
 
+    /// The same, with more in its environment.
+    pub fn start_with_environment(
+        environment: &[(&str, &str)],
+        watched: Option<&str>,
+        kubeconfig: &Path,
+        log: &Path,
+        arguments: &[&str],
+    ) -> Self {
+        Self::start_in(&[], environment, watched, kubeconfig, log, arguments)
+    }
+
     /// The same, as the first process of a container, with more in its environment.
     pub fn start_first(environment: &[(&str, &str)], kubeconfig: &Path, log: &Path, arguments: &[&str]) -> Self {
         Self::start_in(&AS_FIRST_PROCESS, environment, None, kubeconfig, log, arguments)

@@ -62,6 +62,13 @@ impl Records {
         }
     }
 
+    /// Notes secrets that stand in no Secret.
+    pub fn note(&self, secrets: impl IntoIterator<Item = String>) {
+        if let Some(folder) = &self.folder {
+            note(&file(folder, &self.namespace, "canaries"), &secrets.into_iter().collect());
+        }
+    }
+
     /// Notes what was sent to the warehouse as a secret.
     pub fn note_statements(&self, stand_in: &StandIn) {
         let Some(folder) = &self.folder else { return };

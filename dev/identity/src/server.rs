@@ -39,7 +39,9 @@ impl Authority {
         let key = KeyPair::generate()?;
         let mut parameters = CertificateParams::new(Vec::new())?;
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        parameters.distinguished_name.push(rcgen::DnType::CommonName, "Okta and AWS, for tests");
+        // Each has a name of its own, as authorities have: else one would be looked for under the name of another.
+        let name = format!("Okta and AWS, for tests ({})", crate::random_hex(4));
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
         let pem = parameters.self_signed(&key)?.pem();
         Ok(Self { issuer: Arc::new(Issuer::new(parameters, key)), pem })
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -85,7 +86,7 @@ impl Connector {
                 Ok(Err(error)) if error.may_differ_elsewhere() => failure = Some(error),
                 Ok(result) => return result,
                 Err(_) => {
-                    failure = Some(ConnectError::Deadline { endpoint });
+                    failure = Some(ConnectError::Deadline { endpoint, state: None });
                 }
             }
         }
@@ -103,6 +104,7 @@ impl Connector {
     ) -> Result<Connection, ConnectError> {
         let unreachable = |reason: std::io::Error| ConnectError::Unreachable {
             endpoint: endpoint.to_string(),
+            state: None,
             reason: reason.to_string(),
         };
         let stream = TcpStream::connect(address).await.map_err(unreachable)?;
@@ -119,6 +121,12 @@ impl Connector {
             .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
         let confidential = credentials.confidential();
         let classify = |error| match classify(&error, database, &confidential) {
+            ConnectError::PasswordRefused { .. } if credentials.have_run_out(Timestamp::now()) => {
+                ConnectError::CredentialsRanOut
+            }
+            ConnectError::PasswordRefused { said, .. } if credentials.are_temporary() => {
+                ConnectError::TemporaryRefused { user: credentials.user.to_string(), said }
+            }
             ConnectError::PasswordRefused { said, .. } => {
                 ConnectError::PasswordRefused { said, hints: credentials.hints() }
             }
@@ -172,7 +180,7 @@ impl Warehouses for Connector {
         let soon = if target.patience > 1 { Duration::ZERO } else { SOON };
         let result = lending_after(soon, tokio::time::timeout(self.deadline(target), attempt))
             .await
-            .unwrap_or_else(|_| Err(ConnectError::Deadline { endpoint: target.endpoint.to_string() }));
+            .unwrap_or_else(|_| Err(ConnectError::Deadline { endpoint: target.endpoint.to_string(), state: None }));
         let _entered = span.enter();
         match &result {
             Ok(_) => debug!("connected"),

@@ -12,6 +12,9 @@ const SIMPLE_NAME: &str = "self.matches('^[a-z_][a-z0-9_$]*$')";
 /// Before a rule for the managed database that is for one which is created: what is there already is named as it is.
 const UNLESS_IT_IS_THERE: &str = "self.databaseMode == 'Existing' || ";
 
+/// Whether AWS has given the host its name.
+const OF_AWS: &str = "self.config.host.lowerAscii().matches('^[^.]+[.][^.]+[.][a-z0-9-]+[.]redshift(-serverless)?[.]amazonaws[.]com([.]cn)?[.]?$')";
+
 /// A name that a quoted identifier can hold.
 const ONE_NAME: &str = r#"self.matches('^[^"\\p{Cc}]+$')"#;
 const ONE_NAME_MESSAGE: &str = "write the name of the database as the warehouse lists it: quotes and control characters can't \
@@ -232,6 +235,53 @@ pub fn rules() -> Vec<Rule> {
         path: "spec.config.okta.idpHost",
         rule: "self.matches('^[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?(:[0-9]{1,5})?$')".into(),
         message: "write a bare host name, such as organization.okta.com, without https:// and a path",
+        field: None,
+    },
+    Rule {
+        path: "spec.config.aws",
+        rule: "!has(self.clusterIdentifier) || !has(self.workgroup)".into(),
+        message: "clusterIdentifier is for a provisioned cluster, workgroup for Redshift Serverless; remove one of them",
+        field: None,
+    },
+    Rule {
+        path: "spec.config.aws",
+        rule: "!has(self.databaseUser) || !has(self.workgroup)".into(),
+        message: "databaseUser is for a provisioned cluster: Redshift Serverless derives the user from the identity; remove it",
+        field: None,
+    },
+    Rule {
+        path: "spec.config.aws.region",
+        rule: "self.matches('^[a-z]+(-[a-z]+)+-[0-9]{1,2}$')".into(),
+        message: "write the name of a region, such as us-east-1",
+        field: None,
+    },
+    Rule {
+        path: "spec.config.aws.clusterIdentifier",
+        rule: "self.matches('^[a-z][a-z0-9-]*$')".into(),
+        message: "write the cluster's identifier, such as analytics: lower-case letters, digits and hyphens",
+        field: None,
+    },
+    Rule {
+        path: "spec.config.aws.workgroup",
+        rule: "self.matches('^[a-z0-9-]+$')".into(),
+        message: "write the workgroup's name, such as default: lower-case letters, digits and hyphens",
+        field: None,
+    },
+    Rule {
+        path: "spec.config.aws.databaseUser",
+        rule: r#"self.matches('^[^:/"\\p{Cc}]+$')"#.into(),
+        message: "write the user's name in the database, without the prefix IAM: and without quotes or slashes",
+        field: None,
+    },
+    Rule {
+        path: "spec",
+        rule: format!(
+            "!self.autoBootstrap || self.config.authenticationType == 'userPassword' || {OF_AWS} || has(self.config.aws) && \
+             has(self.config.aws.region) && (has(self.config.aws.clusterIdentifier) || has(self.config.aws.workgroup))"
+        )
+        .into(),
+        message: "config.host isn't a name that AWS has given to the warehouse, which would tell region and cluster: name them in \
+                  config.aws, as region and clusterIdentifier or workgroup",
         field: None,
     },
     Rule {

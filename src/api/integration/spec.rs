@@ -107,8 +107,10 @@ pub struct IntegrationConfig {
     /// Its password is generated and kept in the Secret `<name of the resource>-system-account`.
     #[serde(default)]
     pub system_account: SystemAccount,
-    /// How the operator logs in to set things up and to remove them: `userPassword`, or one of `accessKey`, `okta` and
-    /// `iam`, which are not supported by this version.
+    /// How the operator logs in to set things up and to remove them. `userPassword`: with user and password. `accessKey`: with
+    /// temporary credentials that AWS gives to the owner of an access key. `okta`: with those that it gives to whoever Okta
+    /// vouches for. `iam`: with those that it gives to the operator's own pod, where the operator's settings allow that for
+    /// the namespace.
     pub authentication_type: AuthenticationType,
     /// The Secret, in the namespace of the resource, with the credentials that set things up: keys `username` and
     /// `password` for `userPassword` and `okta`; `accessKeyId`, `secretAccessKey` and optionally `sessionToken` for
@@ -119,7 +121,8 @@ pub struct IntegrationConfig {
     /// Okta's side of the login; needed for, and only allowed with, authenticationType `okta`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub okta: Option<OktaLogin>,
-    /// AWS's side of the login; only allowed with authenticationType `accessKey`, `iam` or `okta`.
+    /// AWS's side of the login; only allowed with authenticationType `accessKey`, `iam` or `okta`, and needed where `host` isn't
+    /// a name that AWS has given to the warehouse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aws: Option<AwsLogin>,
     /// How the connection to the warehouse is protected.
@@ -256,9 +259,10 @@ pub struct OktaLogin {
     /// Name of the Amazon Redshift application in Okta, as it stands in its embed link.
     #[serde(default = "default_okta_app_name")]
     pub app_name: String,
-    /// Host name of the Okta organisation, such as `organization.okta.com`, without a scheme.
+    /// Host name of the Okta organisation, such as `organization.okta.com`, without a scheme; with a port, if it isn't 443.
     pub idp_host: String,
-    /// The AWS role to take: its full ARN, or the end of its name if only one role ends so.
+    /// The AWS role to take, of those that Okta lets the user take: its ARN, its name, or the end of its name if only one role
+    /// ends so.
     pub role: String,
 }
 
@@ -275,7 +279,9 @@ pub struct AwsLogin {
     /// Name of the Redshift Serverless workgroup; taken from the host name when that is one of AWS's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workgroup: Option<String>,
-    /// Name of the database user to get temporary credentials for.
+    /// Name of the database user to log in as, such as `awsuser`; for a provisioned cluster. Without it, the user is the one
+    /// that Okta's assertion names (`DbUser`, or the name of the session), or else one that AWS derives from the identity:
+    /// `IAM:name` or `IAMR:role`, without any rights until somebody grants them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_user: Option<String>,
 }

@@ -8,6 +8,7 @@ use super::{
     warning,
 };
 use crate::api::{DatabaseMode, Remedy, TlsMode};
+use crate::lifecycle::login::Described;
 use crate::lifecycle::{ManagedDatabase, Ownership, Seen, Standing, Wanted, WarehouseFacts, brief};
 use crate::scripts::{CLAIM_USER, show_identifier};
 
@@ -40,6 +41,8 @@ pub struct Preflight<'a> {
     pub wanted: &'a Wanted,
     /// What the warehouse is.
     pub facts: &'a WarehouseFacts,
+    /// What AWS says of it, if it was asked.
+    pub described: Option<&'a Described>,
     /// What in it is ours already: that doesn't count as there, so that what was interrupted goes on.
     pub ownership: &'a Ownership,
     /// The resource that holds the warehouse, where it is known, as `namespace/name`.
@@ -50,7 +53,7 @@ impl Preflight<'_> {
     /// All tests that run before the first change of a creation.
     #[must_use]
     pub fn of_creation(&self) -> Vec<Test> {
-        let Self { wanted, facts, ownership, holder } = *self;
+        let Self { wanted, facts, described, ownership, holder } = *self;
         let setup = &wanted.place.setup;
         let (absent, present) = match setup.database_mode {
             DatabaseMode::Create => {
@@ -71,7 +74,7 @@ impl Preflight<'_> {
             role_is_absent(wanted, facts, ownership),
             is_unclaimed(wanted, ownership, holder),
             privileges(facts, &setup.database, &Needs::of_creation(setup)),
-            cross_database(wanted),
+            cross_database(wanted, described),
             identifiers(facts),
             metadata(facts),
             language(wanted, facts),
@@ -238,9 +241,26 @@ fn is_unclaimed(wanted: &Wanted, ownership: &Ownership, holder: Option<&str>) ->
     }
 }
 
-fn cross_database(wanted: &Wanted) -> Test {
+fn cross_database(wanted: &Wanted, described: Option<&Described>) -> Test {
     if wanted.place.setup.database_mode == DatabaseMode::Existing {
         skipped(CROSS_DATABASE, "applies to databaseMode Create: here, users' views stand beside their tables")
+    } else if let Some(Described { kind, .. }) = described {
+        if kind.reads_other_databases() {
+            passed(CROSS_DATABASE, format!("it runs on {kind}, which have cross-database queries"))
+        } else {
+            failed(
+                CROSS_DATABASE,
+                format!(
+                    "it runs on {kind}, which have no cross-database queries: users' views in {} could not read tables of other \
+                     databases",
+                    wanted.place.setup.database
+                ),
+            )
+            .remedy(Remedy::new(
+                "set spec.config.databaseMode to Existing, and spec.config.database to the one that holds the tables (for tables \
+                 in S3, the one that has the external schema of Redshift Spectrum); or resize the cluster to RA3 nodes",
+            ))
+        }
     } else if wanted.place.endpoint.host().contains(".redshift-serverless.") {
         passed(CROSS_DATABASE, "Redshift Serverless has cross-database queries")
     } else {

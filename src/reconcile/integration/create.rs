@@ -84,7 +84,7 @@ impl<'a, W: World> Creation<'_, 'a, W> {
         let holder = self.holder(registered);
         self.refuse_if_held(holder.as_deref())?;
         site.facts.collation.clone_from(&site.finding.collation);
-        self.tests = self.tests_of(&site.facts, &site.finding.ownership, holder.as_deref());
+        self.tests = self.tests_of(site, holder.as_deref());
         if registered.is_none() {
             self.refuse_without_proof(&site.facts, &site.finding.ownership)?;
         }
@@ -104,8 +104,9 @@ impl<'a, W: World> Creation<'_, 'a, W> {
         .into())
     }
 
-    fn tests_of(&self, facts: &WarehouseFacts, ownership: &Ownership, holder: Option<&str>) -> Vec<Test> {
-        Preflight { wanted: self.wanted, facts, ownership, holder }.of_creation()
+    fn tests_of(&self, site: &Site<'a, W>, holder: Option<&str>) -> Vec<Test> {
+        let (facts, described) = (&site.facts, site.access.described.as_ref());
+        Preflight { wanted: self.wanted, facts, described, ownership: &site.finding.ownership, holder }.of_creation()
     }
 
     /// How to take over what an integration has that isn't among this cluster's, as far as it can be told from
@@ -165,9 +166,12 @@ impl<'a, W: World> Creation<'_, 'a, W> {
 
     /// What is needed to connect isn't there: the test of the connection has failed before it began.
     fn cannot_connect(&mut self, error: Error) -> Error {
-        let Error::Stopped(failure) = error else { return error };
+        if !matches!(error, Error::Stopped(_) | Error::Login(_)) {
+            return error;
+        }
+        let failure = error.failure();
         let test = checks::failed(checks::CONNECTION, failure.message.as_str()).remedies(failure.remedies.clone());
-        let failure = Failure { message: sentence(&test), ..*failure };
+        let failure = Failure { message: sentence(&test), ..failure };
         self.tests = vec![checks::verified(self.wanted.tls_mode), test];
         failure.into()
     }
@@ -208,7 +212,7 @@ impl<'a, W: World> Creation<'_, 'a, W> {
         }
         // The list of tests now says what stood in the way.
         let holder = self.holder(again.finding.registered.as_ref());
-        self.tests = self.tests_of(&again.facts, ownership, holder.as_deref());
+        self.tests = self.tests_of(&again, holder.as_deref());
         self.work.delete_secret().await?;
         self.work.forget_plan().await?;
         self.work.remove_finalizer().await

@@ -11,15 +11,19 @@ use crate::api::{
     Remedy,
 };
 use crate::lifecycle::hosts::HostPattern;
+use crate::lifecycle::login::{AskedBy, AwsWarehouse, Login, TemporaryLogin};
 use crate::lifecycle::secret_content::Malformed;
 use crate::lifecycle::{Credentials, Endpoint, Failure, secret_content};
-use crate::ports::{CaBundle, Key, Kubernetes, Target, TlsSettings};
+use crate::ports::{CaBundle, Identity, Key, Kubernetes, Target, TlsSettings};
+use crate::reconcile::Settings;
 
-/// The credentials that set things up, held for one pass.
+/// How whoever sets things up gets in, for one pass.
 #[derive(Clone, Debug)]
-pub struct AdminSecret {
-    /// User and password.
-    pub credentials: Credentials,
+pub enum Admin {
+    /// With user and password.
+    Known(Credentials),
+    /// With credentials that AWS gives out for that warehouse.
+    Asks(Identity, AwsWarehouse),
 }
 
 fn namespace(object: &RedshiftIntegration) -> String {
@@ -78,14 +82,19 @@ async fn ca_bundle(
     bundle.ok_or_else(|| missing(format!("the {word} {name} has no key {key}")))
 }
 
-/// Reads the Secret with the credentials that set things up.
-pub async fn admin_secret(
+/// Reads what proves who sets things up: from a Secret, or, where that is allowed, nothing.
+pub async fn admin(
     kubernetes: &impl Kubernetes,
     object: &RedshiftIntegration,
-    require_hosts: bool,
-) -> Result<AdminSecret, Error> {
+    settings: &Settings,
+) -> Result<Admin, Error> {
+    let login = Login::read(&object.spec.config)?;
+    if let Login::Temporary(TemporaryLogin { asked_by: AskedBy::Pod, warehouse }) = login {
+        refuse_others_identity(&namespace(object), settings)?;
+        return Ok(Admin::Asks(Identity::Pod, warehouse));
+    }
     let Some(reference) = &object.spec.config.credentials_secret_ref else {
-        let remedy = Remedy::new("name a Secret there, with the keys `username` and `password`");
+        let remedy = Remedy::new(format!("name a Secret there, with the keys {}", keys_of(&login)));
         let message = "spec.config.credentialsSecretRef is not set";
         return Err(Failure::stalled(Reason::SecretMissing, message).remedy(remedy).into());
     };
@@ -93,14 +102,71 @@ pub async fn admin_secret(
     let secret = kubernetes.get::<Secret>(&Key::beside(object, name)).await;
     let secret = secret.map_err(Error::api("read the credentials' Secret"))?.ok_or_else(|| {
         let message = format!("there is no Secret {name} in the namespace {namespace}");
-        Error::from(Failure::stalled(Reason::SecretMissing, message).remedy(remedies::create_secret(object, reference)))
+        let remedy = remedies::create_secret(object, reference);
+        Error::from(Failure::stalled(Reason::SecretMissing, message).remedy(remedy))
     })?;
-    refuse_other_hosts(&secret, &object.spec.config.host, require_hosts)?;
-    let [user, password] = user_and_password(&secret, reference).map_err(|(malformed, needs)| {
+    // Credentials for the warehouse go to its host, whoever gives them out.
+    refuse_other_hosts(&secret, &object.spec.config.host, settings.require_secret_hosts)?;
+    let malformed = |(malformed, needs): (Malformed, String)| {
         let message = format!("in the Secret {name}, {malformed}; it needs {needs}");
         Error::from(Failure::stalled(Reason::SecretMalformed, message))
-    })?;
-    Ok(AdminSecret { credentials: Credentials::from_secret(user, password) })
+    };
+    match login {
+        Login::UserPassword => {
+            let [user, password] = user_and_password(&secret, reference).map_err(malformed)?;
+            Ok(Admin::Known(Credentials::from_secret(user, password)))
+        }
+        Login::Temporary(TemporaryLogin { asked_by, warehouse }) => {
+            let identity = match asked_by {
+                AskedBy::Okta(application) => {
+                    refuse_other_hosts(&secret, &application.host, settings.require_secret_hosts)?;
+                    let [username, password] = user_and_password(&secret, reference).map_err(malformed)?;
+                    Identity::Okta { application, username, password }
+                }
+                AskedBy::AccessKey | AskedBy::Pod => access_key(&secret).map_err(malformed)?,
+            };
+            Ok(Admin::Asks(identity, warehouse))
+        }
+    }
+}
+
+/// Whoever may write a resource could otherwise do whatever the operator's pod may.
+fn refuse_others_identity(namespace: &str, settings: &Settings) -> Result<(), Error> {
+    if settings.iam_namespaces.iter().any(|allowed| allowed == namespace) {
+        return Ok(());
+    }
+    let message = format!(
+        "resources in the namespace {namespace} may not log in with the operator's own AWS identity (authenticationType iam)"
+    );
+    let listed: Vec<_> = settings.iam_namespaces.iter().map(String::as_str).chain([namespace]).collect();
+    let remedy = Remedy::new(format!(
+        "if whoever may write resources there may do what that identity may, start the operator with --iam-namespaces={} \
+         (in the chart, iamNamespaces)",
+        listed.join(",")
+    ));
+    Err(Failure::stalled(Reason::IdentityNotAllowed, message).remedy(remedy).into())
+}
+
+/// What a Secret holds for a login.
+pub fn keys_of(login: &Login) -> &'static str {
+    match login {
+        Login::Temporary(TemporaryLogin { asked_by: AskedBy::AccessKey, .. }) => {
+            "`accessKeyId` and `secretAccessKey` (and `sessionToken`, if the key is a temporary one)"
+        }
+        Login::UserPassword | Login::Temporary(_) => "`username` and `password`",
+    }
+}
+
+fn access_key(secret: &Secret) -> Result<Identity, (Malformed, String)> {
+    let needs =
+        |malformed| (malformed, "`accessKeyId`, `secretAccessKey` and, for a temporary key, `sessionToken`".to_owned());
+    let line = |key| secret_content::part_of_access_key(secret, key).map_err(needs);
+    let has_token = secret.data.as_ref().is_some_and(|data| data.contains_key("sessionToken"));
+    Ok(Identity::AccessKey {
+        id: line("accessKeyId")?,
+        secret: line("secretAccessKey")?,
+        session_token: has_token.then(|| line("sessionToken")).transpose()?,
+    })
 }
 
 /// As the reference says that they stand in the Secret; what is wrong there, and what it needs.

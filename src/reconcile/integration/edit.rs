@@ -107,7 +107,8 @@ impl<'a, W: World> Edit<'_, 'a, W> {
 
     fn preflight(&mut self, site: &Site<'a, W>, look: &Look) -> Result<(), Error> {
         let wanted = self.wanted;
-        let preflight = Preflight { wanted, facts: &site.facts, ownership: &site.finding.ownership, holder: None };
+        let (facts, ownership) = (&site.facts, &site.finding.ownership);
+        let preflight = Preflight { wanted, facts, described: None, ownership, holder: None };
         self.tests = preflight.of_edit(&Needs::of_edit(&look.watched.registry.setup, &wanted.place.setup));
         self.tests.extend(checks::watch(wanted, &look.watched, &self.work.uid()));
         let Some(test) = checks::first_failure_before_edit(&self.tests) else { return Ok(()) };

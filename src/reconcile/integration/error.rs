@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::api::Reason;
 use crate::lifecycle::words::Confidential;
 use crate::lifecycle::{Category, Failure, Invalid, Unseen};
-use crate::ports::{ApiError, ConnectError, StatementError};
+use crate::ports::{ApiError, ConnectError, LoginError, StatementError};
 use crate::scripts::RenderError;
 
 /// What stops a pass.
@@ -25,6 +25,9 @@ pub enum Error {
     /// There is no connection to the warehouse.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// There are no temporary credentials.
+    #[error(transparent)]
+    Login(#[from] LoginError),
     /// A statement failed.
     #[error(transparent)]
     Statement(#[from] StatementError),
@@ -80,6 +83,7 @@ impl Error {
         match self {
             Self::Stopped(stopped) => (**stopped).clone(),
             Self::Connect(error) => failure(error.reason(), error.category()),
+            Self::Login(error) => Failure { at_least: error.at_least(), ..failure(error.reason(), error.category()) },
             Self::Statement(error) => failure(Reason::StatementFailed, error.category()),
             Self::Render(_) => failure(Reason::InvalidName, Category::Permanent),
             Self::Api { source, .. } => failure(Reason::ApiServer, source.category()),
@@ -89,9 +93,7 @@ impl Error {
 
 impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Self {
-        let reason =
-            if matches!(invalid, Invalid::NotSupported { .. }) { Reason::NotSupported } else { Reason::InvalidSpec };
-        Failure::stalled(reason, invalid.to_string()).into()
+        Failure::stalled(Reason::InvalidSpec, invalid.to_string()).into()
     }
 }
 

@@ -365,7 +365,8 @@ async fn report<W: World>(mut work: Work<'_, W>, before: &RedshiftIntegration) -
         }
         Activity::Working(..) | Activity::Awaiting(_) | Activity::Stopped(_) => {
             memory.failures = memory.failures.saturating_add(1);
-            Some(context.settings.backoff.delay(memory.failures, context.host.random()))
+            let delay = context.settings.backoff.delay(memory.failures, context.host.random());
+            Some(delay.max(outcome.activity.at_least()))
         }
     };
     memory.basis = Some(Basis::new(before, &object, kubernetes.seen()));

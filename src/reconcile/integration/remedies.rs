@@ -4,7 +4,7 @@ use kube::ResourceExt;
 
 use super::resource;
 use crate::api::{
-    CONFIRM_DELETE_ANNOTATION, CONFIRM_DELETED_ANNOTATION, CredentialsFormat, CredentialsReference,
+    AuthenticationType, CONFIRM_DELETE_ANNOTATION, CONFIRM_DELETED_ANNOTATION, CredentialsFormat, CredentialsReference,
     REQUESTED_AT_ANNOTATION, ROTATE_ANNOTATION, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION,
 };
 use crate::lifecycle::{proof, shell};
@@ -51,6 +51,9 @@ pub fn take_over(object: &RedshiftIntegration, description: impl Into<String>, d
 /// Makes the Secret that isn't there.
 pub fn create_secret(object: &RedshiftIntegration, reference: &CredentialsReference) -> Remedy {
     let literals = match reference.format {
+        _ if object.spec.config.authentication_type == AuthenticationType::AccessKey => {
+            "--from-literal=accessKeyId=… --from-literal=secretAccessKey=…".to_owned()
+        }
         CredentialsFormat::Keys => {
             let keys = reference.keys();
             format!("--from-literal={}=… --from-literal={}=…", keys.username, keys.password)

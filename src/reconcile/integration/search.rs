@@ -8,6 +8,7 @@ use super::error::Error;
 use super::look;
 use crate::api::DatabaseMode;
 use crate::lifecycle::contents::Contents;
+use crate::lifecycle::login::Described;
 use crate::lifecycle::proof::{Entry, FoundAccount, Heritage, Inside, Proof};
 use crate::lifecycle::{
     Credentials, ManagedDatabase, Ownership, Seen, Setup, Standing, SystemAccount, UserId, WarehouseFacts,
@@ -23,15 +24,17 @@ pub struct Access<'a, W: World> {
     pub target: Target,
     /// The database that is there in any case.
     pub initial_database: String,
-    /// How the account from the user's Secret logs in.
+    /// How the account that sets things up logs in.
     pub admin: Credentials,
+    /// What AWS says of the warehouse, if it was asked.
+    pub described: Option<Described>,
 }
 
 impl<W: World> Clone for Access<'_, W> {
     fn clone(&self) -> Self {
-        let Self { warehouses, target, initial_database, admin } = self;
+        let Self { warehouses, target, initial_database, admin, described } = self;
         let (target, initial_database, admin) = (target.clone(), initial_database.clone(), admin.clone());
-        Self { warehouses, target, initial_database, admin }
+        Self { warehouses, target, initial_database, admin, described: described.clone() }
     }
 }
 
@@ -43,7 +46,8 @@ impl<W: World> Access<'_, W> {
 
     /// A connection to a database.
     pub async fn enter_database(&self, database: &str) -> Result<SessionOf<W>, ConnectError> {
-        self.log_in(&self.admin, database).await
+        let entered = self.log_in(&self.admin, database).await;
+        entered.map_err(|error| error.with_state(self.described.as_ref()))
     }
 
     /// A connection to a database as somebody.

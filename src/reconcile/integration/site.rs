@@ -39,7 +39,13 @@ impl<'a, W: World> Site<'a, W> {
         let setup = watched.setup();
         let facts = look::warehouse(&session, &setup).await?;
         let initial_database = wanted.initial_database.clone();
-        let access = Access { warehouses: &work.context.warehouses, target, initial_database, admin: credentials };
+        let access = Access {
+            warehouses: &work.context.warehouses,
+            target,
+            initial_database,
+            admin: credentials,
+            described: None,
+        };
         let ownership = Ownership {
             system_account: Standing::Ours,
             database: ManagedDatabase::Registered(watched.registry.clone()),

@@ -3,6 +3,7 @@
 
 use kube::ResourceExt;
 
+use super::dereference::Admin;
 use super::error::Error;
 use super::search::Access;
 use super::{dereference, resource, secret};
@@ -10,11 +11,12 @@ use crate::api::{
     Created, DeletionProgress, Next, Phase, ROTATE_ANNOTATION, Reason, RedshiftIntegration, RedshiftIntegrationStatus,
 };
 use crate::lifecycle::definitions::Definitions;
+use crate::lifecycle::login::Described;
 use crate::lifecycle::{
     Activity, Credentials, Endpoint, Failure, Handled, Outcome, Place, Record, Recorded, Setup, SystemAccount, UserIds,
     next_status,
 };
-use crate::ports::{ApiError, Host, Key, Kubernetes, News, World};
+use crate::ports::{ApiError, Host, Key, Kubernetes, Logins, News, World};
 use crate::reconcile::Context;
 use crate::reconcile::witness::Witness;
 
@@ -92,17 +94,21 @@ impl<'a, W: World> Work<'a, W> {
     /// The way into a warehouse with the credentials that set things up: they are read for this pass alone.
     pub async fn access(&self, endpoint: &Endpoint, initial_database: &str) -> Result<Access<'a, W>, Error> {
         let context = self.context;
-        let admin = self.admin().await?;
+        let (admin, described) = self.admin().await?;
         let mut target = dereference::target(&self.kubernetes, &self.object, self.patience()).await?;
         target.endpoint = endpoint.clone();
         let initial_database = initial_database.to_owned();
-        Ok(Access { warehouses: &context.warehouses, target, initial_database, admin })
+        Ok(Access { warehouses: &context.warehouses, target, initial_database, admin, described })
     }
 
-    async fn admin(&self) -> Result<Credentials, Error> {
-        let require_hosts = self.context.settings.require_secret_hosts;
-        let secret = dereference::admin_secret(&self.kubernetes, &self.object, require_hosts).await?;
-        Ok(secret.credentials)
+    async fn admin(&self) -> Result<(Credentials, Option<Described>), Error> {
+        match dereference::admin(&self.kubernetes, &self.object, &self.context.settings).await? {
+            Admin::Known(credentials) => Ok((credentials, None)),
+            Admin::Asks(identity, warehouse) => {
+                let obtained = self.context.logins.obtain(&identity, &warehouse, self.patience()).await?;
+                Ok((obtained.credentials, obtained.described))
+            }
+        }
     }
 
     /// What is recorded in Kubernetes of what is wanted. `is_planned`: whether what status says is this plan.

@@ -1,0 +1,265 @@
+//! Requests to Okta and AWS: over verified TLS, within a deadline, with an answer of a bounded size, and no redirect.
+//!
+//! There are two doors. What a resource may name (Okta's host) is held to the operator's list of hosts, and connected to at the
+//! very address that was checked. What the operator's own settings name (AWS, and whatever proxy there is) isn't.
+
+use std::error::Error;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect;
+use rustls::ClientConfig;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use crate::lifecycle::hosts::AddressPolicy;
+use crate::lifecycle::words::Confidential;
+use crate::ports::{LoginError, LoginStep, Unusable};
+
+/// Longest answer that is read. Okta's page takes some tens of thousands of bytes.
+const LONGEST_ANSWER: usize = 1024 * 1024;
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Door {
+    /// A host that a resource names.
+    OfResource,
+    /// One that the operator's settings name.
+    OfOperator,
+}
+
+/// An answer, read to its end.
+pub(super) struct Answer {
+    pub(super) status: http::StatusCode,
+    pub(super) headers: http::HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// Sends requests.
+#[derive(Clone, Debug)]
+pub(super) struct Http {
+    tls: ClientConfig,
+    policy: Arc<AddressPolicy>,
+    deadline: Deadline,
+}
+
+/// How long a step may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    /// As a rule: what a message names, since nothing in it may change from try to try.
+    pub(super) usual: Duration,
+    /// How many times as long it may take at this try.
+    pub(super) patience: u32,
+}
+
+impl Deadline {
+    /// At this try.
+    pub(super) fn now(self) -> Duration {
+        self.usual.saturating_mul(self.patience)
+    }
+
+    /// Nobody answered in that time.
+    pub(super) fn passed(self, step: LoginStep, host: &str) -> LoginError {
+        LoginError::Deadline { step, host: host.to_owned(), seconds: self.usual.as_secs() }
+    }
+}
+
+impl Http {
+    pub(super) fn new(
+        policy: Arc<AddressPolicy>,
+        ca_file: Option<&Path>,
+        deadline: Deadline,
+    ) -> Result<Self, LoginError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let more = ca_file.map(authorities).transpose()?.unwrap_or_default();
+        let unusable = |error: rustls::Error| LoginError::CaFile(error.to_string());
+        let verifier =
+            rustls_platform_verifier::Verifier::new_with_extra_roots(more, provider.clone()).map_err(unusable)?;
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        Ok(Self { tls, policy, deadline })
+    }
+
+    /// How long a step may take.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Sends a request and reads the answer. `confidential` is what may show in no error.
+    pub(super) async fn send(
+        &self,
+        step: LoginStep,
+        door: Door,
+        request: http::Request<Vec<u8>>,
+        confidential: &Confidential,
+    ) -> Result<Answer, LoginError> {
+        let host = request.uri().host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        let client = self.client(door, &host, request.uri())?;
+        let asked = async {
+            let request = reqwest::Request::try_from(request)?;
+            let mut response = client.execute(request).await?;
+            let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+            let mut body = Vec::new();
+            while let Some(piece) = response.chunk().await? {
+                if body.len() + piece.len() > LONGEST_ANSWER {
+                    return Ok(Err(LoginError::Unusable { step, why: Unusable::TooLarge }));
+                }
+                body.extend_from_slice(&piece);
+            }
+            Ok(Ok(Answer { status, headers, body }))
+        };
+        let answer = match tokio::time::timeout(self.deadline.now(), asked).await {
+            Err(_) => return Err(self.deadline.passed(step, &host)),
+            Ok(Err(error)) => return Err(classify(&error, step, &host, confidential)),
+            Ok(Ok(answer)) => answer?,
+        };
+        if answer.status.is_redirection() {
+            return Err(LoginError::Unusable { step, why: Unusable::Redirect });
+        }
+        Ok(answer)
+    }
+
+    fn client(&self, door: Door, host: &str, uri: &http::Uri) -> Result<reqwest::Client, LoginError> {
+        // In the clear only the pod's own endpoint of credentials is asked, which is no further away than the node, or what
+        // the operator's settings say.
+        let is_clear = uri.scheme() != Some(&http::uri::Scheme::HTTPS);
+        let is_proxied = !is_clear && Matcher::from_env().intercept(uri).is_some();
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls.clone())
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .http1_only()
+            .retry(reqwest::retry::never())
+            .pool_max_idle_per_host(0);
+        if !is_proxied {
+            builder = builder.no_proxy();
+        }
+        if door == Door::OfResource {
+            self.check(host, is_proxied)?;
+            builder = builder.https_only(true);
+            if !is_proxied {
+                builder = builder.dns_resolver(Arc::new(Allowed(self.policy.clone())));
+            }
+        }
+        builder.build().map_err(|error| LoginError::CaFile(chain(&error)))
+    }
+
+    /// What can be told before a name is resolved. An address needs no resolving, and behind a proxy the proxy does it.
+    fn check(&self, host: &str, is_proxied: bool) -> Result<(), LoginError> {
+        let forbidden = |address| Err(LoginError::HostForbidden { host: host.to_owned(), address });
+        match host.parse::<IpAddr>() {
+            Ok(address) if !self.policy.allows(host, address) => forbidden(None),
+            Err(_) if is_proxied && !self.policy.allows_name(host) => forbidden(None),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// All certificates of a file.
+fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoginError> {
+    let flawed = |what: &str| LoginError::CaFile(format!("{}: {what}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| flawed(&error.to_string()))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    // A parser's words may quote what it can't read, which may be a key.
+    let certificates = certificates.map_err(|_| flawed("it holds something that is no certificate in PEM form"))?;
+    if certificates.is_empty() { Err(flawed("there is no certificate in PEM form in it")) } else { Ok(certificates) }
+}
+
+/// A name that leads nowhere, or where it may not.
+#[derive(Clone, Debug)]
+enum Unresolved {
+    Forbidden { address: String },
+    Unknown { reason: String },
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forbidden { address } => write!(formatter, "{address} may not be connected to"),
+            Self::Unknown { reason } => formatter.write_str(reason),
+        }
+    }
+}
+
+impl Error for Unresolved {}
+
+/// Resolves to the addresses that may be connected to.
+struct Allowed(Arc<AddressPolicy>);
+
+impl Resolve for Allowed {
+    fn resolve(&self, name: Name) -> Resolving {
+        let policy = self.0.clone();
+        Box::pin(async move {
+            let host = name.as_str().strip_suffix('.').unwrap_or(name.as_str());
+            let unknown = |reason: String| Unresolved::Unknown { reason };
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((host, 0)).await.map_err(|error| unknown(error.to_string()))?.collect();
+            let first = found.first().ok_or_else(|| unknown("it has no address".to_owned()))?;
+            let address = first.ip().to_string();
+            let allowed: Vec<_> = found.into_iter().filter(|it| policy.allows(host, it.ip())).collect();
+            if allowed.is_empty() {
+                return Err(Unresolved::Forbidden { address }.into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Finds the cause. The library's own text names the address of the page, which may hold a token.
+fn classify(error: &reqwest::Error, step: LoginStep, host: &str, confidential: &Confidential) -> LoginError {
+    let host = host.to_owned();
+    if let Some(unresolved) = find::<Unresolved>(error) {
+        return match unresolved.clone() {
+            Unresolved::Forbidden { address } => LoginError::HostForbidden { host, address: Some(address) },
+            Unresolved::Unknown { reason } => LoginError::NameResolution { step, host, reason },
+        };
+    }
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return LoginError::CertificateRejected { host, reason: confidential.pass_on(&tls.to_string()) };
+    }
+    let text = error.source().map_or_else(|| "the conversation broke".to_owned(), chain);
+    LoginError::Unreachable { step, host, reason: confidential.pass_on(&text) }
+}
+
+/// What is behind an error; one of input and output may hold another, of which it doesn't tell as its source.
+fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}
+
+/// An error among the causes of another.
+pub(super) fn find<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = cause(error);
+    }
+    None
+}
+
+/// An error with all its causes, each said once.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut next = cause(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !texts.iter().any(|said| said.contains(&text)) {
+            texts.push(text);
+        }
+        next = cause(error);
+    }
+    texts.join(": ")
+}
