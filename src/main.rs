@@ -6,8 +6,12 @@ use clap::Parser;
 use redshift_integration_operator::cli::Cli;
 use redshift_integration_operator::operator::signals::Signals;
 
+/// Stack of each thread, in bytes. A pass is a deep nest of futures; one that ran out of stack would end all the others too. The
+/// 2 MiB of a rule are near where nothing is optimized. What isn't used of it takes no memory.
+const STACK: usize = 8 * 1024 * 1024;
+
 fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime can't be started: {error}");

@@ -107,8 +107,10 @@ fn the_manual_quotes_every_message_that_the_tests_have_seen() {
 
 #[test]
 fn every_message_that_is_kept_is_produced_by_a_test() {
-    let tests = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap();
-    let sources: String = tests
+    let folders = ["/tests", "/tests/logins"].map(|folder| format!("{}{folder}", env!("CARGO_MANIFEST_DIR")));
+    let sources: String = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .map(|path| std::fs::read_to_string(path).unwrap())

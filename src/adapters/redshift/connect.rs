@@ -175,7 +175,7 @@ impl Warehouses for Connector {
         database: &str,
     ) -> Result<Connection, ConnectError> {
         let span = info_span!("connect", endpoint = %target.endpoint, database, user = %credentials.user);
-        let attempt = self.attempt(target, credentials, database).instrument(span.clone());
+        let attempt = Box::pin(self.attempt(target, credentials, database)).instrument(span.clone());
         // Whoever was late before is likely to be late again.
         let soon = if target.patience > 1 { Duration::ZERO } else { SOON };
         let result = lending_after(soon, tokio::time::timeout(self.deadline(target), attempt))

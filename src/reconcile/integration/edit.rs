@@ -133,7 +133,8 @@ impl<'a, W: World> Edit<'_, 'a, W> {
             // What was done isn't known. The next pass looks, and goes on from there.
             return error;
         }
-        match self.try_undo(site, applied, counter).await {
+        // The deepest that a pass goes.
+        match Box::pin(self.try_undo(site, applied, counter)).await {
             Ok(()) => error,
             Err(why) => {
                 warn!(error = %why, "an edit was not taken back");

@@ -27,7 +27,7 @@ pub enum Error {
     Connect(#[from] ConnectError),
     /// There are no temporary credentials.
     #[error(transparent)]
-    Login(#[from] LoginError),
+    Login(Box<LoginError>),
     /// A statement failed.
     #[error(transparent)]
     Statement(#[from] StatementError),
@@ -94,6 +94,12 @@ impl Error {
 impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Self {
         Failure::stalled(Reason::InvalidSpec, invalid.to_string()).into()
+    }
+}
+
+impl From<LoginError> for Error {
+    fn from(error: LoginError) -> Self {
+        Self::Login(Box::new(error))
     }
 }
 
