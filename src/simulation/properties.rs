@@ -219,7 +219,8 @@ impl Run {
         Err(format!("what the status says leads nowhere: {done:#?}"))
     }
 
-    /// What is Stalled asks for the spec to be set back to what was begun, or for what an old script has left to be dropped.
+    /// What is Stalled asks for the spec to be set back to what was begun, for what an old script has left to be dropped, or for a
+    /// role that it has left to be granted.
     fn set_back(&mut self, status: &RedshiftIntegrationStatus) {
         let world = &mut *self.world.borrow_mut();
         let dropped = |kind: &str, name: &String| {
@@ -228,6 +229,14 @@ impl Run {
             commands.any(|command| command.starts_with(&statement))
         };
         world.warehouse.roles.retain(|role, _| !dropped("ROLE", role));
+        for (name, role) in &mut world.warehouse.roles {
+            let granted = |user: &String| {
+                let statement = format!("GRANT ROLE \"{name}\" TO \"{user}\" WITH ADMIN OPTION");
+                status.remedies.iter().any(|remedy| remedy.command.as_ref() == Some(&statement))
+            };
+            role.members
+                .extend(world.warehouse.users.keys().filter(|user| granted(user)).map(|user| (user.clone(), true)));
+        }
         let users: Vec<_> = world.warehouse.users.keys().filter(|user| dropped("USER", user)).cloned().collect();
         for user in users {
             let id = world.warehouse.users.remove(&user).unwrap().id;

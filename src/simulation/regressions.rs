@@ -2,6 +2,7 @@
 
 use super::histories::{Action, Event, Run};
 use super::others::Deed;
+use super::person;
 use super::strategies::{begun, begun_with_a_member};
 use super::warehouse::Power;
 use super::world::{Fault, Step};
@@ -761,4 +762,19 @@ fn a_person_sets_new_passwords_where_those_of_an_enabled_integration_were_lost()
         run.do_as_told().unwrap();
         run.all_are_done().unwrap();
     }
+}
+
+#[test]
+fn a_role_that_a_script_of_a_lesser_admin_has_left_alone_is_granted_as_the_status_says() {
+    // Its client goes on after an error and ends before the grant, and what makes roles doesn't roll back.
+    let mut run = Run::new(Power::Superuser, false);
+    run.play(&[
+        Event::User(0, Action::CreateByHand(Some(0))),
+        Event::User(0, Action::Impersonate(Some(0))),
+        Event::pass(0),
+    ]);
+    let part = person::Run { script: 1, from: 1, statements: 20, stops: false, elsewhere: false };
+    let _ = run.world.borrow_mut().person_runs(0, part);
+    run.do_as_told().unwrap();
+    run.all_are_done().unwrap();
 }

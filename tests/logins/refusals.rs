@@ -277,6 +277,20 @@ async fn an_access_key_that_is_wrong_is_told_by_the_key_of_the_secret() {
 }
 
 #[tokio::test]
+async fn a_user_that_is_not_in_the_warehouse_is_told_by_the_name_that_aws_gives_it() {
+    let place = Place::started().await;
+    let before = Dump::of(&place.world.stand_in).await;
+    place.put_key().await;
+    let aws = json!({"region": "us-east-1", "clusterIdentifier": "analytics", "databaseUser": "nobody"});
+    place.world.create(Place::login("accessKey", aws)).await;
+    let object =
+        place.stops_with("LoginRefused", "refused the login of IAM:nobody with the temporary credentials").await;
+    assert_eq!(conditions(&object), STALLED);
+    documented("login__no_such_user", &object, "Ready");
+    place.was_untouched(&before).await;
+}
+
+#[tokio::test]
 async fn a_warehouse_that_is_away_is_told_to_be_paused_and_dense_nodes_are_told_the_way() {
     let place = Place::started().await;
     place.put_key().await;
