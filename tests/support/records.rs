@@ -122,6 +122,12 @@ fn of_secret(secret: &Secret) -> BTreeSet<String> {
     let users: Vec<_> = data.iter().filter(|(key, _)| is_user(key)).map(|(_, value)| text(&value.0)).collect();
     let mut forms = BTreeSet::new();
     let all = secret.annotations().contains_key(ALL_SECRET);
+    // A script isn't one: what is secret in it are the passwords that it sets.
+    let (scripts, data): (Vec<_>, Vec<_>) =
+        data.into_iter().partition(|(key, _)| Path::new(key).extension().is_some_and(|it| it == "sql"));
+    for (_, value) in scripts {
+        forms.extend(digests_in(&text(&value.0)));
+    }
     for (_, value) in data.iter().filter(|(key, _)| all || key.to_lowercase().contains("password")) {
         forms.insert(serde_json::to_value(value).unwrap().as_str().unwrap().to_owned());
         let password = text(&value.0);
@@ -141,6 +147,12 @@ fn is_user(key: &str) -> bool {
 /// How Redshift takes a password without learning it.
 fn digest(password: &str, user: &str) -> String {
     Md5::digest(format!("{password}{user}")).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The digests of passwords in a script.
+fn digests_in(script: &str) -> Vec<String> {
+    let behind = script.split("md5").skip(1).filter_map(|rest| rest.get(..32));
+    behind.filter(|digest| digest.bytes().all(|it| it.is_ascii_hexdigit())).map(str::to_owned).collect()
 }
 
 /// The secrets in a statement.
