@@ -18,6 +18,8 @@ use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
 use tracing::info;
 
+use super::causes::chain;
+
 /// How long the API server may take to accept a connection.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -211,19 +213,6 @@ fn said(error: &KubeconfigError) -> String {
         KubeconfigError::LoadClientKey(_) => "its client key can't be read".to_owned(),
         other => other.to_string(),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

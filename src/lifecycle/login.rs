@@ -210,12 +210,6 @@ pub enum WarehouseKind {
 }
 
 impl Described {
-    /// Whether it takes connections, for all that AWS says.
-    #[must_use]
-    pub fn is_available(&self) -> bool {
-        self.state.eq_ignore_ascii_case("available")
-    }
-
     /// What its state means to whoever can't reach it; nothing while it is available.
     #[must_use]
     pub fn why_it_is_away(&self) -> Option<String> {

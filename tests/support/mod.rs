@@ -206,17 +206,14 @@ impl World {
 
     /// Starts the operator with more arguments.
     pub fn start_operator_with(&mut self, arguments: &[&str]) {
-        assert!(self.operator.is_none());
-        let watched = (!self.cluster_wide).then_some(self.namespace.as_str());
-        self.operator = Some(Operator::start(watched, &self.kubeconfig, &self.log_path(), arguments));
+        self.start_operator_in(&[], arguments);
     }
 
-    /// Starts the operator with more in its environment.
+    /// The same, with more in its environment.
     pub fn start_operator_in(&mut self, environment: &[(&str, &str)], arguments: &[&str]) {
         assert!(self.operator.is_none());
-        let (watched, log) = (Some(self.namespace.as_str()), self.log_path());
-        let operator = Operator::start_with_environment(environment, watched, &self.kubeconfig, &log, arguments);
-        self.operator = Some(operator);
+        let watched = (!self.cluster_wide).then_some(self.namespace.as_str());
+        self.operator = Some(Operator::start(environment, watched, &self.kubeconfig, &self.log_path(), arguments));
     }
 
     /// Has the search that follows the tests look for these, too.

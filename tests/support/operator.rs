@@ -46,13 +46,8 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Starts one that works for a namespace, or for all of them.
-    pub fn start(watched: Option<&str>, kubeconfig: &Path, log: &Path, arguments: &[&str]) -> Self {
-        Self::start_in(&[], &[], watched, kubeconfig, log, arguments)
-    }
-
-    /// The same, with more in its environment.
-    pub fn start_with_environment(
+    /// Starts one that works for a namespace, or for all of them, with more in its environment.
+    pub fn start(
         environment: &[(&str, &str)],
         watched: Option<&str>,
         kubeconfig: &Path,
@@ -62,7 +57,7 @@ impl Operator {
         Self::start_in(&[], environment, watched, kubeconfig, log, arguments)
     }
 
-    /// The same, as the first process of a container, with more in its environment.
+    /// The same, as the first process of a container.
     pub fn start_first(environment: &[(&str, &str)], kubeconfig: &Path, log: &Path, arguments: &[&str]) -> Self {
         Self::start_in(&AS_FIRST_PROCESS, environment, None, kubeconfig, log, arguments)
     }

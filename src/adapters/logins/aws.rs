@@ -27,8 +27,9 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::debug;
 
-use super::http::{Door, Http, chain, find};
+use super::http::{Door, Http};
 use super::saml::{Role, Statement};
+use crate::adapters::causes::{chain, find};
 use crate::lifecycle::login::{AwsWarehouse, Described, WarehouseKind, WarehouseName};
 use crate::lifecycle::words::Confidential;
 use crate::lifecycle::{Category, Credentials, brief};
@@ -164,10 +165,7 @@ impl Aws {
 
     /// Credentials for the user that the spec names, or else for one that AWS derives from the key's owner.
     pub(super) async fn for_key(&self, key: Key, warehouse: &AwsWarehouse) -> Result<Obtained, LoginError> {
-        match &warehouse.database_user {
-            Some(user) => self.obtain(&key, warehouse, Some(User::named(user))).await,
-            None => self.obtain(&key, warehouse, None).await,
-        }
+        self.obtain(&key, warehouse, warehouse.database_user.as_deref().map(User::named)).await
     }
 
     /// Credentials for the user that an assertion names.
@@ -207,33 +205,35 @@ impl Aws {
             let request = client.get_cluster_credentials().cluster_identifier(cluster).db_user(name);
             let request = request.set_db_groups((!groups.is_empty()).then_some(groups));
             let request = request.auto_create(auto_create).duration_seconds(VALID_FOR);
-            let answer = Box::pin(request.send()).await.map_err(|error| self.refused_to(key, &error))?;
+            let answer = Box::pin(request.send()).await.map_err(|error| self.refused_to(step, key, &error))?;
             let (user, password, ends) = (answer.db_user(), answer.db_password(), answer.expiration());
             credentials(&Answer { user, password, ends })
         } else {
             let request = client.get_cluster_credentials_with_iam().cluster_identifier(cluster);
             let request = request.duration_seconds(VALID_FOR);
-            let answer = Box::pin(request.send()).await.map_err(|error| self.refused_to(key, &error))?;
+            let answer = Box::pin(request.send()).await.map_err(|error| self.refused_to(step, key, &error))?;
             let (user, password, ends) = (answer.db_user(), answer.db_password(), answer.expiration());
             credentials(&Answer { user, password, ends })
         }
     }
 
     async fn of_workgroup(&self, key: &Key, workgroup: &str) -> Result<Credentials, LoginError> {
-        let client = aws_sdk_redshiftserverless::Client::new(&self.config(LoginStep::Credentials, Some(key)).await);
+        let step = LoginStep::Credentials;
+        let client = aws_sdk_redshiftserverless::Client::new(&self.config(step, Some(key)).await);
         let request = client.get_credentials().workgroup_name(workgroup).duration_seconds(VALID_FOR);
-        let answer = Box::pin(request.send()).await.map_err(|error| self.refused_to(key, &error))?;
+        let answer = Box::pin(request.send()).await.map_err(|error| self.refused_to(step, key, &error))?;
         credentials(&Answer { user: answer.db_user(), password: answer.db_password(), ends: answer.expiration() })
     }
 
     /// What AWS says of the warehouse. It is of use, and nothing depends on it: an identity needs no right to ask.
     async fn describe(&self, key: &Key, warehouse: &AwsWarehouse) -> Option<Described> {
-        let config = self.config(LoginStep::Description, Some(key)).await;
+        let step = LoginStep::Description;
+        let config = self.config(step, Some(key)).await;
         let described = match &warehouse.name {
             WarehouseName::Cluster(cluster) => {
                 let client = aws_sdk_redshift::Client::new(&config);
                 let answer = Box::pin(client.describe_clusters().cluster_identifier(cluster).send()).await;
-                answer.map_err(|error| self.refused_to(key, &error)).map(|answer| {
+                answer.map_err(|error| self.refused_to(step, key, &error)).map(|answer| {
                     let cluster = answer.clusters().first()?;
                     Some((WarehouseKind::Nodes(word(cluster.node_type()?)?), cluster.cluster_status()?.to_owned()))
                 })
@@ -242,7 +242,7 @@ impl Aws {
                 let client = aws_sdk_redshiftserverless::Client::new(&config);
                 let answer = Box::pin(client.get_workgroup().workgroup_name(workgroup).send()).await;
                 answer
-                    .map_err(|error| self.refused_to(key, &error))
+                    .map_err(|error| self.refused_to(step, key, &error))
                     .map(|answer| Some((WarehouseKind::Serverless, answer.workgroup()?.status()?.as_str().to_owned())))
             }
         };
@@ -255,11 +255,11 @@ impl Aws {
         }
     }
 
-    fn refused_to<E>(&self, key: &Key, error: &SdkError<E, HttpResponse>) -> LoginError
+    fn refused_to<E>(&self, step: LoginStep, key: &Key, error: &SdkError<E, HttpResponse>) -> LoginError
     where
         E: ProvideErrorMetadata + StdError + 'static,
     {
-        self.refused(LoginStep::Credentials, error, &key.confidential(), key.is_fetched)
+        self.refused(step, error, &key.confidential(), key.is_fetched)
     }
 
     fn refused<E>(

@@ -17,6 +17,7 @@ use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use crate::adapters::causes::{chain, find};
 use crate::lifecycle::hosts::AddressPolicy;
 use crate::lifecycle::words::Confidential;
 use crate::ports::{LoginError, LoginStep, Unusable};
@@ -228,38 +229,4 @@ fn classify(error: &reqwest::Error, step: LoginStep, host: &str, confidential: &
     }
     let text = error.source().map_or_else(|| "the conversation broke".to_owned(), chain);
     LoginError::Unreachable { step, host, reason: confidential.pass_on(&text) }
-}
-
-/// What is behind an error; one of input and output may hold another, of which it doesn't tell as its source.
-fn cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
-    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-        Some(inner) => Some(inner),
-        None => error.source(),
-    }
-}
-
-/// An error among the causes of another.
-pub(super) fn find<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = cause(error);
-    }
-    None
-}
-
-/// An error with all its causes, each said once.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut texts = vec![error.to_string()];
-    let mut next = cause(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !texts.iter().any(|said| said.contains(&text)) {
-            texts.push(text);
-        }
-        next = cause(error);
-    }
-    texts.join(": ")
 }

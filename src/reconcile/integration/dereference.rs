@@ -88,13 +88,43 @@ pub async fn admin(
     object: &RedshiftIntegration,
     settings: &Settings,
 ) -> Result<Admin, Error> {
-    let login = Login::read(&object.spec.config)?;
-    if let Login::Temporary(TemporaryLogin { asked_by: AskedBy::Pod, warehouse }) = login {
-        refuse_others_identity(&namespace(object), settings)?;
-        return Ok(Admin::Asks(Identity::Pod, warehouse));
-    }
+    let Login::Temporary(TemporaryLogin { asked_by, warehouse }) = Login::read(&object.spec.config)? else {
+        let (secret, reference) = credentials(kubernetes, object, settings, USER_AND_PASSWORD).await?;
+        let [user, password] = user_and_password(&secret, reference).map_err(malformed(reference))?;
+        return Ok(Admin::Known(Credentials::from_secret(user, password)));
+    };
+    let identity = match asked_by {
+        AskedBy::Pod => {
+            refuse_others_identity(&namespace(object), settings)?;
+            Identity::Pod
+        }
+        AskedBy::AccessKey => {
+            let (secret, reference) = credentials(kubernetes, object, settings, ACCESS_KEY).await?;
+            access_key(&secret).map_err(malformed(reference))?
+        }
+        AskedBy::Okta(application) => {
+            let (secret, reference) = credentials(kubernetes, object, settings, USER_AND_PASSWORD).await?;
+            refuse_other_hosts(&secret, &application.host, settings.require_secret_hosts)?;
+            let [username, password] = user_and_password(&secret, reference).map_err(malformed(reference))?;
+            Identity::Okta { application, username, password }
+        }
+    };
+    Ok(Admin::Asks(identity, warehouse))
+}
+
+/// What a Secret holds for a login.
+const USER_AND_PASSWORD: &str = "`username` and `password`";
+const ACCESS_KEY: &str = "`accessKeyId` and `secretAccessKey` (and `sessionToken`, if the key is a temporary one)";
+
+/// The Secret with credentials for a login, which may be used for the warehouse: whoever gives out what logs in, it goes there.
+async fn credentials<'o>(
+    kubernetes: &impl Kubernetes,
+    object: &'o RedshiftIntegration,
+    settings: &Settings,
+    keys: &str,
+) -> Result<(Secret, &'o CredentialsReference), Error> {
     let Some(reference) = &object.spec.config.credentials_secret_ref else {
-        let remedy = Remedy::new(format!("name a Secret there, with the keys {}", keys_of(&login)));
+        let remedy = Remedy::new(format!("name a Secret there, with the keys {keys}"));
         let message = "spec.config.credentialsSecretRef is not set";
         return Err(Failure::stalled(Reason::SecretMissing, message).remedy(remedy).into());
     };
@@ -105,28 +135,15 @@ pub async fn admin(
         let remedy = remedies::create_secret(object, reference);
         Error::from(Failure::stalled(Reason::SecretMissing, message).remedy(remedy))
     })?;
-    // Credentials for the warehouse go to its host, whoever gives them out.
     refuse_other_hosts(&secret, &object.spec.config.host, settings.require_secret_hosts)?;
-    let malformed = |(malformed, needs): (Malformed, String)| {
-        let message = format!("in the Secret {name}, {malformed}; it needs {needs}");
-        Error::from(Failure::stalled(Reason::SecretMalformed, message))
-    };
-    match login {
-        Login::UserPassword => {
-            let [user, password] = user_and_password(&secret, reference).map_err(malformed)?;
-            Ok(Admin::Known(Credentials::from_secret(user, password)))
-        }
-        Login::Temporary(TemporaryLogin { asked_by, warehouse }) => {
-            let identity = match asked_by {
-                AskedBy::Okta(application) => {
-                    refuse_other_hosts(&secret, &application.host, settings.require_secret_hosts)?;
-                    let [username, password] = user_and_password(&secret, reference).map_err(malformed)?;
-                    Identity::Okta { application, username, password }
-                }
-                AskedBy::AccessKey | AskedBy::Pod => access_key(&secret).map_err(malformed)?,
-            };
-            Ok(Admin::Asks(identity, warehouse))
-        }
+    Ok((secret, reference))
+}
+
+/// What is wrong in a Secret, and what it needs.
+fn malformed(reference: &CredentialsReference) -> impl FnOnce((Malformed, String)) -> Error {
+    move |(malformed, needs)| {
+        let message = format!("in the Secret {}, {malformed}; it needs {needs}", reference.name);
+        Failure::stalled(Reason::SecretMalformed, message).into()
     }
 }
 
@@ -145,16 +162,6 @@ fn refuse_others_identity(namespace: &str, settings: &Settings) -> Result<(), Er
         listed.join(",")
     ));
     Err(Failure::stalled(Reason::IdentityNotAllowed, message).remedy(remedy).into())
-}
-
-/// What a Secret holds for a login.
-pub fn keys_of(login: &Login) -> &'static str {
-    match login {
-        Login::Temporary(TemporaryLogin { asked_by: AskedBy::AccessKey, .. }) => {
-            "`accessKeyId` and `secretAccessKey` (and `sessionToken`, if the key is a temporary one)"
-        }
-        Login::UserPassword | Login::Temporary(_) => "`username` and `password`",
-    }
 }
 
 fn access_key(secret: &Secret) -> Result<Identity, (Malformed, String)> {
