@@ -10,6 +10,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 
+use super::causes::chain;
 use super::events::Publisher;
 use super::versions::Versions;
 use crate::api::RedshiftIntegration;
@@ -97,18 +98,7 @@ fn told(error: kube::Error) -> ApiError {
         kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
             ApiError::Unanswered("the answer can't be read".to_owned())
         }
-        other => {
-            let mut text = other.to_string();
-            let mut cause = std::error::Error::source(&other);
-            while let Some(error) = cause {
-                let more = error.to_string();
-                if !text.contains(&more) {
-                    text = format!("{text}: {more}");
-                }
-                cause = error.source();
-            }
-            ApiError::Unanswered(text)
-        }
+        other => ApiError::Unanswered(chain(&other)),
     }
 }
 

@@ -16,6 +16,7 @@ use tracing::{Instrument, debug, info_span};
 use super::guard::{Ended, Guarded, Refused};
 use super::session::{Connection, LARGE_ONES, Terms};
 use super::tls::GuardedTls;
+use crate::adapters::causes::find;
 use crate::adapters::lending::lending_after;
 use crate::lifecycle::hosts::AddressPolicy;
 use crate::lifecycle::server_error::ServerError;
@@ -215,22 +216,20 @@ fn classify(error: &tokio_postgres::Error, database: &str, confidential: &Confid
         let detail = server.detail().unwrap_or_default();
         return classify_answer(ServerError { sqlstate, message, detail }, database, confidential);
     }
+    if let Some(refused) = find::<Refused>(error) {
+        return match refused {
+            Refused::ClearPassword => ConnectError::ClearPasswordRefused,
+            Refused::Sha256Digest => ConnectError::UnsupportedPasswordHash,
+            Refused::Unknown(_) => ConnectError::UnknownAuthentication(refused.to_string()),
+            Refused::Excess(excess) => ConnectError::TooLarge(*excess),
+        };
+    }
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return ConnectError::CertificateRejected(confidential.pass_on(&tls.to_string()));
+    }
     let mut texts = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            if let Some(refused) = io.downcast_ref::<Refused>() {
-                return match refused {
-                    Refused::ClearPassword => ConnectError::ClearPasswordRefused,
-                    Refused::Sha256Digest => ConnectError::UnsupportedPasswordHash,
-                    Refused::Unknown(_) => ConnectError::UnknownAuthentication(refused.to_string()),
-                    Refused::Excess(excess) => ConnectError::TooLarge(*excess),
-                };
-            }
-            if let Some(tls) = io.downcast_ref::<rustls::Error>() {
-                return ConnectError::CertificateRejected(confidential.pass_on(&tls.to_string()));
-            }
-        }
         texts.push(error.to_string());
         cause = error.source();
     }
