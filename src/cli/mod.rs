@@ -1,7 +1,9 @@
 //! The command line.
 
 mod crd;
+mod input;
 mod manifest;
+mod output;
 mod run;
 mod scripts;
 mod values;
