@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use redshift_integration_operator::cli::Cli;
 use redshift_integration_operator::operator::signals::Signals;
 
@@ -29,7 +28,7 @@ fn main() -> ExitCode {
             }
         }
     };
-    let cli = Cli::parse();
+    let cli = Cli::read();
     // One provider for all of TLS, installed before anything asks for it.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         eprintln!("error: a TLS provider was installed before the program began");

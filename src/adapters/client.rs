@@ -1,6 +1,6 @@
 //! The way to the API server: from a kubeconfig or a pod's service account, through a proxy where one is set.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::Uri;
@@ -49,13 +49,22 @@ pub enum ClientError {
     Setup(String),
 }
 
-/// A client for the API server that KUBECONFIG names, or `~/.kube/config`, or else for that of the pod.
+/// Which API server, where it isn't the usual one.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// The kubeconfig.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it, where it isn't the current one.
+    pub context: Option<String>,
+}
+
+/// A client for the API server that is chosen, or that KUBECONFIG names, or `~/.kube/config`, or else for that of the pod.
 ///
 /// # Errors
 ///
 /// If there is none, or what is set for it can't be used.
-pub fn connect() -> Result<Client, ClientError> {
-    let mut config = configuration()?;
+pub fn connect(choice: &Choice) -> Result<Client, ClientError> {
+    let mut config = configuration(choice)?;
     config.connect_timeout = Some(CONNECT_DEADLINE);
     config.read_timeout = Some(LONGEST_SILENCE);
     // Else the time that a connection was idle would count.
@@ -99,16 +108,24 @@ fn tcp() -> HttpConnector {
     connector
 }
 
-fn configuration() -> Result<Config, ClientError> {
-    let named = std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty());
-    let Some(path) =
-        named.or_else(|| usual_place().filter(|path| path.exists()).map(|path| path.display().to_string()))
-    else {
+fn configuration(choice: &Choice) -> Result<Config, ClientError> {
+    let show = |path: &Path| path.display().to_string();
+    let chosen = choice.kubeconfig.as_deref().map(show);
+    let named = chosen.or_else(|| std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty()));
+    let usual = || usual_place().filter(|path| path.exists() || choice.context.is_some());
+    let Some(path) = named.or_else(|| usual().as_deref().map(show)) else {
         // Straight to the service's address, whatever proxy there is for the world outside.
         return Config::incluster().map_err(ClientError::Nowhere);
     };
     let refused = |why| ClientError::Kubeconfig { path: path.clone(), why };
-    let mut kubeconfig = Kubeconfig::read().map_err(|error| refused(said(&error)))?;
+    let read = match &choice.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let mut kubeconfig = read.map_err(|error| refused(said(&error)))?;
+    if choice.context.is_some() {
+        kubeconfig.current_context.clone_from(&choice.context);
+    }
     let cluster = cluster(&mut kubeconfig);
     let server = cluster.as_ref().and_then(|cluster| cluster.server.as_deref()).map(str::parse::<Uri>);
     let proxy = match (&cluster, server) {

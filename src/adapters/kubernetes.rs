@@ -75,14 +75,14 @@ impl Cluster {
     /// Waits for the API server, but not for ever.
     async fn bounded<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ApiError> {
         match tokio::time::timeout(self.deadline, request).await {
-            Ok(result) => result.map_err(told),
+            Ok(result) => result.map_err(api_error),
             Err(_) => Err(ApiError::Deadline(self.deadline.as_secs())),
         }
     }
 }
 
-/// In the server's words where there are any, and never as a program would print them.
-fn told(error: kube::Error) -> ApiError {
+/// Why there is no answer, in the server's words where there are any, and never as a program would print them.
+pub fn api_error(error: kube::Error) -> ApiError {
     match error {
         kube::Error::Api(status) => {
             let said = if status.message.is_empty() { &status.reason } else { &status.message };
@@ -161,6 +161,6 @@ mod tests {
         const CANARY: &str = "Canary-7f3a-and-more";
         let unreadable = serde_json::from_value::<u8>(json!(CANARY)).expect_err("it is no number");
         assert!(unreadable.to_string().contains(CANARY));
-        assert_eq!(told(kube::Error::SerdeError(unreadable)).to_string(), "the answer can't be read");
+        assert_eq!(api_error(kube::Error::SerdeError(unreadable)).to_string(), "the answer can't be read");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use super::output::{self, Ending};
 use crate::api::crd_yaml;
 
 /// Prints it to standard output.
 pub fn print() -> ExitCode {
-    print!("{}", crd_yaml());
-    ExitCode::SUCCESS
+    output::print(crd_yaml());
+    Ending::Success.into()
 }

@@ -12,7 +12,7 @@ use thiserror::Error;
 use tracing::{error, info, warn};
 
 use super::values::{host_pattern, lease_name, log_filter, namespace, watched_namespace};
-use crate::adapters::client::{self, ClientError};
+use crate::adapters::client::{self, Choice, ClientError};
 use crate::adapters::logins::LoginServices;
 use crate::adapters::redshift::{Connector, Deadlines};
 use crate::adapters::{Cluster, Machine, Publisher, Real};
@@ -180,7 +180,7 @@ async fn work(arguments: Arguments, signals: &Signals) -> Result<(), RunError> {
     // A kubeconfig may name a program that is asked for credentials.
     let connected = tokio::select! {
         () = signals.first() => return Ok(()),
-        connected = tokio::task::spawn_blocking(client::connect) => connected,
+        connected = tokio::task::spawn_blocking(|| client::connect(&Choice::default())) => connected,
     };
     let client = match connected {
         Ok(connected) => connected?,

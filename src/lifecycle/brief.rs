@@ -82,7 +82,7 @@ pub fn is_plain_text(text: &str) -> bool {
 }
 
 /// Whether a character shows as what it is: neither does it end the line, nor turn what stands beside it around.
-fn is_plain(character: char) -> bool {
+pub fn is_plain(character: char) -> bool {
     let turns_text =
         matches!(character, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let ends_line = matches!(character, '\u{2028}' | '\u{2029}');

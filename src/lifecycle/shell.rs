@@ -11,9 +11,35 @@ pub fn word(value: &str) -> String {
     }
 }
 
+/// The value that a word stands for, where a command line that we have written goes on with it.
+#[must_use]
+pub fn read_word(command: &str) -> Option<String> {
+    let Some(mut rest) = command.strip_prefix('\'') else {
+        let word = command.split_whitespace().next()?;
+        return command.starts_with(word).then(|| word.to_owned());
+    };
+    let mut value = String::new();
+    loop {
+        let (part, after) = rest.split_once('\'')?;
+        value.push_str(part);
+        let Some(more) = after.strip_prefix(r"\''") else { return Some(value) };
+        value.push('\'');
+        rest = more;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_word_is_read_as_it_was_written(value in ".*", after in "( .*)?") {
+            prop_assert_eq!(read_word(&format!("{}{after}", word(&value))), Some(value));
+        }
+    }
 
     #[test]
     fn a_name_is_one_word_for_a_shell() {
