@@ -4,6 +4,7 @@
 
 mod chart;
 mod command_line;
+mod commands;
 mod conflicts;
 mod crd_rules;
 mod credentials;

@@ -104,7 +104,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "cli",
-        imports: &["adapters", "api", "lifecycle", "operator", "reconcile", "scripts", "telemetry"],
+        imports: &["adapters", "api", "lifecycle", "operator", "ports", "reconcile", "scripts", "telemetry"],
         knows_nothing_of: &[],
         instead: "it is the operator as users start it, without what is built for tests alone",
     },

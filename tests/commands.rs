@@ -1,0 +1,138 @@
+//! The commands that people use with a cluster, as they type them.
+
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::{Dump, World, admin, asked_for, assert_same, kubeconfig, output, phase_of, succeed};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_redshift-integration-operator");
+
+/// Exit code, standard output and standard error of a command in the namespace of a world, while its warehouse answers.
+async fn run(world: &World, arguments: &[&str]) -> (i32, String, String) {
+    let command = tokio::process::Command::new(BINARY)
+        .args(arguments)
+        .args(["-n", &world.namespace])
+        .env("KUBECONFIG", kubeconfig())
+        .stdin(Stdio::null())
+        .output();
+    let output = command.await.unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// The same on a terminal, where somebody types a line.
+fn typed(world: &World, arguments: &[&str], line: &str) -> String {
+    let command = format!("{BINARY} {} -n {}", arguments.join(" "), world.namespace);
+    let command = format!("env KUBECONFIG={} NO_COLOR=1 {command}", kubeconfig());
+    let (_, said) = output("script", &["-qec", &command, "/dev/null"], &format!("{line}\n"));
+    said
+}
+
+#[tokio::test]
+async fn whoever_asks_is_told_what_goes_on_and_can_have_something_done_about_it() {
+    let world = World::new().await;
+    let nothing = Dump::of(&world.stand_in).await;
+    let (code, shown, said) = run(&world, &["status"]).await;
+    assert_eq!((code, shown.as_str()), (0, ""));
+    assert!(said.contains("There is no RedshiftIntegration in the namespace"), "{said}");
+    world.enabled().await;
+    let (code, shown, said) = run(&world, &["status", "analytics"]).await;
+    assert_eq!((code, said.as_str()), (0, ""));
+    for part in ["enabled: set up, and validated", "immuta (created", "Validation tests", "Registry Is Complete"] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    assert!(!shown.contains('\u{1b}'), "there is no terminal: {shown}");
+    let (code, shown, _) = run(&world, &["status", "analytics", "-o", "json"]).await;
+    let summary: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((code, &summary["state"], &summary["ready"]), (0, &json!("settled"), &json!("True")));
+    let (code, shown, said) = run(&world, &["status", "analitics"]).await;
+    assert_eq!((code, shown.as_str()), (1, ""));
+    assert!(
+        said.contains("there is no RedshiftIntegration analitics") && said.contains("there is analytics"),
+        "{said}"
+    );
+
+    let (code, shown, said) = run(&world, &["check", "analytics", "--wait"]).await;
+    assert_eq!(code, 0, "{shown}{said}");
+    assert!(world.get().await.status.unwrap().last_handled_reconcile_at.is_some());
+    let password = world.system_account().await["password"].clone();
+    let (code, shown, said) = run(&world, &["rotate", "analytics", "--wait"]).await;
+    assert_eq!(code, 0, "{shown}{said}");
+    assert_ne!(world.system_account().await["password"], password);
+    world.note_secrets([password]);
+
+    let (code, ..) = run(&world, &["suspend", "analytics"]).await;
+    assert!(code == 0 && world.get().await.spec.suspend);
+    assert!(run(&world, &["check", "analytics", "--wait"]).await.2.contains("suspended"));
+    let (code, ..) = run(&world, &["resume", "analytics"]).await;
+    assert!(code == 0 && !world.get().await.spec.suspend);
+    for command in ["check", "rotate", "suspend", "retain", "confirm-delete"] {
+        let (code, _, said) = run(&world, &[command, "nobody"]).await;
+        assert!(code == 1 && said.contains("there is no RedshiftIntegration nobody"), "{command}: {said}");
+    }
+    let (code, _, said) = run(&world, &["confirm-delete", "analytics"]).await;
+    assert!(code == 1 && said.contains("there is nothing to confirm"), "{said}");
+
+    let dba = admin(&world.stand_in, "immuta").await;
+    dba.batch_execute("CREATE TABLE public.orders (id INTEGER)").await.unwrap();
+    world.delete().await;
+    let object = world.until_phase("deleteError").await;
+    let value = asked_for(&object, "confirm-delete");
+    let (code, shown, said) = run(&world, &["confirm-delete", "analytics"]).await;
+    assert!(code == 1 && shown.contains("public.orders") && said.contains(&format!("--value {value}")), "{said}");
+    let (code, _, said) = run(&world, &["confirm-delete", "analytics", "--value", "immuta/0123456789abcdef"]).await;
+    assert!(code == 1 && said.contains("isn't what that value stands for"), "{said}");
+    let said = typed(&world, &["confirm-delete", "analytics"], "yes");
+    assert!(said.contains("What is listed above is dropped") && said.contains("not confirmed"), "{said}");
+    assert_eq!(phase_of(&world.get().await), "deleteError");
+    drop(dba);
+    let said = typed(&world, &["confirm-delete", "analytics"], "analytics");
+    assert!(said.contains("analytics: confirmed"), "{said}");
+    world.until_gone().await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_told_from_one_that_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig_with = |edit: &dyn Fn(&mut Value)| {
+        let mut config: Value =
+            serde_json::from_str(&succeed("kubectl", &["config", "view", "--raw", "-o", "json"], "")).unwrap();
+        edit(&mut config);
+        let path = folder.path().join("kubeconfig");
+        std::fs::write(&path, config.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let told = |arguments: &[&str]| {
+        let output = Command::new(BINARY).args(["status", "-A"]).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said.trim().lines().count(), 1, "{said}");
+        (output.status.code().unwrap(), said)
+    };
+    let (code, said) = told(&["--kubeconfig", "/nonexistent"]);
+    assert!(code == 3 && said.contains("/nonexistent"), "{said}");
+    let (code, said) = told(&["--context", "elsewhere"]);
+    assert!(code == 3 && said.contains("elsewhere"), "{said}");
+    let dead = kubeconfig_with(&|config| config["clusters"][0]["cluster"]["server"] = json!("https://127.0.0.1:1"));
+    let (code, said) = told(&["--kubeconfig", &dead]);
+    assert!(code == 3 && said.contains("refused"), "{said}");
+    let token = succeed("kubectl", &["-n", "default", "create", "token", "default"], "");
+    let nobody = kubeconfig_with(&|config| config["users"][0]["user"] = json!({"token": token.trim()}));
+    let (code, said) = told(&["--kubeconfig", &nobody]);
+    assert!(code == 1 && said.contains("cannot list resource"), "{said}");
+}
+
+#[test]
+fn kubectl_finds_it_as_a_plugin() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(BINARY, folder.path().join("kubectl-rsi")).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let output = Command::new("kubectl")
+        .args(["rsi", "status", "--help"])
+        .envs([("PATH", path), ("KUBECONFIG", kubeconfig())])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("Usage: kubectl rsi status"), "{said}");
+}
