@@ -64,7 +64,10 @@ pub fn read(paths: &[PathBuf]) -> (Vec<Document>, Vec<Mistake>) {
 fn documents_of(path: &Path) -> Result<Vec<Document>, Mistake> {
     let file = named(path);
     let text = text_of(path).map_err(|message| Mistake { file: file.clone(), place: None, message })?;
-    let nodes = nodes(&text).map_err(|(place, message)| Mistake { file: file.clone(), place, message })?;
+    let nodes = nodes(&text).map_err(|(place, message)| {
+        let message = if is_command(&text) { NO_COMMAND.to_owned() } else { message };
+        Mistake { file: file.clone(), place, message }
+    })?;
     Ok(nodes.into_iter().map(|root| Document { file: file.clone(), root }).collect())
 }
 
@@ -84,6 +87,15 @@ pub fn nodes(text: &str) -> Result<Vec<Node>, (Option<Place>, String)> {
 fn without_location(message: &str, location: Option<serde_saphyr::Location>) -> String {
     let said = location.map(|at| format!(" at line {}, column {}", at.line(), at.column())).unwrap_or_default();
     message.strip_suffix(&said).unwrap_or(message).to_owned()
+}
+
+/// What is copied from documentation together with what is wanted of it.
+const NO_COMMAND: &str = "this is a command, not a document: give what stands between the quotes behind -d alone";
+
+/// Whether a text is a command line for curl.
+fn is_command(text: &str) -> bool {
+    let text = text.trim_start();
+    text.strip_prefix("$ ").unwrap_or(text).starts_with("curl ")
 }
 
 fn named(path: &Path) -> String {
@@ -245,6 +257,8 @@ mod tests {
         let file = folder.path().join("it.yaml");
         fs::write(&file, [b'a', 0xff, 0xfe]).unwrap();
         assert!(told(&file).ends_with("it.yaml: it isn't text in UTF-8"));
+        fs::write(&file, "curl -X 'POST' \\\n  -H 'accept: application/json' \\\n  -d '{\"a\": 1}'\n").unwrap();
+        assert!(told(&file).contains("what stands between the quotes behind -d"), "{}", told(&file));
         fs::write(&file, "a:\n  - b: 1\n c: 2\n").unwrap();
         assert!(told(&file).contains("it.yaml:3:2: "), "{}", told(&file));
     }
