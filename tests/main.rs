@@ -6,6 +6,7 @@ mod chart;
 mod command_line;
 mod commands;
 mod conflicts;
+mod convert;
 mod crd_rules;
 mod credentials;
 mod definition;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cluster;
+mod convert;
 mod crd;
 mod input;
 mod manifest;
@@ -57,6 +58,8 @@ enum Command {
     Completions(manual_pages::CompletionArguments),
     /// Print the manual page
     Man(manual_pages::PageArguments),
+    /// Turn payloads of the API that this operator takes the place of into manifests
+    Convert(convert::Arguments),
 }
 
 /// Of a program that ended because it was asked to, as shells have it.
@@ -84,6 +87,7 @@ impl Cli {
         match self.command {
             Command::Run(arguments) => run::run(*arguments, signals).await,
             Command::Crd => unless_interrupted(crd::print, signals).await,
+            Command::Convert(arguments) => unless_interrupted(move || convert::print(&arguments), signals).await,
             Command::Scripts(arguments) => unless_interrupted(move || scripts::print(&arguments), signals).await,
             Command::Completions(arguments) => manual_pages::completions(&arguments, Self::command()),
             Command::Man(arguments) => manual_pages::pages(&arguments, Self::command()),

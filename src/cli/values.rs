@@ -30,6 +30,15 @@ pub fn watched_namespace(text: &str) -> Result<String, String> {
     namespace(text).map_err(|error| format!("{error}; write several as one,two, and nothing for all of them"))
 }
 
+/// The name of a Secret.
+pub fn secret_name(text: &str) -> Result<String, String> {
+    if text.len() <= 253 && text.split('.').all(is_label) {
+        return Ok(text.to_owned());
+    }
+    Err("a Secret's name has 1 to 253 characters: lower-case letters, digits, and hyphens and dots within, such as redshift-admin"
+        .to_owned())
+}
+
 /// The name of a Lease.
 pub fn lease_name(text: &str) -> Result<String, String> {
     if text.len() <= 253 && text.split('.').all(is_label) {

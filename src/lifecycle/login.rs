@@ -131,7 +131,7 @@ fn host_and_port(host: &str) -> Result<(String, u16), Invalid> {
 
 /// What the name of a host tells of a warehouse.
 /// <https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-connecting.html>
-fn of_host(host: &str) -> Option<(String, WarehouseName)> {
+pub fn of_host(host: &str) -> Option<(String, WarehouseName)> {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     // China has a domain of its own.
     let host = host.strip_suffix(".cn").unwrap_or(&host);

@@ -12,7 +12,7 @@ pub mod checks;
 pub mod contents;
 mod credentials;
 pub mod definitions;
-mod digest;
+pub mod digest;
 pub mod drift;
 mod endpoint;
 mod failure;
