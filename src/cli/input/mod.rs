@@ -86,7 +86,14 @@ pub fn nodes(text: &str) -> Result<Vec<Node>, (Option<Place>, String)> {
 /// The place stands before the message already.
 fn without_location(message: &str, location: Option<serde_saphyr::Location>) -> String {
     let said = location.map(|at| format!(" at line {}, column {}", at.line(), at.column())).unwrap_or_default();
-    message.strip_suffix(&said).unwrap_or(message).to_owned()
+    match message.strip_suffix(&said).unwrap_or(message) {
+        // The only texts that are asked for are names.
+        "expected string scalar" => {
+            "the name of a field belongs here; is a bracket, a brace or a comma missing before it?"
+        }
+        message => message,
+    }
+    .to_owned()
 }
 
 /// What is copied from documentation together with what is wanted of it.
@@ -211,6 +218,9 @@ mod tests {
         let (place, message) = told("a: 1\nb: 2\na: 3\n");
         assert_eq!(place, at(3, 1));
         assert!(message.starts_with("duplicate mapping key: a"), "{message}");
+        let (place, message) = told("[{\"a\": {\"b\": 1},\n  {\"a\": 2}\n}]\n");
+        assert_eq!(place, at(2, 3));
+        assert!(message.starts_with("the name of a field belongs here"), "{message}");
         for text in ["password: geheim\na:\n\tb: 1\n", "a: b: geheim\n", "a: [geheim\nb: 1", "a: \"geheim"] {
             assert!(!told(text).1.contains("geheim"), "{}", told(text).1);
         }
