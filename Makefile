@@ -2,10 +2,13 @@
 # Both install and build what they need, say so, and keep it in ~/.cache/redshift-integration-operator.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test lint bench crds deploy clean
+.PHONY: help demo up down test fuzz lint bench crds deploy clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+# Payloads and documents, the names made of them, literals and identifiers, and privileges as the catalogue shows them.
+FUZZED := cli::convert scripts::quote lifecycle::contents lifecycle::words lifecycle::brief
 
 demo: ## start everything, apply a sample, show what came of it
 	@dev/environment demo
@@ -18,6 +21,9 @@ down: ## end everything that demo and up have started
 
 test: lint ## formatter, linters, and all tests; T=name runs those whose names hold it
 	@dev/environment test $(if $(T),$(T))
+
+fuzz: ## random input for all that reads what others wrote, longer than make test does; N=cases
+	@PROPTEST_CASES=$(or $(N),50000) cargo test --quiet --lib -- $(FUZZED)
 
 lint: ## formatter and linters
 	@dev/lint

@@ -495,6 +495,8 @@ impl Contents {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn relation(schema: &str, name: &str, owner: &str, acl: &str) -> Relation {
@@ -571,5 +573,37 @@ mod tests {
         assert_eq!(ties("x", "7"), ["owns relation public.t"]);
         let on = Grantable::Relation("public".into(), "t".into());
         assert_eq!(contents.grantors_on(&on, "immuta_two").0, ["awsuser"]);
+    }
+
+    /// A name as the server writes it in an entry: plain, or quoted with its quotes doubled (`putid` in `PostgreSQL`'s `acl.c`).
+    fn put_name(name: &str) -> String {
+        let is_plain = name.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
+        if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+    }
+
+    /// Names with all in them that has a meaning in an entry, or in a list of them.
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof!["[a-z_][a-z0-9_]{0,8}", "[a-zA-Z|=/\"*:, é-]{1,12}"]
+    }
+
+    proptest! {
+        #[test]
+        fn privileges_are_read_as_the_server_writes_them_whatever_the_names(
+            items in prop::collection::vec((prop::option::of(name()), "[arwdRxtXUCTc*]{1,8}", name()), 0..4),
+        ) {
+            let put = |(grantee, privileges, grantor): &(Option<String>, String, String)| {
+                format!("{}={privileges}/{}", grantee.as_deref().map(put_name).unwrap_or_default(), put_name(grantor))
+            };
+            let acl = Acl::parse(&items.iter().map(put).collect::<Vec<_>>().join("|"));
+            let read = acl.0.iter().map(|it| (it.grantee.clone(), it.privileges.clone(), it.grantor.clone()));
+            let written = items.into_iter().map(|(grantee, privileges, grantor)| (grantee.unwrap_or_default(), privileges, grantor));
+            prop_assert_eq!(read.collect::<Vec<_>>(), written.collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn whatever_a_server_sends_for_privileges_is_read_without_a_panic(text in "(\\PC|[|=/\"]){0,40}") {
+            let acl = Acl::parse(&text);
+            let _ = (acl.of_public(), acl.holders().count(), acl.grantors_to(""));
+        }
     }
 }
