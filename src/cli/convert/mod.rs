@@ -32,20 +32,24 @@ Examples:
   Convert a payload, and look at what comes of it:
     redshift-integration-operator convert -f payload.json
 
-  Take over what the API says it has. It doesn't tell passwords: what to do about them is said beside the manifests.
+  Take over what the API says it has (which is no password: what to do about them is told):
     curl -H \"Authorization: $KEY\" https://www.organization.immuta.com/integrations |
-      redshift-integration-operator convert -f - --namespace data-platform > integrations.yaml
+      redshift-integration-operator convert -f - -n data-platform > integrations.yaml
 
-  Name a Secret that is there already, so that no password is printed and the result can be kept in git:
-    redshift-integration-operator convert -f payloads/ --secret-ref redshift-admin > integrations.yaml
+  Name a Secret that is there already, so that no password is printed, and git may keep it:
+    redshift-integration-operator convert -f payloads/ --secret-ref redshift-admin
 
   Add what payloads have no place for:
-    redshift-integration-operator convert -f okta.yaml --set aws.region=us-east-1 --set aws.clusterIdentifier=analytics
+    redshift-integration-operator convert -f okta.yaml \\
+      --set aws.region=us-east-1 --set aws.clusterIdentifier=analytics
 
-All or nothing is printed: where anything is wrong, each mistake is told with file, line and column, and the exit code is 1.
-Integrations of other types than Redshift are named and left out.
-Exit codes: 0 converted; 1 nothing was printed, since something is wrong or there was nothing to convert; 2 the command line is
-wrong, or a file can't be read.";
+All is converted, or nothing: where anything is wrong, nothing is printed, and each mistake is told
+with file, line and column. Integrations of other types than Redshift are named and left out.
+
+Exit codes:
+  0  all of it was converted
+  1  something is wrong, or there is no payload for Redshift
+  2  the command line is wrong, or a file can't be read";
 
 /// The command's arguments.
 #[derive(Args, Debug)]
