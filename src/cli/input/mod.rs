@@ -64,10 +64,11 @@ pub fn read(paths: &[PathBuf]) -> (Vec<Document>, Vec<Mistake>) {
 fn documents_of(path: &Path) -> Result<Vec<Document>, Mistake> {
     let file = named(path);
     let text = text_of(path).map_err(|message| Mistake { file: file.clone(), place: None, message })?;
-    let nodes = nodes(&text).map_err(|(place, message)| {
-        let message = if is_command(&text) { NO_COMMAND.to_owned() } else { message };
-        Mistake { file: file.clone(), place, message }
-    })?;
+    let mistake = |(place, message)| Mistake { file: file.clone(), place, message };
+    if is_command(&text) {
+        return Err(mistake((Some(Place { line: 1, column: 1 }), NO_COMMAND.to_owned())));
+    }
+    let nodes = nodes(&text).map_err(mistake)?;
     Ok(nodes.into_iter().map(|root| Document { file: file.clone(), root }).collect())
 }
 
@@ -267,6 +268,13 @@ mod tests {
         let file = folder.path().join("it.yaml");
         fs::write(&file, [b'a', 0xff, 0xfe]).unwrap();
         assert!(told(&file).ends_with("it.yaml: it isn't text in UTF-8"));
+        // This would be a document, too.
+        fs::write(&file, "curl -X POST -H \"accept: application/json\" -d {}").unwrap();
+        assert!(
+            told(&file).ends_with(
+                ":1:1: this is a command, not a document: give what stands between the quotes behind -d alone"
+            )
+        );
         fs::write(&file, "curl -X 'POST' \\\n  -H 'accept: application/json' \\\n  -d '{\"a\": 1}'\n").unwrap();
         assert!(told(&file).contains("what stands between the quotes behind -d"), "{}", told(&file));
         fs::write(&file, "a:\n  - b: 1\n c: 2\n").unwrap();
