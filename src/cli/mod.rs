@@ -9,6 +9,7 @@ mod manual_pages;
 mod output;
 mod requests;
 mod run;
+mod schema;
 mod scripts;
 mod status;
 mod values;

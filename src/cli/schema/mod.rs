@@ -1,0 +1,104 @@
+//! Checks a document against the generated custom resource definition, as the API server would for a creation, without one.
+//!
+//! The definition is the one source: what it says of types, lengths and values is walked here, with places and suggestions,
+//! and its rules are evaluated by a CEL library.
+
+mod metadata;
+mod rules;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::input::{Content, Document, Mistake, Node, Place};
+use crate::api::{RedshiftIntegration, crd};
+use rules::Rules;
+use walk::Walk;
+
+pub use suggest::{is_near, nearest};
+
+/// Something wrong in a document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Finding {
+    /// Where: the value, the name of an unknown field, or what is around a missing one.
+    pub place: Place,
+    /// The field, as the resource has it, such as `spec.config.host`; empty for the resource as a whole.
+    pub field: String,
+    /// What is wrong, and what to write. A broken rule says what the API server says.
+    pub message: String,
+}
+
+impl Finding {
+    /// The same, in its document.
+    pub fn within(&self, document: &Document) -> Mistake {
+        document.mistake(self.place, self.to_string())
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.field.as_str() {
+            "" => formatter.write_str(&self.message),
+            field => write!(formatter, "{field}: {}", self.message),
+        }
+    }
+}
+
+struct Definition {
+    schema: Value,
+    rules: Rules,
+}
+
+static DEFINITION: LazyLock<Definition> = LazyLock::new(|| {
+    let schema = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take();
+    let rules = Rules::of(&schema);
+    Definition { schema: with_what_all_objects_have(schema), rules }
+});
+
+/// Kubernetes adds the schema of `metadata` itself, and takes the status from the operator alone.
+fn with_what_all_objects_have(mut schema: Value) -> Value {
+    schema["properties"]["apiVersion"] = json!({"type": "string"});
+    schema["properties"]["kind"] = json!({"type": "string"});
+    schema["properties"]["metadata"] = metadata::schema();
+    schema["properties"]["status"] = json!({});
+    schema
+}
+
+/// Checks the document of a `RedshiftIntegration`. All that is wrong is told at once, in the order of places.
+///
+/// # Errors
+///
+/// What is wrong; one finding at least.
+pub fn check(root: &Node) -> Result<RedshiftIntegration, Vec<Finding>> {
+    let Definition { schema, rules } = &*DEFINITION;
+    let mut walk = Walk::default();
+    let mut value = walk.root(root, schema);
+    // As it does for whoever isn't the operator.
+    value.as_object_mut().map(|object| object.remove("status"));
+    metadata::check(root, &mut walk);
+    let broken = rules.broken(&metadata::named(&value)).into_iter().filter(|rule| !walk.has_hidden(rule));
+    let found: Vec<_> = broken
+        .map(|rule| Finding { place: walk.place_of(&rule.around()), field: rule.field, message: rule.message })
+        .collect();
+    let mut findings = walk.findings;
+    findings.extend(found);
+    if findings.is_empty() {
+        // A test shows that what passes can be read.
+        return serde_json::from_value(value).map_err(|error| {
+            let message = format!("the definition takes it, but it can't be read: {error}");
+            vec![Finding { place: root.place, field: String::new(), message }]
+        });
+    }
+    findings.sort_by_key(|finding| finding.place);
+    findings.dedup();
+    Err(findings)
+}
+
+/// What a mapping is begun with, for messages.
+fn is_compound(node: &Node) -> bool {
+    matches!(node.content, Content::Fields(_) | Content::List(_))
+}

@@ -1,0 +1,60 @@
+//! What was meant by a misspelled word.
+
+use strsim::damerau_levenshtein;
+
+/// The one that was meant, if it is near enough and no other is as near.
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut near: Vec<_> = known.into_iter().filter_map(|word| Some((distance(written, word)?, word))).collect();
+    near.sort_unstable();
+    match near.as_slice() {
+        [] => None,
+        [(first, _), (second, _), ..] if first == second => None,
+        [(_, word), ..] => Some(word),
+    }
+}
+
+/// Whether one word may be the other, misspelled.
+pub fn is_near(written: &str, word: &str) -> bool {
+    distance(written, word).is_some()
+}
+
+/// How many letters differ, at most a third of them; nothing counts that is only between words.
+fn distance(written: &str, word: &str) -> Option<usize> {
+    // The comparison takes the product of both lengths.
+    if written.len() > 2 * word.len() + 8 {
+        return None;
+    }
+    let (written, word) = (letters(written), letters(word));
+    let distance = damerau_levenshtein(&written, &word);
+    (distance <= word.chars().count() / 3).then_some(distance)
+}
+
+fn letters(word: &str) -> String {
+    word.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_found_by_letters_that_differ_little() {
+        let fields = ["host", "port", "database", "initialDatabase", "databaseMode"];
+        for (written, meant) in [
+            ("initialdatabase", "initialDatabase"),
+            ("initialDatabse", "initialDatabase"),
+            ("initial_database", "initialDatabase"),
+            ("Host", "host"),
+            ("hsot", "host"),
+            ("databsae", "database"),
+            ("database-mode", "databaseMode"),
+        ] {
+            assert_eq!(nearest(written, fields), Some(meant), "{written}");
+        }
+        for written in ["", "x", "password", "hp", "🦀", &"host".repeat(10_000)] {
+            assert_eq!(nearest(written, fields), None, "{written}");
+        }
+        // Either could be meant.
+        assert_eq!(nearest("post", ["post1", "post2"]), None);
+    }
+}
