@@ -1,5 +1,6 @@
 //! The command line: what it prints, and what it says when it can't.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::output;
@@ -23,17 +24,27 @@ fn run_in(environment: &[(&str, &str)], arguments: &[&str]) -> (i32, String, Str
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-/// What `scripts create` says about a manifest: the sample with a text replaced.
-fn refused(from: &str, to: &str) -> String {
+/// The sample with a text replaced, in a file.
+fn changed(folder: &Path, from: &str, to: &str) -> String {
     let sample = std::fs::read_to_string(SAMPLE).unwrap();
     assert!(sample.contains(from));
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("integration.yaml");
+    let file = folder.join("integration.yaml");
     std::fs::write(&file, sample.replace(from, to)).unwrap();
-    let (code, printed, words) = run(&["scripts", "create", "-f", file.to_str().unwrap()]);
+    file.to_str().unwrap().to_owned()
+}
+
+/// What is said about a manifest, the same by all commands: the sample with a text replaced.
+fn refused(from: &str, to: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = changed(folder.path(), from, to);
+    let (code, printed, words) = run(&["scripts", "create", "-f", &file]);
     assert_eq!((code, printed.as_str()), (1, ""), "{words}");
     assert_eq!(words.trim().lines().count(), 1, "{words}");
-    assert!(words.starts_with("error: ") && words.contains("integration.yaml"), "{words}");
+    let (code, _, told) = run(&["validate", "--schema-only", "-f", &file]);
+    assert_eq!((code, format!("error: {told}")), (1, words.clone()));
+    // A line and a column.
+    let place = told.strip_prefix(&format!("{file}:")).unwrap_or_default().splitn(3, ':');
+    assert!(place.take(2).all(|number| number.parse::<u32>().is_ok()), "{told}");
     words
 }
 
@@ -64,21 +75,72 @@ fn scripts_print_the_statements_in_their_order_and_no_password() {
 fn a_manifest_that_is_none_is_refused_with_what_is_wrong() {
     assert!(refused("kind: RedshiftIntegration", "kind: Deployment").contains("Deployment"));
     assert!(refused("redshift-governance.dev/v1alpha1", "redshift-governance.dev/v2").contains("v1alpha1"));
-    assert!(refused("initialDatabase:", "initialDatabse:").contains("initialData"));
+    assert!(refused("initialDatabase:", "initialDatabse:").contains("write initialDatabase"));
     assert!(refused("    database: immuta", "    database: immuta\n    databse: x").contains("databse"));
     assert!(refused("database: immuta", "database: Immuta").contains("lower"));
     assert!(refused("database: immuta", "database: select").contains("reserved"));
     assert!(refused("initialDatabase: dev", "initialDatabase: IMMUTA").contains("initialDatabase"));
     assert!(
-        refused("authenticationType: userPassword", "authenticationType: okta").contains("config.okta: it is missing")
+        refused("authenticationType: userPassword", "authenticationType: okta").contains("needs the block config.okta")
     );
-    assert!(
-        refused("authenticationType: userPassword", "authenticationType: password").contains("userPassword, accessKey")
-    );
-    assert!(refused("spec:", "spec: [").contains("line"));
-    let (code, _, words) = run(&["scripts", "create", "-f", "/nonexistent.yaml"]);
-    assert_eq!(code, 1);
-    assert!(words.contains("/nonexistent.yaml") && words.contains("No such file"), "{words}");
+    assert!(refused("authenticationType: userPassword", "authenticationType: password").contains("write userPassword"));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_from_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = changed(folder.path(), "spec:", "spec: [");
+    let other = folder.path().join("other.yaml");
+    std::fs::write(&other, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n").unwrap();
+    let validate: &[&str] = &["validate", "--schema-only"];
+    for (file, why) in [
+        ("/nonexistent.yaml", "/nonexistent.yaml: there is no such file or folder"),
+        (&file, "integration.yaml:17:9: "),
+    ] {
+        for command in [&["scripts", "create"], validate] {
+            let (code, printed, words) = run(&[command, &["-f", file]].concat());
+            assert_eq!((code, printed.as_str()), (2, ""), "{words}");
+            assert!(words.contains(why), "{words}");
+        }
+    }
+    let (code, printed, words) = run(&[validate, &["-f", other.to_str().unwrap()]].concat());
+    assert_eq!((code, printed.as_str()), (2, ""), "{words}");
+    assert!(words.contains("other.yaml:1:1: ConfigMap x: not one of ours; skipped"), "{words}");
+    // Beside one that is right it doesn't matter.
+    let (code, printed, _) = run(&[validate, &["-f", other.to_str().unwrap(), "-f", SAMPLE]].concat());
+    assert_eq!((code, printed), (0, format!("{SAMPLE}: RedshiftIntegration data-platform/analytics: valid\n")));
+    let (code, printed, _) = run(&[validate, &["-o", "json", "-f", SAMPLE]].concat());
+    let report: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((code, &report["valid"], &report["resources"][0]["name"]), (0, &true.into(), &"analytics".into()));
+}
+
+#[test]
+fn an_edit_between_two_manifests_is_read_and_put_into_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let new =
+        changed(folder.path(), "initialDatabase: dev", "initialDatabase: dev\n    systemAccount: {name: governor}");
+    let (code, script, words) = run(&["scripts", "edit", "--from", SAMPLE, "-f", &new]);
+    assert_eq!((code, words.as_str()), (0, ""));
+    assert!(script.contains(r#"ALTER USER "immuta_system_account" RENAME TO "governor""#), "{script}");
+    assert!(script.contains("PASSWORD '<md5 of the system account''s password>'"), "{script}");
+    let out = folder.path().join("sql");
+    let write = ["scripts", "edit", "--from", SAMPLE, "-f", &new, "--out", out.to_str().unwrap()];
+    assert_eq!(run(&write).0, 0);
+    assert_eq!(std::fs::read_to_string(out.join("edit.sql")).unwrap(), script);
+    std::fs::write(out.join("edit.sql"), "mine").unwrap();
+    let (code, _, words) = run(&write);
+    assert!(code == 1 && words.contains("--force"), "{words}");
+    assert_eq!(run(&[&write[..], &["--force"]].concat()).0, 0);
+    for (arguments, code, why) in [
+        (&["edit", "--from", SAMPLE, "-f", SAMPLE][..], 1, "nothing to edit"),
+        (&["edit", "-f", SAMPLE], 1, "--from"),
+        (&["create", "--from", SAMPLE, "-f", SAMPLE], 2, "--from is for scripts edit"),
+        (&["migrate", "-f", SAMPLE], 2, "the operator migrates"),
+    ] {
+        let (ended, printed, words) = run(&[&["scripts"], arguments].concat());
+        assert_eq!((ended, printed.as_str()), (code, ""), "{words}");
+        assert!(words.starts_with("error: ") && words.contains(why), "{words}");
+    }
 }
 
 #[test]
@@ -194,7 +256,7 @@ fn run_without_a_cluster_says_what_to_do() {
 fn help_names_every_command() {
     let (code, help, _) = run(&["--help"]);
     assert_eq!(code, 0);
-    for command in ["run", "crd", "scripts"] {
+    for command in ["run", "crd", "scripts", "validate"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{help}");
     }
     let (code, version, _) = run(&["--version"]);

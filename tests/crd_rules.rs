@@ -1,7 +1,10 @@
 //! What the API server takes and refuses: every rule with an object that it must take and one that it
 //! must refuse, on a real server, and what users see of the resource with kubectl.
 
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use std::io::Write;
+use std::process::Stdio;
+
+use kube::api::{Api, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::{Client, ResourceExt};
 use redshift_integration_operator::api::integration::rules::rules;
 use redshift_integration_operator::api::{RedshiftIntegration, crd};
@@ -185,6 +188,25 @@ impl Server {
     }
 }
 
+/// What `validate --schema-only` finds in each of some manifests, without the server: field and message.
+fn offline(manifests: &[Value]) -> Vec<Vec<(String, String)>> {
+    let documents: Vec<_> = manifests.iter().map(Value::to_string).collect();
+    let arguments = ["validate", "--schema-only", "-o", "json", "-f", "-"];
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_redshift-integration-operator"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(documents.join("\n---\n").as_bytes()).unwrap();
+    let report: Value = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mistakes = |resource: &Value| {
+        let mistakes = resource["mistakes"].as_array().unwrap();
+        mistakes.iter().map(|it| (text(&it["field"]), text(&it["message"]))).collect()
+    };
+    let found: Vec<_> = report["resources"].as_array().unwrap().iter().map(mistakes).collect();
+    assert_eq!(found.len(), manifests.len(), "{report:#}");
+    found
+}
+
 /// A rule on edits looks at what was before.
 fn is_on_edits(rule: &str) -> bool {
     rule.contains("oldSelf")
@@ -212,7 +234,9 @@ async fn every_rule_takes_what_it_must_take_and_refuses_what_it_must_refuse() {
          taken, and changes that must be refused with this message. Written by `UPDATE_DOCS=1 make test T=every_rule`.\n\n\
          | field | taken | refused | message |\n|---|---|---|---|\n"
         .to_owned();
-    for (rule, (taken, refused)) in rules.iter().zip(&cases) {
+    let both = cases.iter().flat_map(|(taken, refused)| [manifest(taken.clone()), manifest(refused.clone())]);
+    let offline = offline(&both.collect::<Vec<_>>());
+    for ((rule, (taken, refused)), offline) in rules.iter().zip(&cases).zip(offline.chunks(2)) {
         let (took, refusal) = if is_on_edits(&rule.rule) {
             (server.edit("planned", taken).await, server.edit("created", refused).await)
         } else {
@@ -221,6 +245,10 @@ async fn every_rule_takes_what_it_must_take_and_refuses_what_it_must_refuse() {
         assert_eq!(took, Ok(()), "{}: {taken}", rule.rule);
         let refusal = refusal.expect_err(&rule.rule);
         assert!(refusal.contains(rule.message), "{}: {refusal}", rule.rule);
+        // The command line agrees, in the same words; but for what only an edit can break.
+        assert_eq!(offline[0], [], "{}: {taken}", rule.rule);
+        let is_told = offline[1].iter().any(|(_, message)| message == rule.message);
+        assert_eq!(is_told, !is_on_edits(&rule.rule), "{}: {:?}", rule.rule, offline[1]);
         // Long lists of names would hide the point.
         let brief = |value: &Value| value.to_string().replace('|', "\\|").chars().take(110).collect::<String>();
         let when = if is_on_edits(&rule.rule) { (" before creation", " after creation") } else { ("", "") };
@@ -240,10 +268,14 @@ async fn every_rule_takes_what_it_must_take_and_refuses_what_it_must_refuse() {
 async fn what_is_there_already_is_named_as_it_is() {
     let client = administrator().await;
     let server = Server::new(&client, &make_namespace(&client).await);
+    let mut manifests = Vec::new();
     for name in ["database-prd", "dev", "Dev", "2024_sales", "café", "user", "売上", "it's", "$(date)"] {
         let existing = json!({"databaseMode": "Existing", "database": name, "initialDatabase": "postgres"});
-        assert_eq!(server.take(&manifest(config(existing))).await, Ok(()), "{name}");
-        assert_eq!(server.take(&manifest(config(json!({"initialDatabase": name})))).await, Ok(()), "{name}");
+        manifests.extend([manifest(config(existing)), manifest(config(json!({"initialDatabase": name})))]);
+    }
+    for (manifest, offline) in manifests.iter().zip(offline(&manifests)) {
+        assert_eq!(server.take(manifest).await, Ok(()), "{manifest}");
+        assert_eq!(offline, [], "{manifest}");
     }
 }
 
@@ -251,11 +283,82 @@ async fn what_is_there_already_is_named_as_it_is() {
 async fn what_does_not_fit_the_schema_is_refused_by_name() {
     let client = administrator().await;
     let server = Server::new(&client, &make_namespace(&client).await);
-    for (field, changes) in bounds() {
-        let refusal = server.take(&manifest(changes.clone())).await.expect_err(field);
+    let manifests: Vec<_> = bounds().into_iter().map(|(_, changes)| manifest(changes)).collect();
+    for (((field, changes), manifest), offline) in bounds().into_iter().zip(&manifests).zip(offline(&manifests)) {
+        let refusal = server.take(manifest).await.expect_err(field);
         assert!(refusal.contains(field), "{changes}: {refusal}");
+        assert!(matches!(offline.as_slice(), [(told, _)] if told == field), "{changes}: {offline:?}");
     }
     assert_eq!(server.take(&manifest(json!({}))).await, Ok(()));
+}
+
+/// Manifests as people write them, and whether they are right. Nulls are kept.
+fn written() -> Vec<(bool, Value)> {
+    let with = |pointer: &str, name: &str, value: Value| {
+        let mut manifest = manifest(json!({}));
+        manifest.pointer_mut(pointer).unwrap()[name] = value;
+        manifest
+    };
+    let config = |name: &str, value: Value| with("/spec/config", name, value);
+    let metadata = |name: &str, value: Value| with("/metadata", name, value);
+    vec![
+        (false, config("initialDatabse", json!("dev"))),
+        (false, config("Port", json!(5439))),
+        (false, config("port", json!("5439"))),
+        (false, config("port", json!(5439.5))),
+        (true, config("port", json!(5439.0))),
+        (true, config("port", Value::Null)),
+        (true, config("okta", Value::Null)),
+        (true, config("tls", Value::Null)),
+        (true, config("tls", json!({}))),
+        (true, config("tls", json!({"serverName": null}))),
+        (false, config("tls", json!([]))),
+        (false, config("tls", json!({"mode": null, "serverName": ""}))),
+        (false, config("database", json!(5))),
+        (false, config("host", Value::Null)),
+        (false, config("unknown", Value::Null)),
+        (false, config("credentialsSecretRef", json!({}))),
+        (false, config("credentialsSecretRef", Value::Null)),
+        (true, config("credentialsSecretRef", json!({"name": "a", "keys": null}))),
+        (false, with("", "spec", json!({}))),
+        (false, with("", "spec", Value::Null)),
+        (false, with("", "more", json!("x"))),
+        (true, with("/spec", "suspend", Value::Null)),
+        (true, with("/spec", "rotation", Value::Null)),
+        (false, with("/spec", "rotation", json!({"interval": null}))),
+        (false, metadata("more", json!("x"))),
+        (false, metadata("name", json!("Analytics"))),
+        (false, metadata("name", json!("a..b"))),
+        (true, metadata("name", json!("a.b"))),
+        (true, metadata("labels", json!({"app.kubernetes.io/name": "x", "empty": ""}))),
+        (true, metadata("labels", Value::Null)),
+        (false, metadata("labels", json!({"a": "b c"}))),
+        (false, metadata("labels", json!({"a b": "c"}))),
+        (false, metadata("labels", json!({"a": 1}))),
+        (true, metadata("annotations", json!({"example.com/a": "b c\n"}))),
+        (false, metadata("annotations", json!({"a/b/c": "d"}))),
+        (true, metadata("finalizers", json!([]))),
+        (false, metadata("finalizers", json!("x"))),
+    ]
+}
+
+#[tokio::test]
+async fn the_command_line_takes_what_the_server_takes() {
+    let client = administrator().await;
+    let server = Server::new(&client, &make_namespace(&client).await);
+    let params = PatchParams {
+        dry_run: true,
+        field_manager: Some("test".to_owned()),
+        field_validation: Some(ValidationDirective::Strict),
+        ..PatchParams::default()
+    };
+    let manifests: Vec<_> = written().into_iter().map(|(_, manifest)| manifest).collect();
+    for ((is_right, manifest), offline) in written().into_iter().zip(offline(&manifests)) {
+        let name = manifest["metadata"]["name"].as_str().unwrap();
+        let applied = server.objects.patch(name, &params, &Patch::Apply(&manifest)).await.map(drop);
+        assert_eq!(applied.is_ok(), is_right, "the server: {manifest}: {applied:?}");
+        assert_eq!(offline.is_empty(), is_right, "the command line: {manifest}: {offline:?}");
+    }
 }
 
 #[tokio::test]

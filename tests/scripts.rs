@@ -384,7 +384,7 @@ async fn a_secret_that_does_not_fit_is_refused_and_nothing_of_it_shows() {
     let person = Person::new(json!({})).await;
     let whole = std::fs::read_to_string(person.path("secret.yaml")).unwrap();
     for (from, to, says) in [
-        ("\"kind\":\"Secret\"", "\"kind\":\"ConfigMap\"", "kind is `ConfigMap`; it must be `Secret`"),
+        ("\"kind\":\"Secret\"", "\"kind\":\"ConfigMap\"", "there is no Secret analytics-system-account in it"),
         ("\"database\":\"immuta\"", "\"database\":\"other\"", "the manifest is about the database immuta"),
         ("redshift-governance.dev/integration-uid", "a-label", "integration-uid"),
         (PASSWORD, "Canary-7f3a '", "`password`"),

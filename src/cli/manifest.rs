@@ -1,31 +1,196 @@
-//! Reads a manifest as users write it, and says what is wrong with it in one line.
+//! The manifests of files: resources of ours, checked, and the Secrets and `ConfigMap`s that they name.
 
-use std::path::Path;
+use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Resource;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::api::RedshiftIntegration;
+use super::input::{self, Content, Document, Mistake, Node};
+use super::schema::{self, Finding, is_near};
+use crate::api::{GROUP, RedshiftIntegration};
 
-/// Reads a `RedshiftIntegration` from a file (YAML or JSON). What the API server would drop in silence,
-/// such as a misspelt field, is an error here.
-pub fn read(file: &Path) -> Result<RedshiftIntegration, String> {
-    let (text, manifest) = read_as::<RedshiftIntegration>(file)?;
-    let mut unknown = Vec::new();
-    // Whether it fits is asked below, where the answer has a line number.
-    let _ = serde_ignored::deserialize::<_, _, RedshiftIntegration>(&manifest, |path| unknown.push(path.to_string()));
-    if let Some(field) = unknown.iter().find(|field| !["apiVersion", "kind"].contains(&field.as_str())) {
-        return Err(format!("there is no field `{field}`; see: kubectl explain rsi.spec --recursive"));
-    }
-    serde_saphyr::from_str(&text).map_err(|error| first_line(&error))
+/// So much of a wrong kind or version is quoted at most.
+const LONGEST_QUOTED: usize = 80;
+
+/// An object of a file.
+#[derive(Clone, Debug)]
+pub struct Found<T> {
+    /// Where it is from.
+    pub document: Document,
+    /// What it is, or what is wrong with it: one finding at least.
+    pub object: Result<T, Vec<Finding>>,
 }
 
-/// Reads a Secret from a file, as `kubectl get secret -o yaml` prints it or as people write it. No error shows any of it.
-pub fn read_secret(file: &Path) -> Result<Secret, String> {
-    let (_, manifest) = read_as::<Secret>(file)?;
-    let mut secret: Secret = serde_json::from_value(manifest).map_err(|_| "it isn't what a Secret looks like")?;
+/// All that files hold.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// Resources of ours, and what was meant to be one.
+    pub integrations: Vec<Found<RedshiftIntegration>>,
+    /// Secrets, with plain texts among their data. What is wrong with one matters to whoever needs it.
+    pub secrets: Vec<Found<Secret>>,
+    /// `ConfigMap`s.
+    pub config_maps: Vec<Found<ConfigMap>>,
+    /// What is of no kind that we know.
+    pub others: Vec<Document>,
+    /// What can't be read.
+    pub unreadable: Vec<Mistake>,
+}
+
+impl<T> Found<T> {
+    /// What is wrong, with file, line and column.
+    pub fn mistakes(&self) -> impl Iterator<Item = Mistake> {
+        self.object.as_ref().err().into_iter().flatten().map(|finding| finding.within(&self.document))
+    }
+}
+
+impl Document {
+    /// The kind it says it has.
+    pub fn kind(&self) -> Option<&str> {
+        self.root.at(&["kind"]).and_then(Node::text)
+    }
+
+    /// Its name, or what its name is to begin with.
+    pub fn name(&self) -> Option<&str> {
+        let of = |name| self.root.at(&["metadata", name]).and_then(Node::text);
+        of("name").or_else(|| of("generateName"))
+    }
+
+    /// Its namespace, where it says one.
+    pub fn namespace(&self) -> Option<&str> {
+        self.root.at(&["metadata", "namespace"]).and_then(Node::text)
+    }
+
+    /// Kind and name, as far as it has them.
+    pub fn described(&self) -> String {
+        match (self.kind(), self.name()) {
+            (Some(kind), Some(name)) => format!("{kind} {name}"),
+            (Some(kind), None) => kind.to_owned(),
+            (None, _) => "no manifest (without a kind)".to_owned(),
+        }
+    }
+}
+
+impl Manifests {
+    /// Reads files, folders and standard input (`-`). Lists are taken apart.
+    pub fn read(paths: &[PathBuf]) -> Self {
+        let (documents, unreadable) = input::read(paths);
+        let mut manifests = Self { unreadable, ..Self::default() };
+        for document in documents {
+            manifests.add(document);
+        }
+        manifests
+    }
+
+    fn add(&mut self, Document { file, root }: Document) {
+        let kind = root.at(&["kind"]).and_then(Node::text).unwrap_or_default();
+        let document = |root| Document { file: file.clone(), root };
+        if let (true, Some(Content::List(items))) = (kind.ends_with("List"), root.at(&["items"]).map(|it| &it.content))
+        {
+            for item in items {
+                self.add(document(item.clone()));
+            }
+        } else if is_meant_as_ours(&root) {
+            let object = integration(&root);
+            self.integrations.push(Found { document: document(root), object });
+        } else if is_of::<Secret>(&root) {
+            let object = secret(&root);
+            self.secrets.push(Found { document: document(root), object });
+        } else if is_of::<ConfigMap>(&root) {
+            let object = object(&root, root.to_value());
+            self.config_maps.push(Found { document: document(root), object });
+        } else {
+            self.others.push(document(root));
+        }
+    }
+
+    /// What is none of ours, as lines `FILE:LINE:COLUMN: ConfigMap name: not one of ours; skipped`.
+    pub fn skipped(&self) -> impl Iterator<Item = Mistake> {
+        let others = self.others.iter();
+        others.map(|it| it.mistake(it.root.place, format!("{}: not one of ours; skipped", it.described())))
+    }
+}
+
+fn text<'a>(root: &'a Node, field: &str) -> &'a str {
+    root.at(&[field]).and_then(Node::text).unwrap_or_default()
+}
+
+fn is_of<K: Resource<DynamicType = ()>>(root: &Node) -> bool {
+    text(root, "apiVersion") == K::api_version(&()) && text(root, "kind") == K::kind(&())
+}
+
+/// Whether a document is, or was to be, a resource of ours: its group or its kind says so.
+fn is_meant_as_ours(root: &Node) -> bool {
+    let (version, kind) = (text(root, "apiVersion"), text(root, "kind"));
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    group == GROUP || is_near(kind, &RedshiftIntegration::kind(&())) || is_near(group, GROUP) && kind.is_empty()
+}
+
+/// Checks a resource of ours, from the first line to the last.
+fn integration(root: &Node) -> Result<RedshiftIntegration, Vec<Finding>> {
+    let mut findings: Vec<_> =
+        [("apiVersion", RedshiftIntegration::api_version(&())), ("kind", RedshiftIntegration::kind(&()))]
+            .into_iter()
+            .filter_map(|(name, wanted)| {
+                let (place, message) = match root.field(name) {
+                    Some(field) if field.value.text() == Some(&wanted) => return None,
+                    Some(field) => {
+                        let written =
+                            field.value.text().filter(|text| text.len() <= LONGEST_QUOTED && !text.is_empty());
+                        let written =
+                            written.map(|text| format!("it is `{}`; ", text.escape_debug())).unwrap_or_default();
+                        (field.value.place, format!("{written}write {wanted}"))
+                    }
+                    None => (root.place, format!("it is missing; write {wanted}")),
+                };
+                Some(Finding { place, field: name.to_owned(), message })
+            })
+            .collect();
+    match schema::check(root) {
+        Ok(object) if findings.is_empty() => Ok(object),
+        Ok(_) => Err(findings),
+        Err(found) => {
+            // That they are no texts is told already.
+            findings.retain(|finding| {
+                found.iter().all(|other| other.place != finding.place || other.field != finding.field)
+            });
+            findings.extend(found);
+            findings.sort_by_key(|finding| finding.place);
+            Err(findings)
+        }
+    }
+}
+
+/// Reads a Secret. No finding shows any of it.
+fn secret(root: &Node) -> Result<Secret, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut tell = |node: &Node, path: &[&str], message: &str| {
+        findings.push(Finding { place: node.place, field: path.join("."), message: message.to_owned() });
+    };
+    let fields = |name| root.at(&[name]).map(Node::fields).into_iter().flatten();
+    for field in fields("data").filter(|field| field.value.content != Content::Null) {
+        if field.value.text().is_none_or(|text| STANDARD.decode(without_line_breaks(text)).is_err()) {
+            let message = "it isn't base64; plain text is written under stringData";
+            tell(&field.value, &["data", &field.name], message);
+        }
+    }
+    for field in fields("stringData").filter(|field| field.value.content != Content::Null) {
+        if field.value.text().is_none() {
+            tell(&field.value, &["stringData", &field.name], "write it in quotes: it is a text");
+        }
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let mut value = root.to_value();
+    for entry in value.get_mut("data").and_then(Value::as_object_mut).into_iter().flat_map(|data| data.values_mut()) {
+        *entry = without_line_breaks(entry.as_str().unwrap_or_default()).into();
+    }
+    let mut secret: Secret = object(root, value)?;
     // What the API server does with them.
     let texts = secret.string_data.take().unwrap_or_default();
     let texts = texts.into_iter().map(|(key, text)| (key, ByteString(text.into_bytes())));
@@ -33,23 +198,145 @@ pub fn read_secret(file: &Path) -> Result<Secret, String> {
     Ok(secret)
 }
 
-/// The text of a file and what it says, if it is of that kind.
-fn read_as<K: Resource<DynamicType = ()>>(file: &Path) -> Result<(String, Value), String> {
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let manifest: Value = serde_saphyr::from_str(&text).map_err(|error| first_line(&error))?;
-    for (field, wanted) in [("apiVersion", K::api_version(&())), ("kind", K::kind(&()))] {
-        match manifest.get(field).and_then(Value::as_str) {
-            Some(found) if found == wanted => {}
-            Some(found) => return Err(format!("{field} is `{found}`; it must be `{wanted}`")),
-            None => return Err(format!("{field} is missing; it must be `{wanted}`")),
-        }
-    }
-    Ok((text, manifest))
+/// As the API server reads it.
+fn without_line_breaks(text: &str) -> String {
+    text.chars().filter(|letter| !matches!(letter, '\r' | '\n')).collect()
 }
 
-/// The library's errors quote the file below their first line.
-fn first_line(error: &serde_saphyr::Error) -> String {
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+/// Reads an object of Kubernetes'. What is wrong with it is for the API server to tell.
+fn object<T: DeserializeOwned + Resource<DynamicType = ()>>(root: &Node, value: Value) -> Result<T, Vec<Finding>> {
+    serde_json::from_value(value).map_err(|_| {
+        let message = format!("it isn't what a {} looks like", T::kind(&()));
+        vec![Finding { place: root.place, field: String::new(), message }]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Manifests {
+        let mut manifests = Manifests::default();
+        for root in input::nodes(text).unwrap() {
+            manifests.add(Document { file: "it.yaml".to_owned(), root });
+        }
+        manifests
+    }
+
+    fn integrations(text: &str) -> Vec<String> {
+        read(text).integrations.iter().flat_map(Found::mistakes).map(|mistake| mistake.to_string()).collect()
+    }
+
+    const GOOD: &str = include_str!("../../deploy/samples/quick-start.yaml");
+
+    #[test]
+    fn the_samples_are_right() {
+        for sample in [GOOD, include_str!("../../deploy/samples/all-fields.yaml")] {
+            assert_eq!(integrations(sample), [""; 0]);
+            assert!(!read(sample).integrations.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_was_meant_as_ours_is_never_skipped() {
+        for (from, to, expected) in [
+            (
+                "kind: RedshiftIntegration",
+                "kind: RedshiftIntegraton",
+                "kind: it is `RedshiftIntegraton`; write RedshiftIntegration",
+            ),
+            ("kind: RedshiftIntegration", "kind: Deployment", "kind: it is `Deployment`; write RedshiftIntegration"),
+            ("kind: RedshiftIntegration\n", "", "kind: it is missing; write RedshiftIntegration"),
+            (
+                "dev/v1alpha1",
+                "dev/v1",
+                "apiVersion: it is `redshift-governance.dev/v1`; write redshift-governance.dev/v1alpha1",
+            ),
+            (
+                "redshift-governance.dev/v1alpha1",
+                "v1",
+                "apiVersion: it is `v1`; write redshift-governance.dev/v1alpha1",
+            ),
+            ("redshift-governance.dev/v1alpha1", "{a: b}", "apiVersion: write a text here, not a block"),
+        ] {
+            assert!(GOOD.contains(from), "{from}");
+            let told = integrations(&GOOD.replacen(from, to, 1));
+            assert_eq!(told.len(), 1, "{to}: {told:?}");
+            assert!(told[0].ends_with(expected), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn lists_are_taken_apart_and_others_are_skipped_with_a_word() {
+        let object = |kind: &str| format!("{{apiVersion: v1, kind: {kind}, metadata: {{name: x}}, data: {{a: YQ==}}}}");
+        let (deployment, secret, map) = (object("Deployment"), object("Secret"), object("ConfigMap"));
+        let text = format!(
+            "apiVersion: v1\nkind: List\nitems:\n- {deployment}\n- {secret}\n- {map}\n- {{a: b}}\n---\nhello\n"
+        );
+        let manifests = read(&text);
+        assert_eq!((manifests.secrets.len(), manifests.config_maps.len()), (1, 1));
+        let skipped: Vec<_> = manifests.skipped().map(|it| it.to_string()).collect();
+        assert_eq!(
+            skipped,
+            [
+                "it.yaml:4:3: Deployment x: not one of ours; skipped",
+                "it.yaml:7:3: no manifest (without a kind): not one of ours; skipped",
+                "it.yaml:9:1: no manifest (without a kind): not one of ours; skipped",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_secret_is_read_as_the_api_server_does_and_never_shown() {
+        let secret = |rest: &str| {
+            read(&format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\n{rest}")).secrets.remove(0)
+        };
+        let text = "data: {a: YQ==, b: \"Yg\\n==\", c: }\nstringData: {a: plain}";
+        let object = secret(text).object.unwrap();
+        let data: Vec<_> = object.data.unwrap().into_iter().map(|(key, value)| (key, value.0)).collect();
+        assert_eq!(
+            data,
+            [("a".to_owned(), b"plain".to_vec()), ("b".to_owned(), b"b".to_vec()), ("c".to_owned(), vec![])]
+        );
+        for (rest, expected) in [
+            (
+                "data: {password: geheim!}",
+                "4:18: data.password: it isn't base64; plain text is written under stringData",
+            ),
+            ("stringData: {password: 12345}", "4:24: stringData.password: write it in quotes: it is a text"),
+            ("data: geheim", "1:1: it isn't what a Secret looks like"),
+        ] {
+            let found = secret(rest);
+            let told: Vec<_> = found.mistakes().map(|mistake| mistake.to_string()).collect();
+            assert_eq!(told, [format!("it.yaml:{expected}")]);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn no_text_is_too_strange(
+            lines in prop::collection::vec(
+                prop_oneof![
+                    prop::sample::select(GOOD.lines().map(str::to_owned).collect::<Vec<_>>()),
+                    Just("---".to_owned()), Just("kind: Secret".to_owned()), Just("apiVersion: v1".to_owned()), Just("data:".to_owned()),
+                    Just("kind: List".to_owned()), Just("items:".to_owned()), Just("- kind: RedshiftIntegration".to_owned()),
+                    "[ -:{}\\[\\]&*a-z]{0,12}",
+                ],
+                0..12,
+            )
+        ) {
+            for root in input::nodes(&lines.join("\n")).unwrap_or_default() {
+                let mut manifests = Manifests::default();
+                manifests.add(Document { file: "it.yaml".to_owned(), root });
+                manifests.integrations.iter().flat_map(Found::mistakes).for_each(drop);
+                manifests.skipped().for_each(drop);
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod run;
 mod schema;
 mod scripts;
 mod status;
+mod validate;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -61,6 +62,8 @@ enum Command {
     Man(manual_pages::PageArguments),
     /// Turn payloads of the API that this operator takes the place of into manifests
     Convert(convert::Arguments),
+    /// Say whether manifests are right, before they are applied
+    Validate(validate::Arguments),
 }
 
 /// Of a program that ended because it was asked to, as shells have it.
@@ -89,7 +92,6 @@ impl Cli {
             Command::Run(arguments) => run::run(*arguments, signals).await,
             Command::Crd => unless_interrupted(crd::print, signals).await,
             Command::Convert(arguments) => unless_interrupted(move || convert::print(&arguments), signals).await,
-            Command::Scripts(arguments) => unless_interrupted(move || scripts::print(&arguments), signals).await,
             Command::Completions(arguments) => manual_pages::completions(&arguments, Self::command()),
             Command::Man(arguments) => manual_pages::pages(&arguments, Self::command()),
             Command::Status(arguments) => until_interrupted(status::run(arguments), signals).await,
@@ -99,6 +101,8 @@ impl Cli {
             Command::Resume(arguments) => until_interrupted(requests::resume(arguments), signals).await,
             Command::Retain(arguments) => until_interrupted(requests::retain(arguments), signals).await,
             Command::ConfirmDelete(arguments) => until_interrupted(requests::confirm_delete(arguments), signals).await,
+            Command::Scripts(arguments) => unless_interrupted(move || scripts::print(&arguments).into(), signals).await,
+            Command::Validate(arguments) => unless_interrupted(move || validate::run(&arguments).into(), signals).await,
         }
     }
 }

@@ -115,6 +115,6 @@ async fn what_cannot_be_edited_is_said_by_the_command_line() {
             .output()
             .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("give it as --system-account-secret") && output.stdout.is_empty(), "{said}");
+        assert!(said.contains("as --system-account-secret") && output.stdout.is_empty(), "{said}");
     }
 }
