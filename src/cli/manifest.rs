@@ -145,6 +145,8 @@ fn integration(root: &Node) -> Result<RedshiftIntegration, Vec<Finding>> {
                             written.map(|text| format!("it is `{}`; ", text.escape_debug())).unwrap_or_default();
                         (field.value.place, format!("{written}write {wanted}"))
                     }
+                    // The misspelled name is told.
+                    None if root.fields().iter().any(|field| is_near(&field.name, name)) => return None,
                     None => (root.place, format!("it is missing; write {wanted}")),
                 };
                 Some(Finding { place, field: name.to_owned(), message })
@@ -261,6 +263,7 @@ mod tests {
                 "v1",
                 "apiVersion: it is `v1`; write redshift-governance.dev/v1alpha1",
             ),
+            ("apiVersion: ", "apiversion: ", "apiversion: there is no such field; write apiVersion"),
             ("redshift-governance.dev/v1alpha1", "{a: b}", "apiVersion: write a text here, not a block"),
         ] {
             assert!(GOOD.contains(from), "{from}");

@@ -82,6 +82,13 @@ fn a_misspelled_field_or_value_is_told_with_what_was_meant() {
         changed("      name: redshift-admin", "      name: redshift-admin\n      secret: x"),
         ["13:7: spec.config.credentialsSecretRef.secret: there is no such field; there are format, key, keys and name"]
     );
+    assert_eq!(
+        changed("    database:", "    password: geheim\n    database:"),
+        ["8:5: spec.config.password: there is no such field: credentials stand in the Secret that \
+          spec.config.credentialsSecretRef names"]
+    );
+    let without_spec = told(&GOOD[..GOOD.find("spec:").unwrap()]);
+    assert_eq!(without_spec, ["1:1: spec: it is missing"]);
     // The rules are told of what was meant.
     assert_eq!(
         changed("    database: immuta", "    databse: dev").len(),

@@ -12,6 +12,8 @@ use super::{Finding, is_compound, nearest};
 
 /// So much of a wrong value is quoted at most: more is a document that went astray.
 const LONGEST_QUOTED: usize = 40;
+/// Fields of this name say under which keys of a Secret credentials stand: nobody is to be led to write the credentials there.
+const CREDENTIALS: [&str; 2] = ["username", "password"];
 /// So many names of fields are listed at most.
 const MOST_LISTED: usize = 12;
 
@@ -265,14 +267,15 @@ fn unknown_field(name: &str, known: &Map<String, Value>, path: &str) -> String {
     if let Some(there) = nearest(name, known.keys().map(String::as_str)) {
         return format!("there is no such field; {there} stands beside it already");
     }
+    if CREDENTIALS.contains(&name) {
+        return "there is no such field: credentials stand in the Secret that spec.config.credentialsSecretRef names"
+            .to_owned();
+    }
     let root = &super::DEFINITION.schema["properties"]["spec"];
     let mut elsewhere = Vec::new();
     places_of(name, root, "spec", &mut elsewhere);
-    match elsewhere.as_slice() {
-        [place] if path.starts_with("spec") || path.is_empty() => {
-            return format!("there is no such field here; write it in {place}");
-        }
-        _ => {}
+    if let ([place], true) = (elsewhere.as_slice(), path.is_empty() || path.starts_with("spec")) {
+        return format!("there is no such field here; write it in {place}");
     }
     if known.len() <= MOST_LISTED {
         let names: Vec<_> = known.keys().map(String::as_str).collect();
@@ -296,6 +299,10 @@ fn hint(schema: &Value) -> String {
     if let Some(values) = schema["enum"].as_array() {
         let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
         return format!("; write {}", either(&values));
+    }
+    // What is in a block is told field by field.
+    if schema["type"] == "object" {
+        return String::new();
     }
     let description = schema["description"].as_str().unwrap_or_default();
     let sentence = description.split(". ").next().unwrap_or_default().trim_end_matches('.');
