@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use crate::support::{Dump, World, admin, asked_for, assert_same, kubeconfig, output, phase_of, succeed};
 
@@ -135,4 +136,69 @@ fn kubectl_finds_it_as_a_plugin() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("Usage: kubectl rsi status"), "{said}");
+}
+
+/// Exit code, and what a validation prints for programs, of manifests on standard input, with more in the environment.
+async fn validated(manifests: &str, ca_file: &str, environment: &[(&str, &str)]) -> (i32, Value, String) {
+    let mut child = tokio::process::Command::new(BINARY)
+        .args(["validate", "-o", "json", "--ca-file", ca_file, "-f", "-"])
+        .env_remove("KUBECONFIG")
+        .envs(environment.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(manifests.as_bytes()).await.unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let printed = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (output.status.code().unwrap(), printed, said)
+}
+
+#[tokio::test]
+async fn the_operators_tests_run_where_somebody_sits_and_change_nothing() {
+    let world = World::new().await;
+    let ca_file = world.folder().join("ca.crt");
+    std::fs::write(&ca_file, world.stand_in.ca_pem()).unwrap();
+    let ca_file = ca_file.to_str().unwrap();
+    let manifest = world.manifest("analytics", json!({})).to_string();
+    let (name, password) = (world.stand_in.admin_user(), world.stand_in.admin_password());
+    let user = [("REDSHIFT_USERNAME", name), ("REDSHIFT_PASSWORD", password)];
+    let nothing = Dump::of(&world.stand_in).await;
+
+    let (code, printed, said) = validated(&manifest, ca_file, &user).await;
+    assert!(code == 0 && printed["passed"] == json!(true), "{printed:#}{said}");
+    let tests = printed["resources"][0]["validationTests"].as_array().unwrap();
+    let names: Vec<_> = tests.iter().map(|test| test["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"Validate Automatic Bootstrap: Immuta Database Does Not Exist"), "{names:?}");
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "redshift-admin", "namespace": world.namespace},
+                        "stringData": {"username": name, "password": password}});
+    assert_eq!(validated(&format!("{manifest}\n---\n{secret}"), ca_file, &[]).await.0, 0);
+    let (code, printed, _) =
+        validated(&manifest, ca_file, &[user[0], ("REDSHIFT_PASSWORD", "wrong-canary-4711")]).await;
+    let shown = printed.to_string();
+    assert!(code == 1 && shown.contains("the server refused the login") && !shown.contains("4711"), "{shown}");
+    let (code, printed, _) = validated(&manifest, ca_file, &[]).await;
+    assert!(code == 1 && printed.to_string().contains("there are no credentials"), "{printed:#}");
+    let nowhere = world.manifest("analytics", json!({"config": {"port": 1}})).to_string();
+    assert_eq!(validated(&nowhere, ca_file, &user).await.0, 3);
+    let (code, _, said) = validated(&manifest.replace("initialDatabase", "initialdatabase"), ca_file, &user).await;
+    assert!(code == 1 && said.contains("write initialDatabase"), "{said}");
+    assert_eq!(validated("a: b", ca_file, &user).await.0, 2);
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
+
+    world.enabled().await;
+    let before = Dump::of(&world.stand_in).await;
+    let (code, printed, _) = validated(&manifest, ca_file, &user).await;
+    assert!(code == 1 && printed.to_string().contains("Redshift integration already exists"), "{printed:#}");
+    let account = world.secrets().get("analytics-system-account").await.unwrap();
+    let whole = format!("{manifest}\n---\n{}", serde_json::to_string(&account).unwrap());
+    let (code, printed, said) = validated(&whole, ca_file, &[]).await;
+    assert!(code == 0, "{printed:#}{said}");
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    let dba = admin(&world.stand_in, "immuta").await;
+    dba.batch_execute("REVOKE SELECT ON immuta_system.user_profile FROM PUBLIC").await.unwrap();
+    let (code, printed, _) = validated(&whole, ca_file, &[]).await;
+    assert!(code == 1 && printed.to_string().contains("user_profile"), "{printed:#}");
 }

@@ -10,8 +10,8 @@ pub mod rules;
 
 pub use conditions::Reason;
 pub use integration::{
-    AuthenticationType, AwsLogin, CaBundleKind, Created, CredentialsFormat, CredentialsReference, DatabaseMode,
-    DeletionPolicy, DeletionProgress, IntegrationConfig, Next, OktaLogin, Phase, RedshiftIntegration,
+    AuthenticationType, AwsLogin, CaBundleKind, CaBundleReference, Created, CredentialsFormat, CredentialsReference,
+    DatabaseMode, DeletionPolicy, DeletionProgress, IntegrationConfig, Next, OktaLogin, Phase, RedshiftIntegration,
     RedshiftIntegrationSpec, RedshiftIntegrationStatus, Remedy, Rotation, TlsMode, ValidationResults, ValidationStatus,
     ValidationTest,
 };

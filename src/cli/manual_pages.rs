@@ -45,12 +45,11 @@ pub fn completions(arguments: &CompletionArguments, mut command: Command) -> Exi
 
 /// Prints the manual page, or writes those of all commands.
 pub fn pages(arguments: &PageArguments, command: Command) -> ExitCode {
-    let written = match &arguments.out {
-        Some(folder) => write_pages(folder, command),
-        None => {
-            let mut text = Vec::new();
-            clap_mangen::Man::new(command).render(&mut text).map(|()| output::print(String::from_utf8_lossy(&text)))
-        }
+    let written = if let Some(folder) = &arguments.out {
+        write_pages(folder, command)
+    } else {
+        let mut text = Vec::new();
+        clap_mangen::Man::new(command).render(&mut text).map(|()| output::print(String::from_utf8_lossy(&text)))
     };
     match written {
         Ok(()) => Ending::Success.into(),

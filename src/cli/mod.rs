@@ -102,7 +102,10 @@ impl Cli {
             Command::Retain(arguments) => until_interrupted(requests::retain(arguments), signals).await,
             Command::ConfirmDelete(arguments) => until_interrupted(requests::confirm_delete(arguments), signals).await,
             Command::Scripts(arguments) => unless_interrupted(move || scripts::print(&arguments).into(), signals).await,
-            Command::Validate(arguments) => unless_interrupted(move || validate::run(&arguments).into(), signals).await,
+            Command::Validate(arguments) if arguments.is_schema_only() => {
+                unless_interrupted(move || validate::schema_only(&arguments).into(), signals).await
+            }
+            Command::Validate(arguments) => until_interrupted(validate::run(arguments), signals).await,
         }
     }
 }

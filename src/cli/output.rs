@@ -19,22 +19,27 @@ pub const FAINT: Style = Style::new().dimmed();
 /// A heading.
 pub const STRONG: Style = Style::new().bold();
 
-/// With what a command ends; scripts rely on it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// With what a command ends; scripts rely on it. Of several the last in this order counts.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Ending {
-    /// All is as it should be.
-    Success = 0,
-    /// A test has failed, a manifest is wrong, something was refused.
-    Failure = 1,
-    /// The command line is wrong, or a file that it names can't be read. The parser of command lines ends so too.
-    Usage = 2,
-    /// The warehouse, or the API server, couldn't be reached.
-    Unreachable = 3,
+    /// All is as it should be: 0.
+    Success,
+    /// A test has failed, a manifest is wrong, something was refused: 1.
+    Failure,
+    /// The warehouse, or the API server, couldn't be reached: 3.
+    Unreachable,
+    /// The command line is wrong, or a file that it names can't be read: 2. The parser of command lines ends so too.
+    Usage,
 }
 
 impl From<Ending> for ExitCode {
     fn from(ending: Ending) -> Self {
-        Self::from(ending as u8)
+        Self::from(match ending {
+            Ending::Success => 0,
+            Ending::Failure => 1,
+            Ending::Usage => 2,
+            Ending::Unreachable => 3,
+        })
     }
 }
 

@@ -1,15 +1,39 @@
-//! `validate`: says whether manifests are right.
+//! `validate`: says whether manifests are right, and whether the warehouse is ready for them.
 
+mod credentials;
+mod files;
+mod online;
 mod schema_only;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use kube::Resource;
+use serde::Serialize;
 
+use super::manifest::{Found, Manifests};
 use super::output::{self, Ending};
+use super::status::Layout;
+use super::values::namespace;
+use crate::api::RedshiftIntegration;
+use files::Files;
+use online::{Options, Report};
 
 const EXAMPLES: &str = "\
 Examples:
+  # All of the operator's tests, with the credentials of a Secret's manifest, or asking for them
+  redshift-integration-operator validate -f integration.yaml -f secret.yaml
+  redshift-integration-operator validate -f integration.yaml
+
+  # The same in a pipeline
+  REDSHIFT_USERNAME=… REDSHIFT_PASSWORD=… redshift-integration-operator validate -o json -f integration.yaml
+
+  # What was set up: as its system account
+  kubectl -n data get rsi analytics -o yaml > integration.yaml
+  kubectl -n data get secret analytics-system-account -o yaml | redshift-integration-operator validate -f integration.yaml -f -
+
   # Before a commit, or in a pipeline: every manifest of a folder, without a cluster
   redshift-integration-operator validate --schema-only -f deploy/
 
@@ -19,7 +43,10 @@ Examples:
   # As a document, for a pipeline that makes something of it
   redshift-integration-operator validate --schema-only -o json -f integration.yaml
 
-Exit codes: 0 all is right, 1 something is wrong, 2 a file can't be read or there is no RedshiftIntegration in any.";
+Nothing is ever changed.
+
+Exit codes: 0 all is right, 1 something is wrong, 2 a file can't be read or there is no RedshiftIntegration in any,
+3 the warehouse, or who gives out logins to it, wasn't reached.";
 
 /// How the result is printed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -43,16 +70,111 @@ pub struct Arguments {
     /// Neither a cluster nor a warehouse is needed
     #[arg(long)]
     schema_only: bool,
+    /// Namespace of what names none
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
+    namespace: Option<String>,
+    /// File with certificate authorities (PEM): in the place of the object that a resource names, where that isn't among the
+    /// files; and besides the public ones, for the endpoints of AWS and Okta
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// How long a login may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
+    connect_timeout_seconds: u64,
+    /// Show what the tests that passed have seen, too
+    #[arg(short, long)]
+    verbose: bool,
     /// How the result is printed
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
 }
 
-/// Does what was asked for.
-pub fn run(arguments: &Arguments) -> Ending {
-    if arguments.schema_only {
-        return schema_only::schema_only(&arguments.files, arguments.output);
+impl Arguments {
+    /// Whether nothing is connected to.
+    pub fn is_schema_only(&self) -> bool {
+        self.schema_only
     }
-    output::error("validation in a warehouse is not built yet; use --schema-only");
-    Ending::Usage
+}
+
+/// Checks manifests against the definition.
+pub fn schema_only(arguments: &Arguments) -> Ending {
+    schema_only::schema_only(&arguments.files, arguments.output)
+}
+
+/// What is printed with `-o json`: fields are added at most.
+#[derive(Serialize)]
+struct Document {
+    /// Whether all could be read, and no test has failed.
+    passed: bool,
+    resources: Vec<Report>,
+}
+
+/// Runs the operator's tests on manifests.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    // Standard input may never end, and a prompt be answered late.
+    let files = arguments.files.clone();
+    let manifests = tokio::task::spawn_blocking(move || Manifests::read(&files)).await;
+    let Ok(manifests) = manifests else { return ExitCode::FAILURE };
+    let mut ending = tell_mistakes(&manifests);
+    let namespace = arguments.namespace.as_deref().unwrap_or("default");
+    let (objects, files) = sorted(&manifests, namespace);
+    let options =
+        Options { ca_file: arguments.ca_file.clone(), connect: Duration::from_secs(arguments.connect_timeout_seconds) };
+    let layout = Layout { is_verbose: arguments.verbose, ..Layout::now() };
+    let mut reports = Vec::new();
+    for (number, object) in objects.into_iter().enumerate() {
+        let report = online::run(object, files.clone(), &options).await;
+        ending = ending.max(report.ending());
+        if arguments.output == Format::Table {
+            let space = if number > 0 { "\n" } else { "" };
+            output::print(format!("{space}{}", report.text(layout)));
+        } else {
+            reports.push(report);
+        }
+    }
+    let document = Document { passed: ending == Ending::Success, resources: reports };
+    match arguments.output {
+        Format::Table => {}
+        Format::Json => output::print(output::json(&document)),
+        Format::Yaml => output::print(serde_saphyr::to_string(&document).expect("text can be written as YAML")),
+    }
+    ending.into()
+}
+
+/// Says what is wrong in the files, and with what the command ends for that.
+fn tell_mistakes(manifests: &Manifests) -> Ending {
+    let mut ending = Ending::Success;
+    for mistake in &manifests.unreadable {
+        output::say(mistake);
+        ending = Ending::Usage;
+    }
+    let mistakes = manifests.integrations.iter().flat_map(Found::mistakes);
+    let of_secrets = manifests.secrets.iter().flat_map(Found::mistakes);
+    for mistake in mistakes.chain(of_secrets).chain(manifests.config_maps.iter().flat_map(Found::mistakes)) {
+        output::say(mistake);
+        ending = ending.max(Ending::Failure);
+    }
+    manifests.skipped().for_each(output::say);
+    if manifests.integrations.is_empty() && manifests.unreadable.is_empty() {
+        output::error("there is no RedshiftIntegration in these files");
+        ending = Ending::Usage;
+    }
+    ending
+}
+
+/// The resources, and all that they may refer to, each in its namespace.
+fn sorted(manifests: &Manifests, namespace: &str) -> (Vec<RedshiftIntegration>, Files) {
+    let integrations = placed(&manifests.integrations, namespace);
+    let (secrets, config_maps) = (placed(&manifests.secrets, namespace), placed(&manifests.config_maps, namespace));
+    let files = Files::new(&integrations, &secrets, &config_maps);
+    (integrations, files)
+}
+
+fn placed<K: Resource + Clone>(found: &[Found<K>], namespace: &str) -> Vec<K> {
+    let objects = found.iter().filter_map(|found| found.object.as_ref().ok()).cloned();
+    objects
+        .map(|mut object| {
+            object.meta_mut().namespace.get_or_insert_with(|| namespace.to_owned());
+            object
+        })
+        .collect()
 }

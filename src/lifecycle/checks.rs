@@ -172,10 +172,19 @@ fn test(name: &'static str, status: ValidationStatus, message: impl Into<String>
     Test { name, status, message: message.into(), remedies: Vec::new() }
 }
 
+/// What a test says that was not run.
+const NOT_RUN: &str = "not run";
+
+/// Whether a test was not run, for whatever reason stands elsewhere.
+#[must_use]
+pub fn was_not_run(test: &ValidationTest) -> bool {
+    test.status == ValidationStatus::Skipped && test.message.as_deref() == Some(NOT_RUN)
+}
+
 /// The whole list: tests that ran now, and of the others that they didn't.
 #[must_use]
 pub fn of_a_beginning(ran: &[Test]) -> Vec<Test> {
-    let not_run = |name: &&'static str| skipped(name, "not run");
+    let not_run = |name: &&'static str| skipped(name, NOT_RUN);
     let find = |name: &&'static str| ran.iter().find(|test| test.name == *name).cloned();
     ALL.iter().map(|name| find(name).unwrap_or_else(|| not_run(name))).collect()
 }
@@ -196,7 +205,7 @@ pub fn complete(ran: &[Test], before: &[ValidationTest]) -> Vec<ValidationTest> 
     ALL.iter()
         .map(|name| {
             let now = ran.iter().find(|test| test.name == *name).map(Test::shown);
-            now.or_else(|| known(name)).unwrap_or_else(|| skipped(name, "not run").shown())
+            now.or_else(|| known(name)).unwrap_or_else(|| skipped(name, NOT_RUN).shown())
         })
         .collect()
 }

@@ -16,7 +16,7 @@ use super::ports::{Api, Clock, Desk, Gate, Simulated};
 use super::world::Shared;
 use crate::lifecycle::backoff::Backoff;
 use crate::ports::{Key, Referent};
-use crate::reconcile::integration::{self, Error};
+use crate::reconcile::integration::{self, Error, Examination};
 use crate::reconcile::{Context, Next, Settings};
 use crate::telemetry::Metrics;
 
@@ -152,6 +152,19 @@ impl Operators {
         };
         let at = self.now() + delay;
         self.due.entry(slot).and_modify(|known| *known = at.min(*known)).or_insert(at);
+    }
+
+    /// Examines a slot's resource, as it is, from the beginning to the end.
+    pub fn examine(&self, slot: usize) -> Option<Examination> {
+        let (cluster, name, _) = SLOTS[slot];
+        let resource = self.world.borrow().clusters[cluster].integration(name).cloned()?;
+        self.world.borrow_mut().at_work = slot;
+        let mut examination = Box::pin(integration::examine(&self.contexts[cluster], resource));
+        loop {
+            if let Poll::Ready(done) = examination.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+                return Some(done);
+            }
+        }
     }
 
     /// What the watches tell: a resource that changed, or something that a resource refers to.

@@ -16,7 +16,9 @@ use super::strategies::{
 };
 use super::warehouse::{Power, Warehouse};
 use crate::api::{Phase, ROTATE_ANNOTATION, RedshiftIntegration, RedshiftIntegrationStatus};
+use crate::lifecycle::checks::Test;
 use crate::lifecycle::validate;
+use crate::reconcile::integration::Examination;
 use crate::scripts::{CLAIM_USER, SCHEMA_VERSION};
 
 /// Cases per property.
@@ -415,6 +417,37 @@ proptest! {
         let is_wanted = run.resources().iter().any(|resource| !is_going(resource));
         prop_assert!(run.enabled() == 1 || !is_wanted, "one of them gets the warehouse: {:#?}", run.resources());
         check(run.delete_all())?;
+    }
+}
+
+proptest! {
+    // What is looked at is what the other properties bring about.
+    #![proptest_config(config(CASES / 8))]
+
+    /// Wherever a pass was cut off, and whatever others have done: whoever only asks changes nothing, and is told what is wrong
+    /// unless all is well.
+    #[test]
+    fn an_examination_changes_nothing(
+        mode in modes(),
+        admin in power(),
+        users_roll_back in any::<bool>(),
+        history in of_take_overs(),
+    ) {
+        let mut run = Run::new(admin, users_roll_back);
+        run.play(&begun(mode));
+        run.play(&history);
+        run.interrupt();
+        let world = || {
+            let world = run.world.borrow();
+            (world.warehouse.clone(), world.clusters.iter().map(Cluster::still).collect::<Vec<_>>())
+        };
+        let before = world();
+        for slot in 0..SLOTS.len() {
+            let examined = run.operators.examine(slot);
+            let has_failed = |it: &Examination| it.tests.iter().any(Test::has_failed);
+            prop_assert!(examined.is_none_or(|it| !has_failed(&it) || it.failure.is_some()));
+            prop_assert!(before == world(), "looking at the resource {} has changed something", slot);
+        }
     }
 }
 

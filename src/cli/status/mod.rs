@@ -17,7 +17,7 @@ use super::output::{self, Ending};
 use crate::adapters::api_error;
 use crate::api::RedshiftIntegration;
 
-pub use summary::{State, Summary};
+pub use summary::{State, Summary, plain};
 pub use text::Layout;
 
 const EXAMPLES: &str = "\

@@ -69,9 +69,9 @@ fn tests() -> Value {
 
 const SET_UP: &str = "the integration is set up and validated";
 
-/// Each picture by itself, with all of its phases in one snapshot: they are read side by side.
-#[test]
-fn each_phase_is_told_with_what_goes_on_and_what_can_be_done() {
+/// Each phase of its life, under a title.
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn pictures() -> Vec<(&'static str, RedshiftIntegration)> {
     let remedies = json!({"status": {"remedies": [
         {"description": "fetch create.sql: its first lines say how it is run",
          "command": "kubectl -n data-platform get secret analytics-scripts -o jsonpath='{.data.create\\.sql}' | base64 -d > create.sql"},
@@ -83,7 +83,7 @@ fn each_phase_is_told_with_what_goes_on_and_what_can_be_done() {
         serde_json::from_value::<RedshiftIntegration>(value).expect("it is a resource")
     };
     let not_created = json!({"status": {"created": {"appliedHash": null}}});
-    let pictures = [
+    vec![
         ("never looked at", object("creating", &[], &json!({"status": null}))),
         (
             "creating",
@@ -253,7 +253,13 @@ fn each_phase_is_told_with_what_goes_on_and_what_can_be_done() {
                 &json!({"metadata": {"deletionTimestamp": ago(900_000)}, "spec": {"deletionPolicy": "Retain", "config": {"databaseMode": "Existing"}}}),
             ),
         ),
-    ];
+    ]
+}
+
+/// All of them in one snapshot: they are read side by side.
+#[test]
+fn each_phase_is_told_with_what_goes_on_and_what_can_be_done() {
+    let pictures = pictures();
     let summaries: Vec<_> = pictures.iter().map(|(_, object)| Summary::of(object)).collect();
     let mut shown = String::new();
     for ((title, _), summary) in pictures.iter().zip(&summaries) {
@@ -285,7 +291,7 @@ fn nothing_in_a_resource_is_a_command_for_the_terminal() {
         }),
     );
     let summary = Summary::of(&object);
-    for shown in [text::details(&summary, LAYOUT), text::table(&[summary.clone()], true, LAYOUT)] {
+    for shown in [text::details(&summary, LAYOUT), text::table(std::slice::from_ref(&summary), true, LAYOUT)] {
         let shown = anstream::adapter::strip_str(&shown).to_string();
         assert!(shown.contains('\u{fffd}') && !shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
         assert!(!shown.lines().any(|line| line.starts_with('c')), "{shown}");

@@ -243,7 +243,7 @@ pub fn style_of_test(status: ValidationStatus) -> Style {
 }
 
 /// A sentence, broken into lines where there is a width, and a line's end.
-fn paragraph(text: &str, indent: &str, layout: Layout) -> String {
+pub fn paragraph(text: &str, indent: &str, layout: Layout) -> String {
     let mut text = match layout.width {
         None => format!("{indent}{text}"),
         Some(width) => {

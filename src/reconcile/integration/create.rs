@@ -38,6 +38,13 @@ pub async fn run<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) {
     }
 }
 
+/// Looks whether it can be created, and changes nothing whatever comes of that: the tests, and what is in the way.
+pub async fn examine<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) -> (Vec<Test>, Option<Failure>) {
+    let mut creation = Creation { work, wanted, tests: Vec::new() };
+    let failure = creation.look(Inheritance::Refused).await.err().map(|error| error.failure());
+    (checks::of_a_beginning(&creation.tests), failure)
+}
+
 struct Creation<'p, 'a, W: World> {
     work: &'p mut Work<'a, W>,
     wanted: &'p Wanted,
@@ -48,12 +55,7 @@ impl<'a, W: World> Creation<'_, 'a, W> {
     async fn run(&mut self) -> Result<(), Error> {
         let wanted = self.wanted;
         let setup = &wanted.place.setup;
-        self.refuse_if_held(self.holder(None).as_deref())?;
-        let access = self.work.access(&wanted.place.endpoint, &wanted.initial_database).await;
-        let access = access.map_err(|error| self.cannot_connect(error))?;
-        let initial = access.enter().await.map_err(|error| self.no_connection(&error))?;
-        let mut site = observe(self.work, access, initial, setup.clone(), Inheritance::Taken).await?;
-        self.preflight(&mut site)?;
+        let mut site = self.look(Inheritance::Taken).await?;
         let recorded = self.work.recorded(&wanted.place, |created| Place::from(created) == wanted.place);
         let is_begun = recorded.plan;
         let members = Seen::No(Unseen::NotAsked);
@@ -76,6 +78,18 @@ impl<'a, W: World> Creation<'_, 'a, W> {
             return Err(error);
         }
         self.verify(&mut site).await
+    }
+
+    /// Enters, and looks whether it can be created.
+    async fn look(&mut self, inheritance: Inheritance) -> Result<Site<'a, W>, Error> {
+        let wanted = self.wanted;
+        self.refuse_if_held(self.holder(None).as_deref())?;
+        let access = self.work.access(&wanted.place.endpoint, &wanted.initial_database).await;
+        let access = access.map_err(|error| self.cannot_connect(error))?;
+        let initial = access.enter().await.map_err(|error| self.no_connection(&error))?;
+        let mut site = observe(self.work, access, initial, wanted.place.setup.clone(), inheritance).await?;
+        self.preflight(&mut site)?;
+        Ok(site)
     }
 
     /// All that can be found out by reading, before the first change.

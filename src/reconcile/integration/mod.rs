@@ -10,6 +10,7 @@ mod create;
 mod dereference;
 mod edit;
 mod error;
+mod examine;
 pub mod look;
 mod manual;
 mod migrate;
@@ -37,6 +38,7 @@ use tracing::{info, warn};
 
 pub use basis::{Basis, first_look};
 pub use error::Error;
+pub use examine::{Examination, examine};
 
 use super::Context;
 use super::pace::Next;

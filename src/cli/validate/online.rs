@@ -1,0 +1,215 @@
+//! Validation against the warehouse: the operator's own tests, from wherever the command runs.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::ResourceExt;
+use kube::core::ObjectMeta;
+use secrecy::SecretString;
+use serde::Serialize;
+
+use super::credentials::{self, Origin, Source};
+use super::files::{Files, Laptop};
+use crate::adapters::Machine;
+use crate::adapters::logins::LoginServices;
+use crate::adapters::redshift::{Connector, Deadlines};
+use crate::api::{
+    CaBundleKind, CaBundleReference, Reason, RedshiftIntegration, Remedy, ValidationStatus, ValidationTest,
+};
+use crate::cli::output::{self, BAD, Ending, FAINT, GOOD, STRONG, styled};
+use crate::cli::status::{Layout, plain, text};
+use crate::lifecycle::backoff::Backoff;
+use crate::lifecycle::checks::{self, Test};
+use crate::lifecycle::hosts::AddressPolicy;
+use crate::ports::Key;
+use crate::reconcile::integration::{Examination, examine};
+use crate::reconcile::{Context, Settings};
+use crate::telemetry::Metrics;
+
+/// What came of one resource.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The warehouse, as host and port.
+    pub warehouse: String,
+    /// `passed`, `warning` or `failed`.
+    pub status: ValidationStatus,
+    /// Whether the warehouse, or who gives out logins to it, couldn't be reached.
+    pub is_unreachable: bool,
+    /// Why it failed, for machines: the reason that the resource's conditions would have.
+    pub reason: Option<String>,
+    /// Why it failed.
+    pub message: Option<String>,
+    /// What can be done about it.
+    pub remedies: Vec<Remedy>,
+    /// The tests.
+    pub validation_tests: Vec<ValidationTest>,
+}
+
+/// Where credentials come from that no manifest holds.
+struct Surroundings;
+
+impl Source for Surroundings {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn ask(&self, what: &str, is_secret: bool) -> Option<SecretString> {
+        if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+            return None;
+        }
+        let prompt = format!("{what}: ");
+        let typed = if is_secret {
+            rpassword::prompt_password(prompt).ok()
+        } else {
+            eprint!("{prompt}");
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).ok().map(|_| line.trim_end_matches(['\r', '\n']).to_owned())
+        };
+        typed.filter(|typed| !typed.is_empty()).map(SecretString::from)
+    }
+}
+
+/// How the tests are run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Authorities: in the place of the object that a resource names, where that isn't among the files; and besides the public
+    /// ones, for the endpoints of AWS and Okta.
+    pub ca_file: Option<PathBuf>,
+    /// How long a login may take.
+    pub connect: Duration,
+}
+
+/// Runs the tests of a resource.
+pub async fn run(mut object: RedshiftIntegration, mut files: Files, options: &Options) -> Report {
+    let config = &object.spec.config;
+    let mut report = Report {
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+        warehouse: format!("{}:{}", config.host, config.port),
+        status: ValidationStatus::Failed,
+        is_unreachable: false,
+        reason: None,
+        message: None,
+        remedies: Vec::new(),
+        validation_tests: Vec::new(),
+    };
+    if let Err(message) = give_authorities(&object, &mut files, options) {
+        return Report { message: Some(message), ..report };
+    }
+    match credentials::complete(&mut object, &mut files, &Surroundings) {
+        Err(message) => return Report { message: Some(message), ..report },
+        Ok(Origin::Environment) => progress(&report, "with the credentials of the environment"),
+        Ok(Origin::Manifests | Origin::Prompt) => progress(&report, ""),
+    }
+    let namespace = report.namespace.clone();
+    let examined = examine(&context(namespace, files, options), object).await;
+    report.take(examined);
+    report
+}
+
+impl Report {
+    fn take(&mut self, Examination { tests, failure }: Examination) {
+        // What wasn't run because of something else is in the way of what was.
+        self.validation_tests = tests.iter().map(Test::shown).filter(|test| !checks::was_not_run(test)).collect();
+        self.status = checks::overall(&self.validation_tests);
+        if let Some(failure) = failure {
+            self.status = ValidationStatus::Failed;
+            self.is_unreachable = UNREACHABLE.contains(&failure.reason);
+            self.reason = Some(failure.reason.to_string());
+            self.message = Some(failure.message);
+            self.remedies = failure.remedies;
+        }
+    }
+
+    /// With what a command ends that has this to report.
+    pub fn ending(&self) -> Ending {
+        match self.status {
+            ValidationStatus::Failed if self.is_unreachable => Ending::Unreachable,
+            ValidationStatus::Failed => Ending::Failure,
+            ValidationStatus::Passed | ValidationStatus::Warning | ValidationStatus::Skipped => Ending::Success,
+        }
+    }
+
+    /// For people.
+    pub fn text(&self, layout: Layout) -> String {
+        let (style, word) = match self.status {
+            ValidationStatus::Failed if self.is_unreachable => (BAD, "not reached"),
+            ValidationStatus::Failed => (BAD, "failed"),
+            ValidationStatus::Warning => (GOOD, "passed, with warnings"),
+            ValidationStatus::Passed | ValidationStatus::Skipped => (GOOD, "passed"),
+        };
+        let name = styled(STRONG, format!("{}/{}", self.namespace, self.name));
+        let warehouse = styled(FAINT, format!("at {}", plain(&self.warehouse)));
+        let mut text = format!("{name} {warehouse}: {}\n", styled(style, word));
+        text += &text::of_tests(&self.validation_tests, layout);
+        let is_told = |message: &&String| {
+            let failed = self.validation_tests.iter().filter(|test| test.status == ValidationStatus::Failed);
+            failed.filter_map(|test| test.message.as_deref()).any(|told| message.contains(told))
+        };
+        if let Some(message) = self.message.as_ref().filter(|message| !is_told(message)) {
+            text += &format!("\n{}", text::paragraph(&plain(message), "", layout));
+        }
+        text += &text::remedies(&self.remedies, layout);
+        text
+    }
+}
+
+/// Why there was nobody who could have been asked.
+const UNREACHABLE: [Reason; 5] = [
+    Reason::HostUnknown,
+    Reason::WarehouseUnreachable,
+    Reason::TooManyConnections,
+    Reason::ConnectionFailed,
+    Reason::LoginServiceUnavailable,
+];
+
+fn progress(report: &Report, more: &str) {
+    if std::io::stderr().is_terminal() {
+        let Report { namespace, name, warehouse, .. } = report;
+        let line = format!("Validating {namespace}/{name} at {warehouse} {more}");
+        output::say(styled(FAINT, format!("{} …", line.trim_end())));
+    }
+}
+
+/// Puts the authorities in the place of what the resource names.
+fn give_authorities(object: &RedshiftIntegration, files: &mut Files, options: &Options) -> Result<(), String> {
+    let Some(path) = &options.ca_file else { return Ok(()) };
+    let Some(CaBundleReference { kind, name, key }) = &object.spec.config.tls.ca_bundle_ref else { return Ok(()) };
+    let bytes = std::fs::read(path).map_err(|error| format!("--ca-file {}: {error}", path.display()))?;
+    let metadata = ObjectMeta { name: Some(name.clone()), namespace: object.namespace(), ..ObjectMeta::default() };
+    let data = Some(BTreeMap::from([(key.clone(), ByteString(bytes))]));
+    let place = Key::beside(object, name);
+    match kind {
+        CaBundleKind::ConfigMap if files.find::<ConfigMap>(&place).is_none() => {
+            files.add(&ConfigMap { metadata, binary_data: data, ..ConfigMap::default() });
+        }
+        CaBundleKind::Secret if files.find::<Secret>(&place).is_none() => {
+            files.add(&Secret { metadata, data, ..Secret::default() });
+        }
+        CaBundleKind::ConfigMap | CaBundleKind::Secret => {}
+    }
+    Ok(())
+}
+
+/// The world as it is, but for the cluster. Whoever runs this can connect to whatever he likes anyway.
+fn context(namespace: String, files: Files, options: &Options) -> Context<Laptop> {
+    let (metrics, policy) = (Metrics::new(), AddressPolicy::everything());
+    let deadlines = Deadlines { connect: options.connect, ..Deadlines::default() };
+    let connector = Connector::new(policy.clone(), deadlines, metrics.clone());
+    let logins = LoginServices::new(policy, options.ca_file.clone(), deadlines.connect);
+    let settings = Settings {
+        require_secret_hosts: false,
+        iam_namespaces: vec![namespace],
+        backoff: Backoff { initial: Duration::from_secs(1), longest: Duration::from_secs(1) },
+    };
+    Context::new(files, connector, logins, Machine::default(), metrics, settings)
+}
