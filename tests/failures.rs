@@ -324,13 +324,19 @@ async fn all_failing_tests_are_reported_and_not_only_the_first() {
 }
 
 #[tokio::test]
-async fn a_password_stored_as_sha256_is_explained() {
+async fn a_password_stored_as_sha256_lets_in_and_one_stored_otherwise_is_explained() {
     let world = World::new().await;
+    let dba = admin(&world.stand_in, "dev").await;
+    dba.batch_execute("CREATE USER digested CREATEUSER PASSWORD 'sha256|Abcd1234'").await.unwrap();
+    world.put_secret("redshift-admin", "digested", "Abcd1235").await;
     let before = Dump::of(&world.stand_in).await;
-    world.stand_in.faults().set(Fault::new(Action::AskForSha256).times(1_000));
     world.create(json!({})).await;
-    let failure = Failure { reason: "LoginRefused", test: CONNECTION, says: "stored as SHA-256" };
+    let failure = Failure { reason: "LoginRefused", test: CONNECTION, says: "the server refused the login;" };
     assert_eq!(conditions(&failure.shows(&world, &before).await), STALLED);
+    world.stand_in.faults().set(Fault::new(Action::AskForNewDigest).times(1_000));
+    world.put_secret("redshift-admin", "digested", "Abcd1234").await;
+    let unknown = "an algorithm that this version doesn't know (1)";
+    world.until("the algorithm is named", |object| said(object, "Ready").contains(unknown)).await;
     world.stand_in.faults().clear();
     world.until_phase("enabled").await;
 }

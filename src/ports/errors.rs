@@ -128,12 +128,18 @@ pub enum ConnectError {
     /// The password would go over the wire in the clear.
     #[error("the server asks for the password in the clear, and gets it only under spec.config.tls.mode VerifyFull")]
     ClearPasswordRefused,
-    /// The password is stored in a form that generic drivers can't use.
+    /// The password is stored in a form that came after this version.
     #[error(
-        "the user's password is stored as SHA-256, which only AWS's own drivers can use for a login; let a superuser \
-         set it again as MD5: ALTER USER … PASSWORD 'md5…' (md5 of password followed by user name)"
+        "the server asks for a digest of the password by an algorithm that this version doesn't know ({0}); let a superuser set \
+         it again as MD5: ALTER USER … PASSWORD 'md5…' (md5 of password followed by user name)"
     )]
-    UnsupportedPasswordHash,
+    UnsupportedPasswordHash(u32),
+    /// The user is one of an identity provider's, who has no password.
+    #[error(
+        "the server asks for a token of an identity provider, which the operator has not; log in as a user who has a password, \
+         or through AWS or Okta (spec.config.authenticationType)"
+    )]
+    IdentityProviderToken,
     /// The server asked for something else.
     #[error("{0}")]
     UnknownAuthentication(String),
@@ -210,7 +216,8 @@ impl ConnectError {
             | Self::DatabaseMissing { .. }
             | Self::NotLocal { .. }
             | Self::ClearPasswordRefused
-            | Self::UnsupportedPasswordHash
+            | Self::UnsupportedPasswordHash(_)
+            | Self::IdentityProviderToken
             | Self::UnknownAuthentication(_)
             | Self::TooLarge(_) => Category::Permanent,
         }
@@ -225,7 +232,7 @@ impl ConnectError {
     /// Whether the server knows neither this password for the user nor, perhaps, the user.
     #[must_use]
     pub fn is_refused_login(&self) -> bool {
-        matches!(self, Self::PasswordRefused { .. } | Self::TemporaryRefused { .. } | Self::UnsupportedPasswordHash)
+        matches!(self, Self::PasswordRefused { .. } | Self::TemporaryRefused { .. } | Self::UnsupportedPasswordHash(_))
     }
 
     /// A short CamelCase word for conditions, events and metrics.
@@ -243,7 +250,8 @@ impl ConnectError {
             | Self::TemporaryRefused { .. }
             | Self::CredentialsRanOut
             | Self::ClearPasswordRefused
-            | Self::UnsupportedPasswordHash
+            | Self::UnsupportedPasswordHash(_)
+            | Self::IdentityProviderToken
             | Self::UnknownAuthentication(_) => Reason::LoginRefused,
             Self::DatabaseMissing { .. } => Reason::DatabaseMissing,
             Self::NotLocal { .. } => Reason::DatabaseUnusable,

@@ -105,15 +105,15 @@ pub enum Action {
         /// How long.
         milliseconds: u64,
     },
-    /// The server asks for the digest of a password that is kept as SHA-256 (code 13).
-    AskForSha256,
+    /// The server asks for a digest by an algorithm that came after SHA-256 (code 13).
+    AskForNewDigest,
     /// The server asks for the password in the clear (code 3).
     AskForClearPassword,
 }
 
 impl Action {
     fn is_for_logins(&self) -> bool {
-        matches!(self, Self::RefuseLogin { .. } | Self::AskForSha256 | Self::AskForClearPassword)
+        matches!(self, Self::RefuseLogin { .. } | Self::AskForNewDigest | Self::AskForClearPassword)
     }
 
     fn is_for_startups(&self) -> bool {

@@ -19,6 +19,7 @@ mod postgres;
 mod protocol;
 mod relay;
 mod session;
+mod sha256;
 mod temporary;
 mod warehouse;
 

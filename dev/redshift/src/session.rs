@@ -169,8 +169,8 @@ impl Beginning {
         };
         // Behind ReadyForQuery, the last that is read, there is nothing yet.
         let mut server = BufReader::new(server);
-        let digest = holder.as_ref().map(|(_, digest)| digest.as_str());
-        if !self.log_in(&mut stream, &mut server, &mut context, digest).await? {
+        let kept = holder.map(|(_, kept)| kept);
+        if !self.log_in(&mut stream, &mut server, &mut context, kept).await? {
             return Ok(());
         }
         // What is done from here on, the user does, whatever the name of the login was.

@@ -10,11 +10,13 @@ use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use md5::{Digest, Md5};
 use serde::Deserialize;
 
 use crate::postgres::{Postgres, quoted};
+use crate::protocol::Frame;
+use crate::sha256::Stored;
 
 /// Temporary credentials to be made.
 #[derive(Clone, Debug, Deserialize)]
@@ -91,9 +93,9 @@ impl Temporary {
         issued.get(login)?.iter().find(is_right).map(|issued| issued.holder.clone())
     }
 
-    /// The digest of the user's password on the server. A user without one gets one that nobody knows; `None` if there
+    /// What the server keeps of the user's password. A user without one gets one that nobody knows; `None` if there
     /// is no such user and there may be none.
-    pub(crate) async fn stored_digest(&self, postgres: &Postgres, holder: &Holder) -> anyhow::Result<Option<String>> {
+    pub(crate) async fn kept(&self, postgres: &Postgres, holder: &Holder) -> anyhow::Result<Option<Kept>> {
         let _alone = self.giving.lock().await;
         let client = postgres.client("padb_harvest").await?;
         let user = &holder.user;
@@ -101,7 +103,7 @@ impl Temporary {
             client.query_opt("SELECT rolpassword FROM pg_authid WHERE rolname = $1 AND rolcanlogin", &[user]).await?;
         let verb = match &found {
             Some(row) => match row.get::<_, Option<String>>(0) {
-                Some(stored) => return Ok(Some(stored.trim_start_matches("md5").to_owned())),
+                Some(stored) => return Ok(Some(Kept::read(&stored))),
                 None => "ALTER",
             },
             None if holder.create => "CREATE",
@@ -109,7 +111,41 @@ impl Temporary {
         };
         let given = digest(&random_password()?, user);
         client.batch_execute(&format!("{verb} USER {} PASSWORD 'md5{given}'", quoted(user))).await?;
-        Ok(Some(given))
+        Ok(Some(Kept::Md5(given)))
+    }
+}
+
+/// What a server keeps of a password, which is enough to log in there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Kept {
+    /// Its MD5, but for the `md5` in front.
+    Md5(String),
+    /// Its SHA-256.
+    Sha256(Stored),
+}
+
+impl Kept {
+    fn read(stored: &str) -> Self {
+        Stored::kept(stored).map_or_else(|| Self::Md5(stored.trim_start_matches("md5").to_owned()), Self::Sha256)
+    }
+
+    /// What a user's password is kept as; `None` if there is no such user, or no password.
+    pub(crate) async fn of(postgres: &Postgres, user: &str) -> anyhow::Result<Option<Self>> {
+        let client = postgres.client("padb_harvest").await?;
+        let found = client.query_opt("SELECT rolpassword FROM pg_authid WHERE rolname = $1", &[&user]).await?;
+        Ok(found.and_then(|row| row.get::<_, Option<String>>(0)).map(|stored| Self::read(&stored)))
+    }
+
+    /// What the server is answered when it asks for the password; `None` if nothing.
+    pub(crate) fn answer(&self, question: &Frame) -> anyhow::Result<Option<Frame>> {
+        match (self, &question.body[..]) {
+            (Self::Md5(digest), [0, 0, 0, 5, salt @ ..]) => {
+                let answer = md5_answer(digest, salt.try_into()?);
+                Ok(Some(Frame::new(b'p', [answer.as_bytes(), &[0]].concat())))
+            }
+            (Self::Sha256(stored), _) => stored.answer(question),
+            (Self::Md5(_), _) => bail!("PostgreSQL asks for another kind of password than it has"),
+        }
     }
 }
 
@@ -120,11 +156,11 @@ fn digest(password: &str, user: &str) -> String {
 
 /// What a client answers to the question for a password as MD5.
 /// <https://www.postgresql.org/docs/15/protocol-flow.html>
-pub(crate) fn md5_answer(digest: &str, salt: [u8; 4]) -> String {
+fn md5_answer(digest: &str, salt: [u8; 4]) -> String {
     format!("md5{}", hex(&Md5::digest([digest.as_bytes(), &salt].concat())))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

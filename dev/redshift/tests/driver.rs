@@ -63,6 +63,36 @@ print(len(cursor.fetchall()))
 connection.close()
 ";
 
+/// Logs in as users whose passwords are stored as SHA-256.
+const DIGESTS: &str = r"
+import hashlib, sys, redshift_connector
+port, password = sys.argv[1:]
+def connect(user, password):
+    return redshift_connector.connect(host='localhost', port=int(port), database='dev', user=user, password=password, sslmode='verify-full')
+admin = connect('awsuser', password)
+admin.autocommit = True
+salt = bytes(range(32))
+digest = hashlib.sha256(b'Abcd1234' + salt).hexdigest()
+for name, stored in (('clear', 'sha256|Abcd1234'), ('digested', f'sha256|{digest}|{salt.hex()}')):
+    admin.cursor().execute(f'CREATE USER {name} PASSWORD \'{stored}\'')
+    cursor = connect(name, 'Abcd1234').cursor()
+    cursor.execute('SELECT current_user')
+    print(cursor.fetchone())
+    try:
+        connect(name, 'Abcd12345')
+    except redshift_connector.error.InterfaceError as error:
+        print(error.args[0]['M'])
+admin.cursor().execute('ALTER USER clear PASSWORD \'Abcd1234\'')
+connect('clear', 'Abcd1234')
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn awss_driver_logs_in_with_a_password_that_is_stored_as_sha256() {
+    let stand_in = start().await;
+    let of = |user| format!("['{user}']\npassword authentication failed for user \"{user}\"\n");
+    assert_eq!(run(&stand_in, DIGESTS), of("clear") + &of("digested"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn awss_driver_logs_in_and_runs_statements_with_parameters() {
     let stand_in = start().await;

@@ -211,7 +211,7 @@ async fn logins_can_be_refused_and_asked_for_differently() {
     let config = config(&stand_in, "awsuser", stand_in.admin_password(), "dev");
     stand_in.faults().set(Fault::new(Action::RefuseLogin { sqlstate: "53300".into(), message: "full".into() }));
     assert_eq!(connect(&config).await.unwrap_err().code().unwrap().code(), "53300");
-    stand_in.faults().set(Fault::new(Action::AskForSha256));
+    stand_in.faults().set(Fault::new(Action::AskForNewDigest));
     assert!(connect(&config).await.is_err());
     connect(&config).await.unwrap();
 }

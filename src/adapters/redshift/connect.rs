@@ -13,7 +13,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, NoTls};
 use tracing::{Instrument, debug, info_span};
 
-use super::guard::{Ended, Guarded, Refused};
+use super::guard::{Ended, Guarded, Password, Refused};
 use super::session::{Connection, LARGE_ONES, Terms};
 use super::tls::GuardedTls;
 use crate::adapters::causes::find;
@@ -136,11 +136,12 @@ impl Connector {
         let (terms, once_in) = (self.terms.clone(), credentials.confidential_once_in());
         let ended = Ended::default();
         if let Some(tls) = tls {
-            let tls = tls.watched_for(ended.clone());
+            let tls = tls.for_one(credentials.password.clone(), ended.clone());
             let (client, connection) = config.connect_raw(stream, tls).await.map_err(classify)?;
             Ok(Connection::new(client, connection, terms, once_in, ended))
         } else {
-            let stream = Guarded::new(stream, false, ended.clone());
+            let password = Password { in_the_clear: false, for_a_digest: Some(credentials.password.clone()) };
+            let stream = Guarded::new(stream, password, ended.clone());
             let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(classify)?;
             Ok(Connection::new(client, connection, terms, once_in, ended))
         }
@@ -219,8 +220,11 @@ fn classify(error: &tokio_postgres::Error, database: &str, confidential: &Confid
     if let Some(refused) = find::<Refused>(error) {
         return match refused {
             Refused::ClearPassword => ConnectError::ClearPasswordRefused,
-            Refused::Sha256Digest => ConnectError::UnsupportedPasswordHash,
-            Refused::Unknown(_) => ConnectError::UnknownAuthentication(refused.to_string()),
+            Refused::DigestAlgorithm(algorithm) => ConnectError::UnsupportedPasswordHash(*algorithm),
+            Refused::IdentityProviderToken => ConnectError::IdentityProviderToken,
+            Refused::MalformedDigestRequest | Refused::Unknown(_) => {
+                ConnectError::UnknownAuthentication(refused.to_string())
+            }
             Refused::Excess(excess) => ConnectError::TooLarge(*excess),
         };
     }

@@ -3,15 +3,19 @@
 //! The library would send a password in the clear to whoever asks for it, reports a way of login that it doesn't know as
 //! "error communicating with the server", and takes as much as a server likes to send. Whoever may write a resource may
 //! name a server of his own, and all of them share the memory of one process.
+//!
+//! One way of login that the library doesn't know is taken here, so that the library sees only what comes behind it.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
+use secrecy::SecretString;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::password_digest;
 use crate::ports::Excess;
 
 /// Longest message. A row of a look-up is its longest: ten values at most, each of at most 65,535 bytes, the longest
@@ -31,9 +35,15 @@ pub(super) enum Refused {
     /// The password in the clear, on a connection that isn't fully verified.
     #[error("the server asks for the password in the clear")]
     ClearPassword,
-    /// The digest of a password that is stored as SHA-256.
-    #[error("the server asks for a SHA-256 digest")]
-    Sha256Digest,
+    /// A digest by an algorithm that isn't known; its number.
+    #[error("the server asks for a digest by the algorithm {0}")]
+    DigestAlgorithm(u32),
+    /// A digest, in a request that can't be read, or for the second time.
+    #[error("the server asks for a digest of the password, and not as Redshift does; check spec.config.host and port")]
+    MalformedDigestRequest,
+    /// A token of an identity provider.
+    #[error("the server asks for a token of an identity provider")]
+    IdentityProviderToken,
     /// Anything else; the code of the protocol.
     #[error(
         "the server asks for a way of login that Redshift doesn't have (code {0}); check spec.config.host and port"
@@ -53,35 +63,66 @@ enum Phase {
     Statements,
 }
 
+/// What a server may have of the password.
+pub(super) struct Password {
+    /// Whether it may have it in the clear.
+    pub(super) in_the_clear: bool,
+    /// What it may have a digest of, once: nobody needs two but for guesses.
+    pub(super) for_a_digest: Option<SecretString>,
+}
+
 /// Reads the heads of messages as they pass.
-#[derive(Debug)]
 struct Reader {
-    clear_password: bool,
+    password: Password,
     phase: Phase,
     received: usize,
     head: Vec<u8>,
     to_skip: usize,
+    /// A request for a digest, behind its code, and how much of it is yet to come.
+    request: Vec<u8>,
+    request_left: usize,
+    /// What the server is to get in the library's place.
+    answer: Vec<u8>,
 }
 
 const TYPE_AND_LENGTH: usize = 5;
 /// Requests of the login have a code behind their length.
 const WITH_CODE: usize = 9;
+/// What a length counts of that.
+const LENGTH_AND_CODE: usize = 8;
 
 impl Reader {
-    fn new(clear_password: bool) -> Self {
-        Self { clear_password, phase: Phase::Login, received: 0, head: Vec::with_capacity(WITH_CODE), to_skip: 0 }
+    fn new(password: Password) -> Self {
+        Self {
+            password,
+            phase: Phase::Login,
+            received: 0,
+            head: Vec::with_capacity(WITH_CODE),
+            to_skip: 0,
+            request: Vec::new(),
+            request_left: 0,
+            answer: Vec::new(),
+        }
     }
 
-    fn read(&mut self, mut bytes: &[u8]) -> Result<(), Refused> {
+    /// Reads what came and passes on what the library may see: behind the login all of it, and before no head that isn't
+    /// whole yet.
+    fn read(&mut self, mut bytes: &[u8], mut pass_on: impl FnMut(&[u8])) -> Result<(), Refused> {
         self.received = self.received.saturating_add(bytes.len());
         while !bytes.is_empty() {
-            let skipped = self.to_skip.min(bytes.len());
-            self.to_skip -= skipped;
-            bytes = &bytes[skipped..];
+            let (skipped, rest) = bytes.split_at(self.to_skip.min(bytes.len()));
+            self.to_skip -= skipped.len();
+            pass_on(skipped);
+            let (asked, rest) = rest.split_at(self.request_left.min(rest.len()));
+            self.request_grew(asked)?;
+            bytes = rest;
             if let Some((first, rest)) = bytes.split_first() {
-                self.head.push(*first);
                 bytes = rest;
-                self.head_grew()?;
+                self.head.push(*first);
+                if self.phase == Phase::Statements {
+                    pass_on(&[*first]);
+                }
+                self.head_grew(&mut pass_on)?;
             }
         }
         match self.phase {
@@ -91,7 +132,7 @@ impl Reader {
         }
     }
 
-    fn head_grew(&mut self) -> Result<(), Refused> {
+    fn head_grew(&mut self, pass_on: &mut impl FnMut(&[u8])) -> Result<(), Refused> {
         let is_request = self.head[0] == b'R';
         if self.head.len() < if is_request { WITH_CODE } else { TYPE_AND_LENGTH } {
             return Ok(());
@@ -104,19 +145,46 @@ impl Reader {
         }
         if is_request {
             match number(TYPE_AND_LENGTH) {
-                3 if !self.clear_password => return Err(Refused::ClearPassword),
+                3 if !self.password.in_the_clear => return Err(Refused::ClearPassword),
                 // Done; in clear text; MD5. SCRAM, which the library knows too, lets a server ask for days of work.
                 0 | 3 | 5 => {}
-                13 => return Err(Refused::Sha256Digest),
+                13 => return self.digest_asked_for(length),
+                14 => return Err(Refused::IdentityProviderToken),
                 other => return Err(Refused::Unknown(other)),
             }
         }
+        if self.phase == Phase::Login {
+            pass_on(&self.head);
+        }
         if self.head[0] == b'Z' {
             self.phase = Phase::Statements;
+            self.password.for_a_digest = None;
         }
         // The length counts itself and all behind it, but not the type.
         self.to_skip = (length + 1).saturating_sub(self.head.len());
         self.head.clear();
+        Ok(())
+    }
+
+    fn digest_asked_for(&mut self, length: usize) -> Result<(), Refused> {
+        if self.password.for_a_digest.is_none() || !(LENGTH_AND_CODE + 1..=password_digest::LONGEST).contains(&length) {
+            return Err(Refused::MalformedDigestRequest);
+        }
+        self.request_left = length - LENGTH_AND_CODE;
+        self.head.clear();
+        Ok(())
+    }
+
+    fn request_grew(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.request.extend_from_slice(bytes);
+        self.request_left -= bytes.len();
+        if self.request_left == 0 {
+            let password = self.password.for_a_digest.take().ok_or(Refused::MalformedDigestRequest)?;
+            self.answer = password_digest::answer(&std::mem::take(&mut self.request), &password)?;
+        }
         Ok(())
     }
 }
@@ -125,36 +193,76 @@ impl Reader {
 pub(super) type Ended = Arc<OnceLock<Excess>>;
 
 /// A stream that is watched.
-#[derive(Debug)]
 pub(super) struct Guarded<S> {
     stream: S,
     reader: Reader,
+    /// What was read in the login, and the library has no room for yet.
+    for_library: Vec<u8>,
+    is_flushed: bool,
     ended: Ended,
 }
 
 impl<S> Guarded<S> {
-    /// `clear_password`: whether the server may have it.
-    pub(super) fn new(stream: S, clear_password: bool, ended: Ended) -> Self {
-        Self { stream, reader: Reader::new(clear_password), ended }
+    /// A stream whose server may have so much of the password.
+    pub(super) fn new(stream: S, password: Password, ended: Ended) -> Self {
+        Self { stream, reader: Reader::new(password), for_library: Vec::new(), is_flushed: true, ended }
+    }
+
+    fn refused(ended: &Ended, refused: Refused) -> io::Error {
+        if let Refused::Excess(excess) = refused {
+            // The first one counts.
+            let _ = ended.set(excess);
+        }
+        io::Error::other(refused)
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+/// How much of a login is read at once.
+const PIECE: usize = 4096;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let this = &mut *self;
-        std::task::ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        Poll::Ready(this.reader.read(&buffer.filled()[before..]).map_err(|refused| {
-            if let Refused::Excess(excess) = refused {
-                // The first one counts.
-                let _ = this.ended.set(excess);
+        let Self { stream, reader, for_library, is_flushed, ended } = &mut *self;
+        let mut stream = Pin::new(stream);
+        loop {
+            while !reader.answer.is_empty() {
+                let written = std::task::ready!(stream.as_mut().poll_write(context, &reader.answer))?;
+                if written == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                reader.answer.drain(..written);
+                *is_flushed = false;
             }
-            io::Error::other(refused)
-        }))
+            if !*is_flushed {
+                std::task::ready!(stream.as_mut().poll_flush(context))?;
+                *is_flushed = true;
+            }
+            if !for_library.is_empty() || buffer.remaining() == 0 {
+                let now = for_library.len().min(buffer.remaining());
+                buffer.put_slice(&for_library[..now]);
+                for_library.drain(..now);
+                return Poll::Ready(Ok(()));
+            }
+            if reader.phase == Phase::Statements {
+                let before = buffer.filled().len();
+                std::task::ready!(stream.as_mut().poll_read(context, buffer))?;
+                let read = reader.read(&buffer.filled()[before..], |_| {});
+                return Poll::Ready(read.map_err(|refused| Self::refused(ended, refused)));
+            }
+            let mut piece = [0; PIECE];
+            let mut piece = ReadBuf::new(&mut piece);
+            std::task::ready!(stream.as_mut().poll_read(context, &mut piece))?;
+            if piece.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            reader
+                .read(piece.filled(), |bytes| for_library.extend_from_slice(bytes))
+                .map_err(|refused| Self::refused(ended, refused))?;
+        }
     }
 }
 
@@ -174,6 +282,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn message(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -185,9 +295,26 @@ mod tests {
         message(b'R', &[&code.to_be_bytes(), rest].concat())
     }
 
+    fn password(in_the_clear: bool) -> Password {
+        Password { in_the_clear, for_a_digest: Some("Abcd1234".into()) }
+    }
+
     fn read(clear_password: bool, bytes: &[u8], piece: usize) -> Result<(), Refused> {
-        let mut reader = Reader::new(clear_password);
-        bytes.chunks(piece).try_for_each(|piece| reader.read(piece))
+        read_by(&mut Reader::new(password(clear_password)), bytes, piece).map(|_| ())
+    }
+
+    /// What the library sees of it.
+    fn read_by(reader: &mut Reader, bytes: &[u8], piece: usize) -> Result<Vec<u8>, Refused> {
+        let mut seen = Vec::new();
+        bytes.chunks(piece).try_for_each(|piece| reader.read(piece, |bytes| seen.extend_from_slice(bytes)))?;
+        Ok(seen)
+    }
+
+    /// A request for a digest, with salt and nonce of these lengths.
+    fn digest_request(salt: usize, nonce: usize) -> Vec<u8> {
+        let counted =
+            |length: usize| [&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()[..], &vec![7; length]].concat();
+        request(13, &[vec![0; 4], counted(salt), counted(nonce)].concat())
     }
 
     #[test]
@@ -200,15 +327,61 @@ mod tests {
 
     #[test]
     fn a_second_request_behind_others_is_seen_however_the_bytes_are_cut() {
-        let bytes = [message(b'N', b"hello"), request(5, b"salt"), request(13, b"more")].concat();
+        let bytes = [message(b'N', b"hello"), request(5, b"salt"), request(14, b"more")].concat();
         for piece in 1..=bytes.len() {
-            assert_eq!(read(true, &bytes, piece), Err(Refused::Sha256Digest), "{piece}");
+            assert_eq!(read(true, &bytes, piece), Err(Refused::IdentityProviderToken), "{piece}");
         }
     }
 
     #[test]
+    fn the_library_sees_all_but_the_request_for_a_digest_however_the_bytes_are_cut() {
+        let before = [message(b'N', b"hello"), message(b'S', b"a\0b\0")].concat();
+        let behind = [request(0, &[]), message(b'S', b""), message(b'Z', b"I"), message(b'D', b"row"), b"Dhe".to_vec()];
+        let bytes = [before.clone(), digest_request(32, 32), behind.concat()].concat();
+        for piece in 1..=bytes.len() {
+            let mut reader = Reader::new(password(false));
+            assert_eq!(read_by(&mut reader, &bytes, piece), Ok([before.clone(), behind.concat()].concat()), "{piece}");
+            assert_eq!((reader.answer[0], reader.answer.len()), (b'd', 1 + 4 + 4 + 32 + 4 + 18));
+            assert!(reader.password.for_a_digest.is_none());
+        }
+    }
+
+    #[test]
+    fn a_digest_is_given_once_and_in_a_login_alone() {
+        let malformed = |bytes: &[Vec<u8>]| {
+            assert_eq!(read(true, &bytes.concat(), 5), Err(Refused::MalformedDigestRequest));
+        };
+        malformed(&[digest_request(32, 32), digest_request(32, 32)]);
+        malformed(&[request(0, &[]), message(b'Z', b"I"), digest_request(32, 32)]);
+        malformed(&[request(13, &[])]);
+        malformed(&[digest_request(600, 600)]);
+        assert_eq!(read(true, &request(13, &[0, 0, 0, 1, 0]), 5), Err(Refused::DigestAlgorithm(1)));
+    }
+
+    #[tokio::test]
+    async fn the_digest_goes_to_the_server_past_the_library() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (ours, mut servers) = tokio::io::duplex(16);
+        let mut guarded = Guarded::new(ours, password(false), Ended::default());
+        let server = tokio::spawn(async move {
+            servers.write_all(&digest_request(32, 32)).await.unwrap();
+            let mut answer = [0; 63];
+            servers.read_exact(&mut answer).await.unwrap();
+            servers
+                .write_all(&[request(0, &[]), message(b'Z', b"I"), message(b'D', &[9; 100])].concat())
+                .await
+                .unwrap();
+            answer
+        });
+        let mut seen = Vec::new();
+        guarded.read_to_end(&mut seen).await.unwrap();
+        assert_eq!(seen, [request(0, &[]), message(b'Z', b"I"), message(b'D', &[9; 100])].concat());
+        assert_eq!(server.await.unwrap()[..5], [b'd', 0, 0, 0, 62]);
+    }
+
+    #[test]
     fn a_way_of_login_that_redshift_does_not_have_is_refused() {
-        for code in [2, 6, 7, 9, 10, 11, 12, 99] {
+        for code in [2, 6, 7, 9, 10, 11, 12, 15, 99] {
             assert_eq!(read(true, &request(code, &[]), 4), Err(Refused::Unknown(code)));
         }
     }

@@ -4,6 +4,7 @@ mod answer;
 mod ca_bundle;
 mod connect;
 mod guard;
+mod password_digest;
 mod session;
 mod tls;
 

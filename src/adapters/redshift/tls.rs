@@ -9,13 +9,14 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use secrecy::SecretString;
 use tokio::net::TcpStream;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream as PostgresTlsStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::ca_bundle;
-use super::guard::{Ended, Guarded};
+use super::guard::{Ended, Guarded, Password};
 use crate::api::TlsMode;
 use crate::ports::{BundleFlaw, ConnectError, TlsSettings};
 
@@ -44,6 +45,7 @@ impl TlsSettings {
             name,
             // Whoever gets the password in the clear must be known to be the server.
             clear_password: self.mode == TlsMode::VerifyFull,
+            password: None,
             ended: Ended::default(),
         }))
     }
@@ -164,13 +166,14 @@ pub(super) struct GuardedTls {
     connector: TlsConnector,
     name: ServerName<'static>,
     clear_password: bool,
+    password: Option<SecretString>,
     ended: Ended,
 }
 
 impl GuardedTls {
-    /// The same for one connection, which wants to know why the guard ended it.
-    pub(super) fn watched_for(self, ended: Ended) -> Self {
-        Self { ended, ..self }
+    /// The same for one connection, which has a password and wants to know why the guard ended it.
+    pub(super) fn for_one(self, password: SecretString, ended: Ended) -> Self {
+        Self { password: Some(password), ended, ..self }
     }
 }
 
@@ -182,7 +185,8 @@ impl TlsConnect<TcpStream> for GuardedTls {
     fn connect(self, stream: TcpStream) -> Self::Future {
         Box::pin(async move {
             let stream = self.connector.connect(self.name, stream).await?;
-            Ok(Guarded::new(stream, self.clear_password, self.ended))
+            let password = Password { in_the_clear: self.clear_password, for_a_digest: self.password };
+            Ok(Guarded::new(stream, password, self.ended))
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The login: whether it would be looked at, who asks for the password, what the client is told of it.
 
+use anyhow::bail;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -10,7 +11,7 @@ use crate::errors::{ServerError, as_redshift};
 use crate::faults::Action;
 use crate::parameters;
 use crate::protocol::Frame;
-use crate::temporary;
+use crate::temporary::{self, Kept};
 
 /// Parameters that AWS's drivers send and Redshift knows, but `PostgreSQL` doesn't.
 const REDSHIFT_PARAMETERS: &[&str] = &[
@@ -78,8 +79,8 @@ impl Beginning {
                 farewell(stream, &ServerError::fatal(code, "the stand-in asked for the password in the clear")).await
             }
             _ => {
-                // Algorithm, salt, nonce: a driver that doesn't know code 13 doesn't read on.
-                let body = [&13_u32.to_be_bytes()[..], &0_u32.to_be_bytes(), &[0; 32], &[0; 32]].concat();
+                // The algorithm; salt and nonce, which are empty.
+                let body = [&13_u32.to_be_bytes()[..], &1_u32.to_be_bytes(), &[0; 8]].concat();
                 send(stream, &Frame::new(b'R', body).bytes()).await?;
                 self.journal(Some("28000"));
                 let _ = timeout(LOGIN_DEADLINE, Frame::read(stream)).await?;
@@ -88,12 +89,12 @@ impl Beginning {
         }
     }
 
-    /// Asks for the password of temporary credentials. The user whose they are, and the digest of the user's own
+    /// Asks for the password of temporary credentials. The user whose they are, and what is kept of the user's own
     /// password; `None` if they aren't good, and the client knows.
     pub(super) async fn ask_for_temporary(
         &self,
         client: &mut Box<dyn Stream>,
-    ) -> anyhow::Result<Option<(String, String)>> {
+    ) -> anyhow::Result<Option<(String, Kept)>> {
         let salt = temporary::random::<4>()?;
         send(client, &Frame::new(b'R', [&5_u32.to_be_bytes()[..], &salt].concat()).bytes()).await?;
         let answer = timeout(LOGIN_DEADLINE, Frame::read(client)).await??;
@@ -101,8 +102,8 @@ impl Beginning {
         let (sqlstate, message) = match self.shared.temporary.holder(&self.login, salt, &answer.text()) {
             Some(mut holder) => {
                 holder.user = String::from_utf8_lossy(&self.warehouse.inside(holder.user.as_bytes())).into_owned();
-                if let Some(digest) = self.shared.temporary.stored_digest(&self.shared.postgres, &holder).await? {
-                    return Ok(Some((holder.user, digest)));
+                if let Some(kept) = self.shared.temporary.kept(&self.shared.postgres, &holder).await? {
+                    return Ok(Some((holder.user, kept)));
                 }
                 ("42704", format!("user \"{}\" does not exist", self.login))
             }
@@ -110,6 +111,25 @@ impl Beginning {
         };
         self.journal(Some(sqlstate));
         farewell(client, &ServerError::fatal(sqlstate, &message)).await?;
+        Ok(None)
+    }
+
+    /// Asks for the digest of a password that is kept as SHA-256. What is kept; `None` if the answer isn't good, and the
+    /// client knows.
+    async fn ask_for_digest(&self, client: &mut Box<dyn Stream>) -> anyhow::Result<Option<Kept>> {
+        let kept = Kept::of(&self.shared.postgres, &self.user).await?;
+        let Some(Kept::Sha256(stored)) = kept else {
+            bail!("PostgreSQL asks for another kind of password than it has")
+        };
+        let nonce = temporary::random::<32>()?;
+        send(client, &stored.question(&nonce).bytes()).await?;
+        let Some(answer) = timeout(LOGIN_DEADLINE, Frame::read(client)).await?? else { return Ok(None) };
+        if stored.is_answered_by(&nonce, &answer) {
+            return Ok(Some(Kept::Sha256(stored)));
+        }
+        let message = format!("password authentication failed for user \"{}\"", self.login);
+        self.journal(Some("28000"));
+        farewell(client, &ServerError::fatal("28000", &message)).await?;
         Ok(None)
     }
 
@@ -122,22 +142,30 @@ impl Beginning {
         passed
     }
 
-    /// Passes the login on, both ways; `false` if it failed. With a digest, the server's question for the password is
+    /// Passes the login on, both ways; `false` if it failed. With what the server keeps of the password, its question is
     /// answered here: the client has been asked already.
     pub(super) async fn log_in(
         &self,
         client: &mut Box<dyn Stream>,
         server: &mut BufReader<UnixStream>,
         context: &mut SessionContext,
-        digest: Option<&str>,
+        mut kept: Option<Kept>,
     ) -> anyhow::Result<bool> {
         // Two dozen messages that nobody waits for: they go with the next that somebody does.
         let mut unsent = Vec::new();
         loop {
             let Some(frame) = Frame::read(server).await? else { return Ok(false) };
-            if let (b'R', [0, 0, 0, 5, salt @ ..], Some(digest)) = (frame.kind, &frame.body[..], digest) {
-                let answer = temporary::md5_answer(digest, salt.try_into()?);
-                server.write_all(&Frame::new(b'p', [answer.as_bytes(), &[0]].concat()).bytes()).await?;
+            let asks = frame.kind == b'R' && !frame.body.starts_with(&[0; 4]);
+            if asks && kept.is_none() && frame.body.starts_with(&10_u32.to_be_bytes()) {
+                kept = self.ask_for_digest(client).await?;
+                if kept.is_none() {
+                    return Ok(false);
+                }
+            }
+            if let (true, Some(kept)) = (asks, &kept) {
+                if let Some(answer) = kept.answer(&frame)? {
+                    server.write_all(&answer.bytes()).await?;
+                }
                 continue;
             }
             let answers: Vec<Frame> = match frame.kind {

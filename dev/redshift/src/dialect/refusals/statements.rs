@@ -4,6 +4,7 @@ use super::super::blocks::blocks;
 use super::super::procedures;
 use super::super::sources::{depths, first_from, sources};
 use super::{Refusal, SYNTAX, SessionContext, Statement, UNSUPPORTED};
+use crate::sha256::Stored;
 
 pub(super) fn find(statement: &Statement<'_>, context: &SessionContext) -> Option<Refusal> {
     passwords(statement)
@@ -32,13 +33,13 @@ fn passwords(statement: &Statement<'_>) -> Option<Refusal> {
         return creates.then(|| Refusal::new(SYNTAX, "CREATE USER needs PASSWORD", "r_CREATE_USER"));
     };
     let password = statement.tokens.get(at + 1)?.literal()?;
-    let refuse = |message| Some(Refusal::new("22023", message, "r_CREATE_USER"));
+    let refuse = |message: &str| Some(Refusal::new("22023", message, "r_CREATE_USER"));
     if let Some(digest) = password.strip_prefix("md5") {
         let is_digest = digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
         return if is_digest { None } else { refuse("Invalid MD5 password") };
     }
-    if password.starts_with("sha256|") {
-        return None;
+    if let Some(stored) = Stored::said(&password) {
+        return stored.err().and_then(|error| refuse(&error.to_string()));
     }
     let has = |kind: fn(&char) -> bool| password.chars().any(|character| kind(&character));
     if !(8..=64).contains(&password.len()) {

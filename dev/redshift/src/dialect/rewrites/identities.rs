@@ -4,6 +4,7 @@ use super::super::settings::own_default;
 use super::{
     Edits, NOTHING, Refusal, SessionContext, Statement, Verdict, array, call, instead, literal, names, splice,
 };
+use crate::sha256::Stored;
 
 /// What becomes of a statement about them, if it is one.
 pub(super) fn apply(statement: &Statement<'_>, context: &SessionContext) -> Option<Verdict> {
@@ -27,6 +28,11 @@ fn user(statement: &Statement<'_>, context: &SessionContext) -> Verdict {
     let mut edits = Edits::default();
     edits.take_out(statement);
     names::apply(statement, context, &mut edits);
+    let password = statement.find(&["PASSWORD"]).map_or(0, |at| at + 1);
+    let said = statement.tokens.get(password).and_then(|token| Stored::said(&token.literal()?)?.ok());
+    if let Some(stored) = said {
+        edits.put(statement, password, &literal(&stored.secret()));
+    }
     // Behind the name, words are options.
     for at in 3..statement.tokens.len() {
         match statement.tokens[at].text.as_str() {
