@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{Dump, World, admin, assert_same, condition, conditions, phase_of, said, tests_with};
 
 const CONNECTION: &str = "Initial Validation: Basic Connection Test";
+const VERIFIED: &str = "Initial Validation: Connection Is Verified";
 const DATABASE: &str = "Validate Automatic Bootstrap: Immuta Database Does Not Exist";
 const ACCOUNT: &str = "Validate Automatic Bootstrap: System Account Does Not Exist";
 const CLAIM: &str = "Validate Automatic Bootstrap: Warehouse Is Not Claimed";
@@ -171,12 +172,16 @@ async fn a_certificate_of_another_authority_gets_no_login() {
     let world = World::new().await;
     let before = Dump::of(&world.stand_in).await;
     let other = StandIn::start(Options::default()).await.unwrap();
-    world.put_ca("redshift-ca", other.ca_pem()).await;
+    // The one that would be needed is there, but damaged.
+    let damaged = world.stand_in.ca_pem().replacen("MII", "MI!", 1);
+    world.put_ca("redshift-ca", &format!("{}{damaged}", other.ca_pem())).await;
     world.create(json!({})).await;
-    let failure = Failure { reason: "CertificateRejected", test: CONNECTION, says: "spec.config.tls.caBundleRef" };
+    let says = "(the name in it); not used of the bundle: block 2 is damaged";
+    let failure = Failure { reason: "CertificateRejected", test: CONNECTION, says };
     assert_eq!(conditions(&failure.shows(&world, &before).await), STALLED);
-    world.put_ca("redshift-ca", world.stand_in.ca_pem()).await;
-    world.until_phase("enabled").await;
+    world.put_ca("redshift-ca", &format!("{}{damaged}", world.stand_in.ca_pem())).await;
+    let warnings = tests_with(&world.until_phase("enabled").await, ValidationStatus::Warning);
+    assert!(warnings[VERIFIED].contains("caBundleRef names: block 2 is damaged"), "{}", warnings[VERIFIED]);
 }
 
 #[tokio::test]

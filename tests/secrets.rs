@@ -236,7 +236,7 @@ fn malformed_bundles(canary: &str, key: &str, authority: &str) -> Vec<(Vec<u8>, 
         (text(&format!("{authority}{key}")), "block 2 is a private key"),
         // With a sign that base64 hasn't: by its letters alone, it is a matter of the certificate's length what it is.
         (text(&authority.replace("MII", &format!("MII!{canary}"))), "block 1 is damaged"),
-        (text(&format!("{authority}{}", authority.replace("MII", &format!("!{canary}\nMII")))), "block 2 is damaged"),
+        (text(&authority.replace("MII", &format!("!{canary}\nMII")).repeat(2)), "block 1 is damaged"),
         (text(twice.as_str().unwrap()), "base64 twice"),
         (utf_16(key), "UTF-16"),
         ([&[0x30, 0x82, 0x01, 0x0a], canary.as_bytes()].concat(), "binary"),

@@ -1,5 +1,6 @@
 //! The real world: the ports (`crate::ports`), as they are for the operator.
 
+mod ca_bundle;
 mod causes;
 pub mod client;
 mod events;

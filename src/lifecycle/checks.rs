@@ -10,7 +10,7 @@ mod watch;
 use super::brief;
 use crate::api::{Remedy, ValidationStatus, ValidationTest};
 
-pub use preflight::{Preflight, held_by, verified};
+pub use preflight::{Preflight, held_by, verified, warn_of_unused};
 pub use privileges::{Needs, lacking_for_removal};
 pub use watch::{Watched, unwatched, watch};
 

@@ -5,6 +5,9 @@ use std::fmt;
 
 use thiserror::Error;
 
+/// Most blocks that are named; of the others there is only their number.
+const MOST_NAMED: usize = 5;
+
 /// Certificates of authorities in PEM form, as a user gave them; never shown, since they may be something else.
 #[derive(Clone, Eq, PartialEq)]
 pub struct CaBundle(Vec<u8>);
@@ -27,14 +30,47 @@ pub enum BundleFlaw {
     /// No block.
     #[error("there is no block in it that begins with -----BEGIN CERTIFICATE-----")]
     NoBlock,
-    /// One of its blocks; the first is 1.
-    #[error("block {number} {flaw}")]
-    Block {
-        /// Which one.
-        number: usize,
-        /// What is wrong with it.
-        flaw: BlockFlaw,
-    },
+    /// One of its blocks, and there is none that can be used.
+    #[error(transparent)]
+    Block(#[from] FlawedBlock),
+}
+
+/// A block of a bundle that can't be used.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("block {number} {flaw}")]
+pub struct FlawedBlock {
+    /// Which one; the first is 1.
+    pub number: usize,
+    /// What is wrong with it.
+    pub flaw: BlockFlaw,
+}
+
+/// The blocks of a bundle that can't be used, beside some that can.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Unused(pub Vec<FlawedBlock>);
+
+impl Unused {
+    /// Whether all of the bundle is used.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same as what is added to a message about a rejected certificate; nothing if all of the bundle is used.
+    pub(super) fn behind_a_semicolon(&self) -> String {
+        if self.is_empty() { String::new() } else { format!("; not used of the bundle: {self}") }
+    }
+}
+
+impl fmt::Display for Unused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named: Vec<_> = self.0.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+        formatter.write_str(&named.join("; "))?;
+        match self.0.len() - named.len() {
+            0 => Ok(()),
+            more => write!(formatter, "; and {more} more"),
+        }
+    }
 }
 
 /// What is wrong with a block of a bundle.

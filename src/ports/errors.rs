@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::BundleFlaw;
+use super::{BundleFlaw, Unused};
 use crate::api::Reason;
 use crate::lifecycle::hints::Hint;
 use crate::lifecycle::login::Described;
@@ -72,10 +72,15 @@ pub enum ConnectError {
     TlsRefused,
     /// The server's certificate isn't one to trust.
     #[error(
-        "the server's certificate was rejected: {0}; check spec.config.tls.caBundleRef (the authority that signed it) \
-         and spec.config.tls.serverName (the name in it)"
+        "the server's certificate was rejected: {said}; check spec.config.tls.caBundleRef (the authority that signed it) \
+         and spec.config.tls.serverName (the name in it){}", .unused.behind_a_semicolon()
     )]
-    CertificateRejected(Words),
+    CertificateRejected {
+        /// Why.
+        said: Words,
+        /// What of the bundle isn't used, where the authority isn't known.
+        unused: Unused,
+    },
     /// The bundle of authorities is no such thing.
     #[error(
         "the CA bundle that spec.config.tls.caBundleRef names can't be used: {0}; it must hold certificates in PEM form, and \
@@ -206,7 +211,7 @@ impl ConnectError {
             Self::Server { category, .. } => *category,
             Self::HostForbidden { .. }
             | Self::TlsRefused
-            | Self::CertificateRejected(_)
+            | Self::CertificateRejected { .. }
             | Self::CaBundle(_)
             | Self::TrustStore(_)
             | Self::ServerName(_)
@@ -243,7 +248,7 @@ impl ConnectError {
             Self::NameResolution { .. } => Reason::HostUnknown,
             Self::Unreachable { .. } | Self::Deadline { .. } => Reason::WarehouseUnreachable,
             Self::TlsRefused | Self::PlaintextRefused(_) => Reason::TlsMismatch,
-            Self::CertificateRejected(_) | Self::CaBundle(_) | Self::TrustStore(_) | Self::ServerName(_) => {
+            Self::CertificateRejected { .. } | Self::CaBundle(_) | Self::TrustStore(_) | Self::ServerName(_) => {
                 Reason::CertificateRejected
             }
             Self::PasswordRefused { .. }

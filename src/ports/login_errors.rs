@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::Unused;
 use crate::api::Reason;
 use crate::lifecycle::Category;
 use crate::lifecycle::hints::Hint;
@@ -164,13 +165,16 @@ pub enum LoginError {
     },
     /// The certificate isn't one to trust.
     #[error(
-        "the certificate of {host} was rejected: {reason}; where it is signed by an authority of your own, start the operator with --ca-file"
+        "the certificate of {host} was rejected: {reason}; where it is signed by an authority of your own, start the operator with \
+         --ca-file{}", .unused.behind_a_semicolon()
     )]
     CertificateRejected {
         /// Whose.
         host: String,
         /// Why.
         reason: Words,
+        /// What of that file isn't used, where the authority isn't known.
+        unused: Unused,
     },
     /// The file with further authorities can't be used.
     #[error("the file of --ca-file can't be used: {0}")]

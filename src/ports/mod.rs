@@ -17,7 +17,7 @@ mod logins;
 mod rows;
 mod warehouses;
 
-pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle};
+pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle, FlawedBlock, Unused};
 pub use errors::{ConnectError, Excess, StatementError, StatementFailure};
 pub use host::Host;
 pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object, Referent, Told, Version};

@@ -1,6 +1,6 @@
 //! Warehouses: a login gives a session, a session takes statements.
 
-use super::{CaBundle, ConnectError, Row, StatementError};
+use super::{CaBundle, ConnectError, Row, StatementError, Unused};
 use crate::api::TlsMode;
 use crate::lifecycle::{Credentials, Endpoint};
 use crate::scripts::Statement;
@@ -32,6 +32,9 @@ pub struct Target {
 pub trait Warehouses {
     /// A connection.
     type Session: Session;
+
+    /// What of the bundle of authorities isn't used; nothing where the bundle isn't looked at.
+    fn unused(&self, tls: &TlsSettings) -> Unused;
 
     /// Logs in. There is no pool: a connection lives for one pass.
     async fn connect(

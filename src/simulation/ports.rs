@@ -21,8 +21,8 @@ use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::{Confidential, Words};
 use crate::ports::{
     Answer, ApiError, ConnectError, Creation, Host, Identity, Key, Kubernetes, LoginError as NotObtained, LoginStep,
-    Logins, News, Object, Obtained, Referent, Row, Session, StatementError, StatementFailure, Target, Told, Warehouses,
-    answered,
+    Logins, News, Object, Obtained, Referent, Row, Session, StatementError, StatementFailure, Target, TlsSettings,
+    Told, Unused, Warehouses, answered,
 };
 use crate::scripts::{Password, Statement};
 
@@ -196,6 +196,10 @@ pub struct Gate {
 
 impl Warehouses for Gate {
     type Session = Connection;
+
+    fn unused(&self, _: &TlsSettings) -> Unused {
+        Unused::default()
+    }
 
     async fn connect(
         &self,

@@ -371,7 +371,7 @@ async fn a_certificate_of_nobody_who_is_known_is_refused_with_the_setting_that_w
     documented("login__an_unknown_authority", &object, "Ready");
     std::fs::write(&own, "no certificate").unwrap();
     place.again("broken").await;
-    place.stops_with("CertificateRejected", "there is no certificate in PEM form in it").await;
+    place.stops_with("CertificateRejected", "there is no block in it that begins with").await;
     // It is read anew each time, so that it can be replaced.
     std::fs::write(&own, format!("{}{}", place.identity.ca_pem(), other.ca_pem())).unwrap();
     place.again("mended").await;

@@ -14,13 +14,13 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use rustls::ClientConfig;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use tracing::warn;
 
+use crate::adapters::ca_bundle::{self, Authorities};
 use crate::adapters::causes::{chain, find};
 use crate::lifecycle::hosts::AddressPolicy;
 use crate::lifecycle::words::Confidential;
-use crate::ports::{LoginError, LoginStep, Unusable};
+use crate::ports::{LoginError, LoginStep, Unusable, Unused};
 
 /// Longest answer that is read. Okta's page takes some tens of thousands of bytes.
 const LONGEST_ANSWER: usize = 1024 * 1024;
@@ -45,6 +45,7 @@ pub(super) struct Answer {
 #[derive(Clone, Debug)]
 pub(super) struct Http {
     tls: ClientConfig,
+    unused: Unused,
     policy: Arc<AddressPolicy>,
     deadline: Deadline,
 }
@@ -77,7 +78,16 @@ impl Http {
         deadline: Deadline,
     ) -> Result<Self, LoginError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let more = ca_file.map(authorities).transpose()?.unwrap_or_default();
+        let (more, unused) = match ca_file {
+            None => (Vec::new(), Unused::default()),
+            Some(path) => {
+                let Authorities { certificates, unused } = authorities(path)?;
+                if !unused.is_empty() {
+                    warn!(file = %path.display(), %unused, "not all of the file of --ca-file is used");
+                }
+                (certificates, unused)
+            }
+        };
         let unusable = |error: rustls::Error| LoginError::CaFile(error.to_string());
         let verifier =
             rustls_platform_verifier::Verifier::new_with_extra_roots(more, provider.clone()).map_err(unusable)?;
@@ -87,7 +97,7 @@ impl Http {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
-        Ok(Self { tls, policy, deadline })
+        Ok(Self { tls, unused, policy, deadline })
     }
 
     /// How long a step may take.
@@ -120,7 +130,7 @@ impl Http {
         };
         let answer = match tokio::time::timeout(self.deadline.now(), asked).await {
             Err(_) => return Err(self.deadline.passed(step, &host)),
-            Ok(Err(error)) => return Err(classify(&error, step, &host, confidential)),
+            Ok(Err(error)) => return Err(self.classify(&error, step, &host, confidential)),
             Ok(Ok(answer)) => answer?,
         };
         if answer.status.is_redirection() {
@@ -154,6 +164,23 @@ impl Http {
         builder.build().map_err(|error| LoginError::CaFile(chain(&error)))
     }
 
+    /// Finds the cause. The library's own text names the address of the page, which may hold a token.
+    fn classify(&self, error: &reqwest::Error, step: LoginStep, host: &str, confidential: &Confidential) -> LoginError {
+        let host = host.to_owned();
+        if let Some(unresolved) = find::<Unresolved>(error) {
+            return match unresolved.clone() {
+                Unresolved::Forbidden { address } => LoginError::HostForbidden { host, address: Some(address) },
+                Unresolved::Unknown { reason } => LoginError::NameResolution { step, host, reason },
+            };
+        }
+        if let Some(tls) = find::<rustls::Error>(error) {
+            let unused = if ca_bundle::is_unknown_authority(tls) { self.unused.clone() } else { Unused::default() };
+            return LoginError::CertificateRejected { host, reason: confidential.pass_on(&tls.to_string()), unused };
+        }
+        let text = error.source().map_or_else(|| "the conversation broke".to_owned(), chain);
+        LoginError::Unreachable { step, host, reason: confidential.pass_on(&text) }
+    }
+
     /// What can be told before a name is resolved. An address needs no resolving, and behind a proxy the proxy does it.
     fn check(&self, host: &str, is_proxied: bool) -> Result<(), LoginError> {
         let forbidden = |address| Err(LoginError::HostForbidden { host: host.to_owned(), address });
@@ -165,14 +192,11 @@ impl Http {
     }
 }
 
-/// All certificates of a file.
-fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoginError> {
-    let flawed = |what: &str| LoginError::CaFile(format!("{}: {what}", path.display()));
-    let pem = std::fs::read(path).map_err(|error| flawed(&error.to_string()))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    // A parser's words may quote what it can't read, which may be a key.
-    let certificates = certificates.map_err(|_| flawed("it holds something that is no certificate in PEM form"))?;
-    if certificates.is_empty() { Err(flawed("there is no certificate in PEM form in it")) } else { Ok(certificates) }
+/// The certificates of a file.
+fn authorities(path: &Path) -> Result<Authorities, LoginError> {
+    let flawed = |what: &dyn fmt::Display| LoginError::CaFile(format!("{}: {what}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| flawed(&error))?;
+    ca_bundle::read(&pem).map_err(|flaw| flawed(&flaw))
 }
 
 /// A name that leads nowhere, or where it may not.
@@ -213,20 +237,4 @@ impl Resolve for Allowed {
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
-}
-
-/// Finds the cause. The library's own text names the address of the page, which may hold a token.
-fn classify(error: &reqwest::Error, step: LoginStep, host: &str, confidential: &Confidential) -> LoginError {
-    let host = host.to_owned();
-    if let Some(unresolved) = find::<Unresolved>(error) {
-        return match unresolved.clone() {
-            Unresolved::Forbidden { address } => LoginError::HostForbidden { host, address: Some(address) },
-            Unresolved::Unknown { reason } => LoginError::NameResolution { step, host, reason },
-        };
-    }
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return LoginError::CertificateRejected { host, reason: confidential.pass_on(&tls.to_string()) };
-    }
-    let text = error.source().map_or_else(|| "the conversation broke".to_owned(), chain);
-    LoginError::Unreachable { step, host, reason: confidential.pass_on(&text) }
 }

@@ -16,13 +16,14 @@ use tracing::{Instrument, debug, info_span};
 use super::guard::{Ended, Guarded, Password, Refused};
 use super::session::{Connection, LARGE_ONES, Terms};
 use super::tls::GuardedTls;
+use crate::adapters::ca_bundle;
 use crate::adapters::causes::find;
 use crate::adapters::lending::lending_after;
 use crate::lifecycle::hosts::AddressPolicy;
 use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::Confidential;
 use crate::lifecycle::{Category, Credentials, Endpoint};
-use crate::ports::{ConnectError, Target, Warehouses};
+use crate::ports::{ConnectError, Target, TlsSettings, Unused, Warehouses};
 use crate::telemetry::Metrics;
 
 /// How long anything may take.
@@ -121,7 +122,11 @@ impl Connector {
             .application_name("redshift-integration-operator")
             .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
         let confidential = credentials.confidential();
+        let unused = tls.as_ref().map(GuardedTls::unused).unwrap_or_default();
         let classify = |error| match classify(&error, database, &confidential) {
+            ConnectError::CertificateRejected { said, .. } if is_unknown_authority(&error) => {
+                ConnectError::CertificateRejected { said, unused: unused.clone() }
+            }
             ConnectError::PasswordRefused { .. } if credentials.have_run_out(Timestamp::now()) => {
                 ConnectError::CredentialsRanOut
             }
@@ -169,6 +174,10 @@ impl Connector {
 
 impl Warehouses for Connector {
     type Session = Connection;
+
+    fn unused(&self, tls: &TlsSettings) -> Unused {
+        tls.authorities().ok().flatten().map(|authorities| authorities.unused).unwrap_or_default()
+    }
 
     async fn connect(
         &self,
@@ -229,7 +238,8 @@ fn classify(error: &tokio_postgres::Error, database: &str, confidential: &Confid
         };
     }
     if let Some(tls) = find::<rustls::Error>(error) {
-        return ConnectError::CertificateRejected(confidential.pass_on(&tls.to_string()));
+        let said = confidential.pass_on(&tls.to_string());
+        return ConnectError::CertificateRejected { said, unused: Unused::default() };
     }
     let mut texts = vec![error.to_string()];
     let mut cause = error.source();
@@ -244,6 +254,11 @@ fn classify(error: &tokio_postgres::Error, database: &str, confidential: &Confid
     } else {
         ConnectError::Protocol(confidential.pass_on(&text))
     }
+}
+
+/// Whether nobody who is trusted has signed the certificate.
+fn is_unknown_authority(error: &tokio_postgres::Error) -> bool {
+    find::<rustls::Error>(error).is_some_and(ca_bundle::is_unknown_authority)
 }
 
 /// The codes are `PostgreSQL`'s; AWS documents neither codes nor texts, so both are looked at.

@@ -1,7 +1,6 @@
 //! Real warehouses: addresses, TLS, login and statements.
 
 mod answer;
-mod ca_bundle;
 mod connect;
 mod guard;
 mod password_digest;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use secrecy::SecretString;
 use tokio::net::TcpStream;
@@ -15,10 +15,10 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream as PostgresTlsSt
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::ca_bundle;
 use super::guard::{Ended, Guarded, Password};
+use crate::adapters::ca_bundle::{self, Authorities};
 use crate::api::TlsMode;
-use crate::ports::{BundleFlaw, ConnectError, TlsSettings};
+use crate::ports::{BundleFlaw, ConnectError, TlsSettings, Unused};
 
 impl TlsSettings {
     /// What rustls needs; `None` where the connection isn't encrypted.
@@ -27,9 +27,11 @@ impl TlsSettings {
             return Ok(None);
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let authorities = self.authorities().map_err(ConnectError::CaBundle)?;
+        let unused = authorities.as_ref().map(|authorities| authorities.unused.clone()).unwrap_or_default();
         let verifier: Arc<dyn ServerCertVerifier> = match self.mode {
-            TlsMode::VerifyFull => self.chain_verifier(&provider)?,
-            TlsMode::VerifyCa => Arc::new(AnyName(self.chain_verifier(&provider)?)),
+            TlsMode::VerifyFull => chain_verifier(authorities, &provider)?,
+            TlsMode::VerifyCa => Arc::new(AnyName(chain_verifier(authorities, &provider)?)),
             TlsMode::Require | TlsMode::Disable => Arc::new(AnyCertificate(provider.clone())),
         };
         let config = ClientConfig::builder_with_provider(provider)
@@ -45,24 +47,38 @@ impl TlsSettings {
             name,
             // Whoever gets the password in the clear must be known to be the server.
             clear_password: self.mode == TlsMode::VerifyFull,
+            unused,
             password: None,
             ended: Ended::default(),
         }))
     }
 
-    fn chain_verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
-        let Some(bundle) = &self.ca_bundle else {
-            let verifier = rustls_platform_verifier::Verifier::new(provider.clone())
-                .map_err(|error| ConnectError::TrustStore(error.to_string()))?;
-            return Ok(Arc::new(verifier));
+    /// What is in the bundle, where there is one and a chain is verified.
+    pub(super) fn authorities(&self) -> Result<Option<Authorities>, BundleFlaw> {
+        let bundle = match self.mode {
+            TlsMode::VerifyFull | TlsMode::VerifyCa => self.ca_bundle.as_ref(),
+            TlsMode::Require | TlsMode::Disable => None,
         };
-        let roots = ca_bundle::roots(bundle).map_err(ConnectError::CaBundle)?;
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-            .build()
-            // There is a root at least, and there are no lists of revoked certificates that could be malformed.
-            .map_err(|_| ConnectError::CaBundle(BundleFlaw::NoBlock))?;
-        Ok(verifier)
+        bundle.map(|bundle| ca_bundle::read(bundle.bytes())).transpose()
     }
+}
+
+fn chain_verifier(
+    authorities: Option<Authorities>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
+    let Some(authorities) = authorities else {
+        let verifier = rustls_platform_verifier::Verifier::new(provider.clone())
+            .map_err(|error| ConnectError::TrustStore(error.to_string()))?;
+        return Ok(Arc::new(verifier));
+    };
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(authorities.certificates);
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        // There is a root at least, and there are no lists of revoked certificates that could be malformed.
+        .map_err(|_| ConnectError::CaBundle(BundleFlaw::NoBlock))?;
+    Ok(verifier)
 }
 
 /// Verifies the chain and lets any name pass.
@@ -166,11 +182,17 @@ pub(super) struct GuardedTls {
     connector: TlsConnector,
     name: ServerName<'static>,
     clear_password: bool,
+    unused: Unused,
     password: Option<SecretString>,
     ended: Ended,
 }
 
 impl GuardedTls {
+    /// What of the bundle of authorities isn't used.
+    pub(super) fn unused(&self) -> Unused {
+        self.unused.clone()
+    }
+
     /// The same for one connection, which has a password and wants to know why the guard ended it.
     pub(super) fn for_one(self, password: SecretString, ended: Ended) -> Self {
         Self { password: Some(password), ended, ..self }

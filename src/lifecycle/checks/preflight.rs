@@ -7,7 +7,7 @@ use super::{
     LANGUAGE, METADATA, Needs, PASSWORDS, REDSHIFT, ROLE_ABSENT, Test, UNCLAIMED, VERIFIED, failed, passed, skipped,
     warning,
 };
-use crate::api::{DatabaseMode, Remedy, TlsMode};
+use crate::api::{DatabaseMode, Remedy, TlsMode, ValidationStatus};
 use crate::lifecycle::login::Described;
 use crate::lifecycle::{ManagedDatabase, Ownership, Seen, Standing, Wanted, WarehouseFacts, brief};
 use crate::scripts::{CLAIM_USER, show_identifier};
@@ -31,6 +31,17 @@ pub fn verified(mode: TlsMode) -> Test {
             "spec.config.tls.mode is Disable: passwords' digests and all statements cross the network in the clear; \
              use VerifyFull",
         ),
+    }
+}
+
+/// Says with the result of that test which blocks of the CA bundle aren't used. Whoever replaces an authority sees there
+/// that the new one isn't trusted, before the old one is gone.
+pub fn warn_of_unused(tests: &mut [Test], unused: &str) {
+    let ran = |test: &&mut Test| test.name == VERIFIED && test.status != ValidationStatus::Skipped;
+    for test in tests.iter_mut().filter(ran) {
+        test.status = ValidationStatus::Warning;
+        test.message =
+            format!("{}; not used of the bundle that spec.config.tls.caBundleRef names: {unused}", test.message);
     }
 }
 

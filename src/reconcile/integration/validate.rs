@@ -129,8 +129,8 @@ pub async fn look<W: World>(
     wanted: &Wanted,
     account: &SystemAccount,
 ) -> Result<(Seen, Inside<W>), Unwatched> {
-    let (context, object) = (work.context, &work.object);
-    let target = dereference::target(&work.kubernetes, object, work.patience()).await?;
+    let context = work.context;
+    let target = work.target().await?;
     let database = &account.place.setup.database;
     let (session, credentials) = match log_in(context, &target, account).await {
         Ok(entered) => entered,

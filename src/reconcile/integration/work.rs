@@ -1,6 +1,9 @@
 //! What one pass works on: the resource, what its Secret says, and what is to be reported. It is the only place in
 //! which these change, so that a pass which stops anywhere still knows what it has written.
 
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
 use kube::ResourceExt;
 
 use super::dereference::Admin;
@@ -10,13 +13,14 @@ use super::{dereference, resource, secret};
 use crate::api::{
     Created, DeletionProgress, Next, Phase, ROTATE_ANNOTATION, Reason, RedshiftIntegration, RedshiftIntegrationStatus,
 };
+use crate::lifecycle::checks;
 use crate::lifecycle::definitions::Definitions;
 use crate::lifecycle::login::Described;
 use crate::lifecycle::{
     Activity, Credentials, Endpoint, Failure, Handled, Outcome, Place, Record, Recorded, Setup, SystemAccount, UserIds,
     next_status,
 };
-use crate::ports::{ApiError, Host, Key, Kubernetes, Logins, News, World};
+use crate::ports::{ApiError, Host, Key, Kubernetes, Logins, News, Target, Unused, Warehouses, World};
 use crate::reconcile::Context;
 use crate::reconcile::witness::Witness;
 
@@ -34,6 +38,8 @@ pub struct Work<'a, W: World> {
     pub rotation_asked_for: Option<String>,
     /// What there is to report, so far.
     pub outcome: Outcome,
+    /// What of the CA bundle isn't used, once it was read.
+    unused: OnceLock<Unused>,
     /// A write of the status got no answer: what it is now must be read first.
     is_unsure: bool,
 }
@@ -52,7 +58,8 @@ impl<'a, W: World> Work<'a, W> {
         };
         let kubernetes = Witness::new(&context.kubernetes, &object);
         let rotation_asked_for = object.annotations().get(ROTATE_ANNOTATION).cloned();
-        Self { context, kubernetes, object, account: None, rotation_asked_for, outcome, is_unsure: false }
+        let unused = OnceLock::new();
+        Self { context, kubernetes, object, account: None, rotation_asked_for, outcome, unused, is_unsure: false }
     }
 
     /// Begins something, of which status tells as soon as it is written.
@@ -91,11 +98,19 @@ impl<'a, W: World> Work<'a, W> {
         }
     }
 
+    /// Where to connect to. What of the CA bundle isn't used is told with the tests.
+    pub async fn target(&self) -> Result<Target, Error> {
+        let target = dereference::target(&self.kubernetes, &self.object, self.patience()).await?;
+        // A pass sees one bundle, or reads it again within a moment.
+        self.unused.get_or_init(|| self.context.warehouses.unused(&target.tls));
+        Ok(target)
+    }
+
     /// The way into a warehouse with the credentials that set things up: they are read for this pass alone.
     pub async fn access(&self, endpoint: &Endpoint, initial_database: &str) -> Result<Access<'a, W>, Error> {
         let context = self.context;
         let (admin, described) = self.admin().await?;
-        let mut target = dereference::target(&self.kubernetes, &self.object, self.patience()).await?;
+        let mut target = self.target().await?;
         target.endpoint = endpoint.clone();
         let initial_database = initial_database.to_owned();
         Ok(Access { warehouses: &context.warehouses, target, initial_database, admin, described })
@@ -288,7 +303,11 @@ impl<'a, W: World> Work<'a, W> {
         let account = self.account.as_ref().filter(|account| !account.is_rotating());
         let rotation = account.and_then(|account| account.rotated_for.clone());
         let handled = Handled { request: handled_request, rotation };
-        let status = next_status(&self.status(), generation, &self.outcome, handled, self.context.host.now());
+        let mut outcome = Cow::Borrowed(&self.outcome);
+        if let Some(unused) = self.unused.get().filter(|unused| !unused.is_empty()) {
+            checks::warn_of_unused(&mut outcome.to_mut().tests, &unused.to_string());
+        }
+        let status = next_status(&self.status(), generation, &outcome, handled, self.context.host.now());
         let written = resource::write_status(kubernetes, &self.object, status).await;
         self.is_unsure =
             matches!(&written, Err(Error::Api { source: ApiError::Unanswered(_) | ApiError::Deadline(_), .. }));

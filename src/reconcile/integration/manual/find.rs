@@ -3,10 +3,10 @@
 use crate::lifecycle::{Credentials, Endpoint, SystemAccount, Wanted};
 use crate::ports::{ConnectError, Target, World};
 use crate::reconcile::integration::error::Error;
+use crate::reconcile::integration::look;
 use crate::reconcile::integration::search::log_in_as_ours;
 use crate::reconcile::integration::validate::Inside;
 use crate::reconcile::integration::work::Work;
-use crate::reconcile::integration::{dereference, look};
 
 /// How far a person has come.
 pub enum Found<W: World> {
@@ -40,7 +40,7 @@ pub async fn find<W: World>(
     account: &SystemAccount,
     endpoint: &Endpoint,
 ) -> Result<Found<W>, Error> {
-    let mut target = dereference::target(&work.kubernetes, &work.object, work.patience()).await?;
+    let mut target = work.target().await?;
     target.endpoint = endpoint.clone();
     // Where scripts with two names were run, the one that is wanted counts.
     let mut names: Vec<_> = account.account_names().collect();
