@@ -4,7 +4,9 @@
 mod differential;
 mod refusals;
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use identity_stand_in::{Identity, MintRequest, Minted, Options, Step};
@@ -33,13 +35,20 @@ struct Pod {
 impl Place {
     /// The operator isn't started yet.
     async fn new() -> Self {
+        Self::with_durations([]).await
+    }
+
+    /// AWS says of the first credentials that they are good for that long, whatever the warehouse thinks.
+    async fn with_durations(durations: impl IntoIterator<Item = Duration>) -> Self {
         let world = World::without_operator(redshift_stand_in::Options::default()).await;
         let warehouse = world.stand_in.clone();
+        let durations = Mutex::new(durations.into_iter().collect::<VecDeque<_>>());
         let mint = move |request: MintRequest| -> BoxFuture<'static, anyhow::Result<Minted>> {
             let MintRequest { user, login, create, duration, .. } = request;
             let wanted = TemporaryCredentials { user, login, create, seconds: duration.as_secs() };
             let password = warehouse.temporary_credentials(wanted);
-            Box::pin(async { Ok(Minted { password: password? }) })
+            let duration = durations.lock().unwrap().pop_front().unwrap_or(duration);
+            Box::pin(async move { Ok(Minted { password: password?, duration }) })
         };
         let options = Options { mint: Arc::new(mint), ..Options::default() };
         let identity = Identity::start(options.clone()).await.unwrap();

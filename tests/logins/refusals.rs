@@ -1,9 +1,12 @@
 //! What goes wrong on the way to temporary credentials: each is told for what it is, the warehouse is untouched, and mending
 //! the cause is enough.
 
+use std::time::Duration;
+
 use identity_stand_in::{Cluster, Fault, Options, Step, UserState};
 use kube::ResourceExt;
 use redshift_integration_operator::api::RedshiftIntegration;
+use redshift_stand_in::faults::{Action, Fault as WarehouseFault};
 use serde_json::{Value, json};
 
 use super::{Place, Pod, USER};
@@ -288,6 +291,31 @@ async fn a_user_that_is_not_in_the_warehouse_is_told_by_the_name_that_aws_gives_
     assert_eq!(conditions(&object), STALLED);
     documented("login__no_such_user", &object, "Ready");
     place.was_untouched(&before).await;
+}
+
+#[tokio::test]
+async fn credentials_that_run_out_within_a_pass_are_told_and_the_next_pass_has_new_ones() {
+    let mut place = Place::with_durations([Duration::from_hours(1), Duration::from_secs(1)]).await;
+    place.start(&Pod::default());
+    place.put_key().await;
+    let world = &place.world;
+    let before = Dump::of(&world.stand_in).await;
+    let aws = json!({"region": "us-east-1", "clusterIdentifier": "analytics", "databaseUser": "awsuser"});
+    world.create(Place::login("accessKey", aws)).await;
+    world.until_phase("enabled").await;
+    // A removal looks into every database, one after the other. It is held in the first one.
+    world.stand_in.faults().set(WarehouseFault::new(Action::HoldBefore).of("awsuser"));
+    world.delete().await;
+    world.stand_in.faults().held().await;
+    world.stand_in.end_temporary_credentials();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.stand_in.faults().release();
+    let (_, _, note) = world.until_event("analytics", "LoginRefused").await;
+    assert!(note.contains("the temporary credentials ran out while the pass was under way"), "{note}");
+    world.until_gone().await;
+    assert_eq!(place.steps().iter().filter(|step| **step == Step::GetClusterCredentials).count(), 3);
+    assert_same(&before, &Dump::of(&world.stand_in).await);
+    world.note_secrets(place.identity.secrets());
 }
 
 #[tokio::test]

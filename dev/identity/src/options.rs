@@ -58,7 +58,9 @@ impl Default for Options {
             container_role: "redshift-operator".to_owned(),
             clusters: BTreeMap::from([("analytics".to_owned(), Cluster::default())]),
             workgroups: BTreeMap::from([("analytics".to_owned(), Workgroup::default())]),
-            mint: Arc::new(|_| Box::pin(async { Ok(Minted { password: format!("Aa1{}", random_hex(16)) }) })),
+            mint: Arc::new(|MintRequest { duration, .. }| {
+                Box::pin(async move { Ok(Minted { password: format!("Aa1{}", random_hex(16)), duration }) })
+            }),
             authority: None,
         }
     }
@@ -299,6 +301,8 @@ pub struct MintRequest {
 pub struct Minted {
     /// The password.
     pub password: String,
+    /// How long it is good for.
+    pub duration: Duration,
 }
 
 /// Where passwords for the database come from.

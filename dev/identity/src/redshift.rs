@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{Error, Protocol, elements, xml};
-use crate::options::{Cluster, MintKind, MintRequest};
+use crate::options::{Cluster, MintKind, MintRequest, Minted};
 use crate::recorded::Request;
 use crate::server::Answer;
 use crate::{Shared, moment, signature};
@@ -34,11 +34,11 @@ fn duration(request: &Request) -> Result<Duration, Error> {
 }
 
 /// A password from wherever they come from.
-pub(crate) async fn mint(shared: &Shared, request: MintRequest) -> Result<String, Error> {
+pub(crate) async fn mint(shared: &Shared, request: MintRequest) -> Result<Minted, Error> {
     let minted = (shared.mint)(request).await;
-    let password = minted.map_err(|error| Error::new("InternalFailure", 500, &format!("{error:#}")))?.password;
-    shared.state().issue("database password", &password);
-    Ok(password)
+    let minted = minted.map_err(|error| Error::new("InternalFailure", 500, &format!("{error:#}")))?;
+    shared.state().issue("database password", &minted.password);
+    Ok(minted)
 }
 
 /// `GetClusterCredentials`
@@ -67,7 +67,7 @@ pub(crate) async fn credentials(shared: &Shared, request: &Request) -> Result<An
         database: request.field("DbName").map(str::to_owned),
         duration,
     };
-    let password = mint(shared, wanted).await?;
+    let Minted { password, duration } = mint(shared, wanted).await?;
     let result = elements(&[("DbUser", &login), ("DbPassword", &password), ("Expiration", &ends(duration))]);
     Ok(xml(Protocol::of(request.step), "GetClusterCredentials", &result))
 }
@@ -87,7 +87,7 @@ pub(crate) async fn credentials_with_iam(shared: &Shared, request: &Request) -> 
         database: request.field("DbName").map(str::to_owned),
         duration,
     };
-    let password = mint(shared, wanted).await?;
+    let Minted { password, duration } = mint(shared, wanted).await?;
     let (ends, refresh) = (ends(duration), ends(duration / 2));
     let result =
         elements(&[("DbUser", &user), ("DbPassword", &password), ("Expiration", &ends), ("NextRefreshTime", &refresh)]);

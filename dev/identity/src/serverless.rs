@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::aws::{Error, request_id};
-use crate::options::{MintKind, MintRequest};
+use crate::options::{MintKind, MintRequest, Minted};
 use crate::recorded::Request;
 use crate::redshift::mint;
 use crate::server::Answer;
@@ -47,8 +47,8 @@ pub(crate) async fn credentials(shared: &Shared, request: &Request) -> Result<An
         database: request.field("dbName").map(str::to_owned),
         duration: Duration::from_secs(seconds),
     };
-    let password = mint(shared, wanted).await?;
-    let seconds = i64::try_from(seconds).unwrap_or_default();
+    let Minted { password, duration } = mint(shared, wanted).await?;
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or_default();
     let now = Timestamp::now().as_second();
     Ok(answer(&json!({
         "dbUser": user,

@@ -83,8 +83,9 @@ async fn passwords_for_the_database_are_minted_for_the_names_that_aws_gives() {
     let minted: Arc<Mutex<Vec<MintRequest>>> = Arc::default();
     let seen = minted.clone();
     let mint = move |request: MintRequest| -> futures::future::BoxFuture<'static, anyhow::Result<Minted>> {
+        let duration = request.duration;
         seen.lock().unwrap().push(request);
-        Box::pin(async { Ok(Minted { password: "Minted1Password".to_owned() }) })
+        Box::pin(async move { Ok(Minted { password: "Minted1Password".to_owned(), duration }) })
     };
     let known = start_with(Options { mint: Arc::new(mint), ..Options::default() }).await;
     let created =

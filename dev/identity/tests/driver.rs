@@ -38,7 +38,7 @@ async fn both() -> (Arc<StandIn>, Known) {
         let MintRequest { user, login, create, duration, .. } = request;
         let wanted = TemporaryCredentials { user, login, create, seconds: duration.as_secs() };
         let password = minting.temporary_credentials(wanted);
-        Box::pin(async { Ok(Minted { password: password? }) })
+        Box::pin(async move { Ok(Minted { password: password?, duration }) })
     };
     (warehouse, start_with(Options { mint: Arc::new(mint), ..Options::default() }).await)
 }

@@ -242,6 +242,11 @@ impl StandIn {
         self.shared.temporary.issue(wanted)
     }
 
+    /// Ends all temporary credentials that there are: no login with them from now on.
+    pub fn end_temporary_credentials(&self) {
+        self.shared.temporary.end();
+    }
+
     /// Closes all connections and takes none.
     pub fn go_away(&self) {
         self.shared.set_away(true);

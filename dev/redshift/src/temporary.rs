@@ -79,6 +79,12 @@ impl Temporary {
         Ok(password)
     }
 
+    /// Ends all that were made.
+    pub(crate) fn end(&self) {
+        let now = Instant::now();
+        self.issued().values_mut().flatten().for_each(|issued| issued.until = now);
+    }
+
     /// Whether there ever were credentials with this name to log in with.
     pub(crate) fn knows(&self, login: &str) -> bool {
         self.issued().contains_key(login)
