@@ -2,6 +2,7 @@
 
 use super::attributes;
 use super::refusals;
+use crate::cli::schema::nearest;
 use crate::cli::input::{Content, Field, Node};
 
 /// What can be added.
@@ -31,7 +32,7 @@ pub fn addition(text: &str) -> Result<Addition, String> {
     let name = name.strip_prefix("config.").unwrap_or(name);
     let Some(name) = NAMES.into_iter().find(|known| *known == name) else {
         let can_be = format!("what can be set are {}", NAMES.join(", "));
-        let meant = attributes::suggestion(name, &NAMES).map(|meant| format!("did you mean {meant}? "));
+        let meant = nearest(name, NAMES).map(|meant| format!("did you mean {meant}? "));
         return Err(meant.unwrap_or_default() + &can_be);
     };
     if value.is_empty() { Err("the value is empty".to_owned()) } else { Ok(Addition { name, value: value.to_owned() }) }

@@ -1,5 +1,7 @@
 //! The attributes of payloads: those that are taken over, and what is said of all others.
 
+use crate::cli::schema::nearest;
+
 /// Attributes beside `type`.
 pub const PAYLOAD: &[&str] = &["type", "autoBootstrap", "config"];
 
@@ -62,9 +64,6 @@ const OF_MANIFESTS: &[&str] = &[
     "policyViews",
 ];
 
-/// How alike two names are that are mixed up, from 0 to 1.
-const ALIKE: f64 = 0.8;
-
 /// Whether this is something of other integrations' that may be switched off.
 pub fn is_of_others(name: &str) -> bool {
     OF_OTHERS.contains(&name)
@@ -92,21 +91,13 @@ pub fn unknown(block: &str, name: &str) -> String {
         let where_to = if path.is_empty() { "beside `type`".to_owned() } else { format!("in `{path}`") };
         return format!("`{name}` doesn't stand {there}, but {where_to}");
     }
-    match suggestion(name, known) {
+    match nearest(name, known.iter().copied()) {
         Some(meant) => format!("there is no attribute `{name}` {there}; did you mean `{meant}`?"),
         None => format!(
             "there is no attribute `{name}` {there} that could be taken over; remove it. Known are: {}",
             known.join(", ")
         ),
     }
-}
-
-/// What is meant by a word that isn't known.
-pub fn suggestion<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let word = word.to_ascii_lowercase();
-    let alike = |known: &str| strsim::jaro_winkler(&word, &known.to_ascii_lowercase());
-    let best = known.iter().map(|known| (alike(known), *known)).max_by(|one, other| one.0.total_cmp(&other.0));
-    best.filter(|(alike, _)| *alike >= ALIKE).map(|(_, known)| known)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::manifests::{Aws, Config, Entries, Impersonation, Okta, Spec, SystemAc
 use super::payload::{Given, Reader, Weight, stated};
 use super::refusals::refusals;
 use crate::api::AuthenticationType;
+use crate::cli::schema::nearest;
 use crate::cli::input::{Content, Field, Node, Place};
 use crate::lifecycle::secret_content;
 
@@ -138,7 +139,7 @@ fn authentication_type(reader: &mut Reader<'_>, config: &Node) -> Option<Authent
     let found = AUTHENTICATION_TYPES.iter().find(|(name, _)| *name == text);
     if found.is_none() {
         let names = AUTHENTICATION_TYPES.map(|(name, _)| name);
-        let message = match attributes::suggestion(&text, &names) {
+        let message = match nearest(&text, names) {
             Some(meant) => format!("there is no authenticationType `{text}`; did you mean `{meant}`?"),
             None => format!("there is no authenticationType `{text}`; write userPassword, accessKey or okta"),
         };

@@ -2,6 +2,7 @@
 
 use super::attributes;
 use super::payload::{Reader, Weight};
+use crate::cli::schema::nearest;
 use crate::cli::input::{Content, Node};
 
 /// The `type` that is converted.
@@ -59,7 +60,7 @@ pub fn is_of_redshift(reader: &mut Reader<'_>, root: &Node) -> bool {
     }
     if !has("type") {
         // What else is there isn't looked at, since nobody knows what it should be.
-        let misspelled = root.fields().iter().find(|field| attributes::suggestion(&field.name, &["type"]).is_some());
+        let misspelled = root.fields().iter().find(|field| nearest(&field.name, ["type"]).is_some());
         let place = misspelled.map_or(root.place, |field| field.place);
         reader.mistake(place, "`type` is missing; write \"type\": \"Redshift\"");
         return false;
@@ -69,7 +70,7 @@ pub fn is_of_redshift(reader: &mut Reader<'_>, root: &Node) -> bool {
         return true;
     }
     let is_known = OTHERS.iter().any(|other| other.eq_ignore_ascii_case(&kind));
-    if !is_known && attributes::suggestion(&kind, &[REDSHIFT]).is_some() {
+    if !is_known && nearest(&kind, [REDSHIFT]).is_some() {
         let place = root.at(&["type"]).unwrap_or(root).place;
         reader.mistake(place, format!("there is no type `{kind}`; did you mean `{REDSHIFT}`?"));
         return false;

@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use super::attributes;
+use crate::cli::schema::nearest;
 use crate::cli::input::{Content, Document, Mistake, Node, Place};
 
 /// What the API shows in place of what it doesn't tell.
@@ -82,7 +83,7 @@ impl<'a> Reader<'a> {
                 self.remark(Weight::Note, field.place, message);
             } else {
                 self.mistake(field.place, attributes::unknown(path, name));
-                self.misspelled.extend(attributes::suggestion(name, known).map(|meant| full(path, meant)));
+                self.misspelled.extend(nearest(name, known.iter().copied()).map(|meant| full(path, meant)));
             }
         }
     }

@@ -2,15 +2,28 @@
 
 use strsim::damerau_levenshtein;
 
-/// The one that was meant, if it is near enough and no other is as near.
+/// The one that was meant, if it is near enough and no other is as near; or else the only one that goes on as it begins, or the
+/// other way around.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let mut near: Vec<_> = known.into_iter().filter_map(|word| Some((distance(written, word)?, word))).collect();
+    let known: Vec<_> = known.into_iter().collect();
+    let mut near: Vec<_> = known.iter().filter_map(|word| Some((distance(written, word)?, *word))).collect();
     near.sort_unstable();
     match near.as_slice() {
-        [] => None,
+        [] => {
+            let mut alike = known.into_iter().filter(|word| begin_alike(written, word));
+            alike.next().filter(|_| alike.next().is_none())
+        }
         [(first, _), (second, _), ..] if first == second => None,
         [(_, word), ..] => Some(word),
     }
+}
+
+/// Whether one is the beginning of the other, as `user` of `username`.
+fn begin_alike(written: &str, word: &str) -> bool {
+    const SHORTEST: usize = 4;
+    let is_short = written.len() <= 2 * word.len() + 8;
+    let (written, word) = (letters(written), letters(word));
+    is_short && written.len().min(word.len()) >= SHORTEST && (written.starts_with(&word) || word.starts_with(&written))
 }
 
 /// Whether one word may be the other, misspelled.
@@ -48,6 +61,8 @@ mod tests {
             ("hsot", "host"),
             ("databsae", "database"),
             ("database-mode", "databaseMode"),
+            ("hostname", "host"),
+            ("initial", "initialDatabase"),
         ] {
             assert_eq!(nearest(written, fields), Some(meant), "{written}");
         }
