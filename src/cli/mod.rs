@@ -86,7 +86,8 @@ impl Cli {
         Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
     }
 
-    /// Does what was asked for; the exit codes are those of [`output::Ending`].
+    /// Does what was asked for. Exit codes: 0 for success, 1 for a failure, 2 for a wrong command line or a file that can't be read, 3
+    /// where a warehouse or the API server wasn't reached, 130 when interrupted.
     pub async fn execute(self, signals: Signals) -> ExitCode {
         match self.command {
             Command::Run(arguments) => run::run(*arguments, signals).await,

@@ -1,9 +1,8 @@
 //! What the payloads of the API have no place for, and the resource needs in some cases: `--set NAME=VALUE`.
 
-use super::attributes;
 use super::refusals;
-use crate::cli::schema::nearest;
 use crate::cli::input::{Content, Field, Node};
+use crate::cli::schema::nearest;
 
 /// What can be added.
 const NAMES: [&str; 7] = [

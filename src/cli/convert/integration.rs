@@ -9,8 +9,8 @@ use super::manifests::{Aws, Config, Entries, Impersonation, Okta, Spec, SystemAc
 use super::payload::{Given, Reader, Weight, stated};
 use super::refusals::refusals;
 use crate::api::AuthenticationType;
-use crate::cli::schema::nearest;
 use crate::cli::input::{Content, Field, Node, Place};
+use crate::cli::schema::nearest;
 use crate::lifecycle::secret_content;
 
 /// A payload, read.

@@ -2,8 +2,8 @@
 
 use super::attributes;
 use super::payload::{Reader, Weight};
-use crate::cli::schema::nearest;
 use crate::cli::input::{Content, Node};
+use crate::cli::schema::nearest;
 
 /// The `type` that is converted.
 const REDSHIFT: &str = "Redshift";

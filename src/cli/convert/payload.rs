@@ -3,8 +3,8 @@
 use secrecy::SecretString;
 
 use super::attributes;
-use crate::cli::schema::nearest;
 use crate::cli::input::{Content, Document, Mistake, Node, Place};
+use crate::cli::schema::nearest;
 
 /// What the API shows in place of what it doesn't tell.
 const REDACTED: [&str; 2] = ["<REDACTED>", "REDACTED"];

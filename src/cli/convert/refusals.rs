@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
+use kube::Resource;
+use serde_json::json;
+
 use super::manifests::Spec;
-use crate::api::integration::rules::bounds;
-use crate::api::{AuthenticationType, DatabaseMode, RedshiftIntegrationSpec};
+use crate::api::{AuthenticationType, DatabaseMode, RedshiftIntegration, RedshiftIntegrationSpec};
+use crate::cli::input;
+use crate::cli::schema::{self, Finding};
 use crate::lifecycle::{Invalid, folded, login, validate};
-use crate::scripts::SYSTEM_DATABASES;
 
 const IF_EXISTING: &str = "If that database is there already, and is to stay, add --set databaseMode=Existing";
 
@@ -26,13 +29,6 @@ pub fn refusals(spec: &Spec) -> Vec<(String, String)> {
     if let Some(mode) = config.database_mode.as_deref().filter(|mode| !is_existing && *mode != "Create") {
         refuse("config.databaseMode", format!("there is no databaseMode `{mode}`; write Create or Existing"));
     }
-    for (path, name) in
-        [("config.database", config.database.clone()), ("config.initialDatabase", folded(&config.initial_database))]
-    {
-        if SYSTEM_DATABASES.contains(&name.as_str()) {
-            refuse(path, format!("the database {name} belongs to Redshift itself; write another name"));
-        }
-    }
     if !is_existing && config.database == "dev" {
         refuse(
             "config.database",
@@ -49,31 +45,38 @@ pub fn refusals(spec: &Spec) -> Vec<(String, String)> {
             ),
         );
     }
-    if spec.auto_bootstrap && config.okta.is_some() && config.authentication_type != AuthenticationType::Okta {
-        refuse(
-            "config.okta",
-            "the block `okta` is for authenticationType okta; remove it, or set authenticationType to okta".to_owned(),
-        );
-    }
-    if spec.auto_bootstrap && config.aws.is_some() && config.authentication_type == AuthenticationType::UserPassword {
-        refuse("config.aws", "the block `aws` is for authenticationType accessKey, iam or okta; remove it, or correct authenticationType".to_owned());
-    }
-    let value = serde_json::to_value(spec).expect("texts and numbers are JSON");
-    for (path, bound) in bounds() {
-        let Some(path) = path.strip_prefix("spec.") else { continue };
-        let text = path.split('.').try_fold(&value, |at, name| at.get(name)).and_then(|it| it.as_str());
-        let (Some(text), Some(longest)) = (text, bound["maxLength"].as_u64()) else { continue };
-        if text.chars().count() as u64 > longest {
-            refuse(path, format!("`{path}` has more than {longest} characters; write a shorter one"));
-        }
-    }
     if found.is_empty() {
-        match serde_json::from_value::<RedshiftIntegrationSpec>(value).map_err(|error| error.to_string()) {
-            Ok(read) => found.extend(validate(&read).err().map(|invalid| told(&invalid))),
-            Err(error) => found.push(("config".to_owned(), error)),
-        }
+        found = of_the_manifest(spec);
     }
     found
+}
+
+/// What the operator would refuse of the manifest that comes of it, or else the API server.
+fn of_the_manifest(spec: &Spec) -> Vec<(String, String)> {
+    let mut value = serde_json::to_value(spec).expect("texts and numbers are JSON");
+    if spec.auto_bootstrap && spec.config.authentication_type != AuthenticationType::Iam {
+        // How it is called is told later.
+        value["config"]["credentialsSecretRef"] = json!({"name": "admin"});
+    }
+    let read = serde_json::from_value::<RedshiftIntegrationSpec>(value.clone());
+    if let Some(invalid) = read.ok().and_then(|spec| validate(&spec).err()) {
+        return vec![told(&invalid)];
+    }
+    let manifest = json!({
+        "apiVersion": RedshiftIntegration::api_version(&()),
+        "kind": RedshiftIntegration::kind(&()),
+        "metadata": {"name": "it"},
+        "spec": value,
+    });
+    let findings = match input::nodes(&manifest.to_string()) {
+        Ok(nodes) => nodes.iter().filter_map(|root| schema::check(root).err()).flatten().collect(),
+        Err((_, message)) => return vec![("config".to_owned(), message)],
+    };
+    let in_payload = |finding: Finding| {
+        let field = finding.field.strip_prefix("spec.").unwrap_or("config");
+        (field.to_owned(), finding.message)
+    };
+    Vec::into_iter(findings).map(in_payload).collect()
 }
 
 /// Where, and in what words for somebody who has a payload before him.

@@ -74,6 +74,13 @@ fn okta(changes: Value) -> Value {
     json!({"authenticationType": "okta", "username": null, "password": null, "okta": okta})
 }
 
+/// Both.
+fn merged(mut one: Value, other: Value) -> Value {
+    let Value::Object(more) = other else { panic!("no changes") };
+    one.as_object_mut().unwrap().extend(more);
+    one
+}
+
 fn fixture(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/payloads");
     std::fs::read_to_string(folder.join(name)).unwrap()
@@ -245,6 +252,9 @@ fn wrong() -> Vec<(&'static str, String)> {
         }),
         ("a password of two lines", of(json!({"password": format!("{CANARY}\n")}))),
         ("no password at all", of(json!({"password": ""}))),
+        ("a region that is none", of(merged(okta(json!({})), json!({"aws": {"region": "us east", "clusterIdentifier": "Analytics!"}})))),
+        ("a database of Redshift's own", of(json!({"initialDatabase": "padb_harvest"}))),
+        ("a role of Redshift's own", of(json!({"impersonation": {"enabled": true, "role": "public"}}))),
         ("a deletion", fixture("23-delete.json")),
         ("an answer", fixture("03-post-automatic-answer.json")),
         ("an error of the API's", fixture("04-post-automatic-conflict.json")),
