@@ -91,3 +91,45 @@ async fn credentials_that_were_renewed_are_used_by_the_next_edit() {
     world.delete().await;
     world.until_gone().await;
 }
+
+/// The manifests that a page shows.
+fn examples(page: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(format!("{}/docs/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let blocks = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    blocks
+        .filter(|block| block.starts_with("apiVersion:"))
+        .map(|block| serde_saphyr::from_str(&block).unwrap())
+        .collect()
+}
+
+/// What the documentation shows for those who keep Secrets makes Secrets that the operator reads: under its keys, for a host.
+#[test]
+fn the_examples_for_keepers_of_secrets_make_what_is_read() {
+    let examples = examples("logins.md");
+    let kinds: Vec<_> = examples.iter().map(|example| example["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["ExternalSecret", "ExternalSecret", "SealedSecret", "SecretProviderClass"]);
+    let names = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let each = |list: &Value, field: &str| {
+        let items = list.as_array().unwrap().iter();
+        items.map(|item| item[field].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let [whole, document, sealed, provided] = &examples[..] else { panic!("{kinds:?}") };
+    // As AWS's document has them.
+    assert!(whole["spec"]["dataFrom"][0]["extract"].is_object());
+    assert_eq!(each(&document["spec"]["data"], "secretKey"), ["redshift.json"]);
+    let sealed_keys = names(&sealed["spec"]["encryptedData"]);
+    let made = &provided["spec"]["secretObjects"][0];
+    let objects: Value = serde_saphyr::from_str(provided["spec"]["parameters"]["objects"].as_str().unwrap()).unwrap();
+    assert_eq!(each(&objects[0]["jmesPath"], "objectAlias"), each(&made["data"], "objectName"));
+    for keys in [sealed_keys, each(&made["data"], "key")] {
+        assert!(keys.contains(&"username".to_owned()) && keys.contains(&"password".to_owned()), "{keys:?}");
+    }
+    for (secret, annotations) in [
+        (&whole["spec"]["target"]["name"], &whole["spec"]["target"]["template"]["metadata"]["annotations"]),
+        (&sealed["metadata"]["name"], &sealed["spec"]["template"]["metadata"]["annotations"]),
+        (&made["secretName"], &made["annotations"]),
+    ] {
+        assert_eq!(secret, "redshift-admin");
+        assert_eq!(names(annotations), ["redshift-governance.dev/allowed-hosts"]);
+    }
+}

@@ -296,7 +296,8 @@ pub struct Tls {
     #[serde(default)]
     pub mode: TlsMode,
     /// Certificate authorities (PEM) to trust instead of the public ones; for `VerifyFull` and `VerifyCa`. AWS's own
-    /// certificates are signed by public ones: leave it out for them.
+    /// certificates are signed by public ones: leave it out for them. One that can't be read among others is left out, and the
+    /// validation results name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<CaBundleReference>,
     /// The name expected in the server's certificate where it isn't `host`, as with a DNS alias; for `VerifyFull`.
