@@ -1,7 +1,7 @@
 //! The command line: what it prints, and what it says when it can't.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::support::output;
 
@@ -261,4 +261,16 @@ fn help_names_every_command() {
     }
     let (code, version, _) = run(&["--version"]);
     assert_eq!((code, version.trim()), (0, concat!("redshift-integration-operator ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    for arguments in [&["crd"][..], &["man"], &["completions", "bash"], &["scripts", "create", "-f", SAMPLE]] {
+        let mut child =
+            Command::new(BINARY).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && words.is_empty(), "{arguments:?}: {words}");
+    }
 }
