@@ -1,5 +1,6 @@
 //! The commands that people use with a cluster, as they type them.
 
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -186,6 +187,12 @@ async fn the_operators_tests_run_where_somebody_sits_and_change_nothing() {
     let (code, _, said) = validated(&manifest.replace("initialDatabase", "initialdatabase"), ca_file, &user).await;
     assert!(code == 1 && said.contains("write initialDatabase"), "{said}");
     assert_eq!(validated("a: b", ca_file, &user).await.0, 2);
+    // As the operator would say it.
+    let half = format!("{}-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----\n", world.stand_in.ca_pem());
+    let half_file = world.folder().join("half.crt");
+    std::fs::write(&half_file, half).unwrap();
+    let (code, printed, said) = validated(&manifest, half_file.to_str().unwrap(), &user).await;
+    assert!(code == 0 && printed.to_string().contains("not used of the bundle"), "{printed:#}{said}");
     assert_same(&nothing, &Dump::of(&world.stand_in).await);
 
     world.enabled().await;
@@ -201,4 +208,32 @@ async fn the_operators_tests_run_where_somebody_sits_and_change_nothing() {
     dba.batch_execute("REVOKE SELECT ON immuta_system.user_profile FROM PUBLIC").await.unwrap();
     let (code, printed, _) = validated(&whole, ca_file, &[]).await;
     assert!(code == 1 && printed.to_string().contains("user_profile"), "{printed:#}");
+}
+
+/// `script` gives what is typed to the program's terminal, where the third control character interrupts it.
+#[test]
+fn whoever_is_asked_for_something_can_interrupt_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("integration.yaml");
+    let spec = "{host: localhost, database: immuta, initialDatabase: dev, authenticationType: userPassword, \
+                credentialsSecretRef: {name: none}}";
+    let manifest = "apiVersion: redshift-governance.dev/v1alpha1\nkind: RedshiftIntegration\nmetadata: {name: a}\n";
+    std::fs::write(&file, format!("{manifest}spec: {{config: {spec}}}\n")).unwrap();
+    let mut child = Command::new("script")
+        .args(["-qefc", &format!("{BINARY} validate -f {}", file.display()), "/dev/null"])
+        .env_remove("REDSHIFT_USERNAME")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut asked = Vec::new();
+    let mut printed = child.stdout.take().unwrap();
+    while !String::from_utf8_lossy(&asked).contains("User at localhost: ") {
+        let mut piece = [0; 64];
+        let read = printed.read(&mut piece).unwrap();
+        assert!(read > 0, "it wasn't asked: {}", String::from_utf8_lossy(&asked));
+        asked.extend_from_slice(&piece[..read]);
+    }
+    child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }

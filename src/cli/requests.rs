@@ -205,7 +205,10 @@ async fn confirm(arguments: &ConfirmArguments) -> Result<Ending, ClusterError> {
         }
         None => {
             output::print(text::details(&summary, Layout::now()));
-            if !has_agreed(&object, annotation, &value) {
+            // Whoever is asked can still interrupt it.
+            let asked = (object.name_any(), annotation, value.clone());
+            let agrees = tokio::task::spawn_blocking(move || has_agreed(&asked.0, asked.1, &asked.2)).await;
+            if !agrees.unwrap_or(false) {
                 return Ok(Ending::Failure);
             }
         }
@@ -232,7 +235,7 @@ fn offered(object: &RedshiftIntegration) -> Option<(&'static str, String)> {
 }
 
 /// Asks whoever sits there.
-fn has_agreed(object: &RedshiftIntegration, annotation: &str, value: &str) -> bool {
+fn has_agreed(name: &str, annotation: &str, value: &str) -> bool {
     if !std::io::stdin().is_terminal() {
         output::error(format!(
             "nobody can be asked here; to confirm exactly this, run it again with --value {}",
@@ -245,7 +248,6 @@ fn has_agreed(object: &RedshiftIntegration, annotation: &str, value: &str) -> bo
     } else {
         "The operator forgets it, and deletes the Secrets with its passwords and scripts."
     };
-    let name = object.name_any();
     output::say(format!("\n{consequence} To confirm it, type the name of the resource ({name}):"));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);

@@ -105,11 +105,16 @@ pub async fn run(mut object: RedshiftIntegration, mut files: Files, options: &Op
     if let Err(message) = give_authorities(&object, &mut files, options) {
         return Report { message: Some(message), ..report };
     }
-    match credentials::complete(&mut object, &mut files, &Surroundings) {
+    // Whoever is asked for them can still interrupt it.
+    let completed = tokio::task::spawn_blocking(move || {
+        credentials::complete(&mut object, &mut files, &Surroundings).map(|origin| (object, files, origin))
+    });
+    let completed = completed.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    let (object, files, origin) = match completed {
         Err(message) => return Report { message: Some(message), ..report },
-        Ok(Origin::Environment) => progress(&report, "with the credentials of the environment"),
-        Ok(Origin::Manifests | Origin::Prompt) => progress(&report, ""),
-    }
+        Ok(completed) => completed,
+    };
+    progress(&report, if origin == Origin::Environment { "with the credentials of the environment" } else { "" });
     let namespace = report.namespace.clone();
     let examined = examine(&context(namespace, files, options), object).await;
     report.take(examined);

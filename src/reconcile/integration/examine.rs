@@ -26,14 +26,16 @@ pub async fn examine<W: World>(context: &Context<W>, mut object: RedshiftIntegra
     // A take-over begins with a write.
     object.annotations_mut().remove(TAKE_OVER_ANNOTATION);
     let mut work = Work::new(context, object);
-    match prepare(&mut work).await {
+    let mut examination = match prepare(&mut work).await {
         Ok((wanted, Some(account))) if account.ids.is_some() => of_what_was_set_up(&work, &wanted, &account).await,
         Ok((wanted, _)) => {
             let (tests, failure) = create::examine(&mut work, &wanted).await;
             Examination { tests, failure }
         }
         Err(error) => Examination { tests: Vec::new(), failure: Some(error.failure()) },
-    }
+    };
+    work.warn_of_unused(&mut examination.tests);
+    examination
 }
 
 async fn of_what_was_set_up<W: World>(work: &Work<'_, W>, wanted: &Wanted, account: &SystemAccount) -> Examination {

@@ -13,7 +13,7 @@ use super::{dereference, resource, secret};
 use crate::api::{
     Created, DeletionProgress, Next, Phase, ROTATE_ANNOTATION, Reason, RedshiftIntegration, RedshiftIntegrationStatus,
 };
-use crate::lifecycle::checks;
+use crate::lifecycle::checks::{self, Test};
 use crate::lifecycle::definitions::Definitions;
 use crate::lifecycle::login::Described;
 use crate::lifecycle::{
@@ -289,6 +289,13 @@ impl<'a, W: World> Work<'a, W> {
         self.report(generation, None).await
     }
 
+    /// Says with the tests what of the CA bundle isn't used.
+    pub fn warn_of_unused(&self, tests: &mut [Test]) {
+        if let Some(unused) = self.unused.get().filter(|unused| !unused.is_empty()) {
+            checks::warn_of_unused(tests, &unused.to_string());
+        }
+    }
+
     /// Writes what there is to report, of a generation of the resource; an unchanged status isn't written.
     pub async fn report(&mut self, generation: i64, handled_request: Option<String>) -> Result<(), Error> {
         let kubernetes = &self.kubernetes;
@@ -304,8 +311,8 @@ impl<'a, W: World> Work<'a, W> {
         let rotation = account.and_then(|account| account.rotated_for.clone());
         let handled = Handled { request: handled_request, rotation };
         let mut outcome = Cow::Borrowed(&self.outcome);
-        if let Some(unused) = self.unused.get().filter(|unused| !unused.is_empty()) {
-            checks::warn_of_unused(&mut outcome.to_mut().tests, &unused.to_string());
+        if self.unused.get().is_some_and(|unused| !unused.is_empty()) {
+            self.warn_of_unused(&mut outcome.to_mut().tests);
         }
         let status = next_status(&self.status(), generation, &outcome, handled, self.context.host.now());
         let written = resource::write_status(kubernetes, &self.object, status).await;
