@@ -74,10 +74,22 @@ impl Cluster {
 
     /// Waits for the API server, but not for ever.
     async fn bounded<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ApiError> {
-        match tokio::time::timeout(self.deadline, request).await {
-            Ok(result) => result.map_err(api_error),
-            Err(_) => Err(ApiError::Deadline(self.deadline.as_secs())),
-        }
+        answered_within(self.deadline, request).await
+    }
+}
+
+/// What the API server answers, or why it doesn't in that time.
+///
+/// # Errors
+///
+/// If it refuses, or doesn't answer.
+pub async fn answered_within<T>(
+    deadline: Duration,
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, ApiError> {
+    match tokio::time::timeout(deadline, request).await {
+        Ok(result) => result.map_err(api_error),
+        Err(_) => Err(ApiError::Deadline(deadline.as_secs())),
     }
 }
 

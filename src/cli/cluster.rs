@@ -13,10 +13,10 @@ use strsim::jaro_winkler;
 use thiserror::Error;
 
 use super::output::{self, Ending};
-use crate::adapters::api_error;
+use crate::adapters::answered_within;
 use crate::adapters::client::{self, Choice, ClientError};
 use crate::api::RedshiftIntegration;
-use crate::ports::ApiError;
+use crate::ports::{ApiError, Key};
 
 /// Longest wait for an answer.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -153,7 +153,7 @@ impl Resources {
                 None => break,
             }
         }
-        found.sort_by_key(|object| (object.namespace(), object.name_any()));
+        found.sort_by_key(Key::of);
         Ok(found)
     }
 
@@ -196,11 +196,7 @@ async fn bounded<T>(
     what: &'static str,
     request: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<T, ClusterError> {
-    let answer = match tokio::time::timeout(DEADLINE, request).await {
-        Ok(answer) => answer.map_err(api_error),
-        Err(_) => Err(ApiError::Deadline(DEADLINE.as_secs())),
-    };
-    answer.map_err(|source| match source {
+    answered_within(DEADLINE, request).await.map_err(|source| match source {
         // What a resource would be that isn't there is asked for in another way.
         ApiError::Refused { code: 404, .. } => ClusterError::NoSuchKind,
         source => ClusterError::Api { what, source },

@@ -65,6 +65,11 @@ impl Document {
         self.root.at(&["metadata", "namespace"]).and_then(Node::text)
     }
 
+    /// That it is none of ours, as a line `FILE:LINE:COLUMN: ConfigMap name: not one of ours; skipped`.
+    pub fn skipped(&self) -> Mistake {
+        self.mistake(self.root.place, format!("{}: not one of ours; skipped", self.described()))
+    }
+
     /// Kind and name, as far as it has them.
     pub fn described(&self) -> String {
         match (self.kind(), self.name()) {
@@ -108,10 +113,9 @@ impl Manifests {
         }
     }
 
-    /// What is none of ours, as lines `FILE:LINE:COLUMN: ConfigMap name: not one of ours; skipped`.
+    /// What is none of ours, as lines.
     pub fn skipped(&self) -> impl Iterator<Item = Mistake> {
-        let others = self.others.iter();
-        others.map(|it| it.mistake(it.root.place, format!("{}: not one of ours; skipped", it.described())))
+        self.others.iter().map(Document::skipped)
     }
 }
 

@@ -15,7 +15,7 @@ Examples:
 
 const PAGES: &str = "\
 Examples:
-  redshift-integration-operator man | man -l -            one page, of all commands
+  redshift-integration-operator man | man -l -            the first page, which lists the commands
   redshift-integration-operator man --out /usr/local/share/man/man1";
 
 /// Of `completions`.

@@ -81,8 +81,12 @@ pub fn begin_screen() {
 
 /// A value as JSON, for programs and people.
 pub fn json(value: &impl Serialize) -> String {
-    let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| unreachable!("it is plain data: {error}"));
-    format!("{text}\n")
+    serde_json::to_string_pretty(value).expect("plain data can be written as JSON") + "\n"
+}
+
+/// The same as YAML.
+pub fn yaml(value: &impl Serialize) -> String {
+    serde_saphyr::to_string(value).expect("plain data can be written as YAML")
 }
 
 /// Rows, each cell as wide as the widest of its column. The last one of a row isn't filled up; where there is a width, it is cut

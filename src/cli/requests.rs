@@ -19,7 +19,7 @@ use crate::api::{
     RedshiftIntegration, RedshiftIntegrationStatus,
 };
 use crate::lifecycle::shell;
-use crate::ports::ApiError;
+use crate::ports::{ApiError, Key};
 
 /// Which resource.
 #[derive(Args, Debug)]
@@ -86,7 +86,7 @@ async fn ask(arguments: &WaitingArguments, request: &Request) -> Result<Ending, 
     let resources = cluster.connect().await?;
     let value = Timestamp::now().to_string();
     let object = resources.merge(name, &json!({"metadata": {"annotations": {request.annotation: value}}})).await?;
-    output::say(format!("{}: {}", named(&object), request.said));
+    output::say(format!("{}: {}", Key::of(&object), request.said));
     if object.spec.suspend {
         output::warning("it is suspended: nothing is done until `resume`");
     } else if *wait {
@@ -152,7 +152,7 @@ pub async fn retain(arguments: Arguments) -> ExitCode {
 async fn change(arguments: &Arguments, patch: &Value, said: &str) -> Result<Ending, ClusterError> {
     let resources = arguments.cluster.connect().await?;
     let object = resources.merge(&arguments.name, patch).await?;
-    output::say(format!("{}: {said}", named(&object)));
+    output::say(format!("{}: {said}", Key::of(&object)));
     if let Some(keeper) = keeper(&object) {
         output::warning(format!(
             "{keeper} keeps this resource as it is in git and may set that back: write it there, too"
@@ -182,7 +182,7 @@ async fn confirm(arguments: &ConfirmArguments) -> Result<Ending, ClusterError> {
     let object = resources.get(name).await?;
     let summary = Summary::of(&object);
     let Some((annotation, value)) = offered(&object) else {
-        output::error(format!("{}: there is nothing to confirm", named(&object)));
+        output::error(format!("{}: there is nothing to confirm", Key::of(&object)));
         if object.metadata.deletion_timestamp.is_none() {
             output::say(format!(
                 "It isn't being deleted. After `kubectl -n {} delete rsi {name}`, what is in the way is shown here.",
@@ -198,7 +198,7 @@ async fn confirm(arguments: &ConfirmArguments) -> Result<Ending, ClusterError> {
         Some(_) => {
             output::error(format!(
                 "{}: what is in the way isn't what that value stands for; it is now:",
-                named(&object)
+                Key::of(&object)
             ));
             output::print(text::details(&summary, Layout::now()));
             return Ok(Ending::Failure);
@@ -218,7 +218,7 @@ async fn confirm(arguments: &ConfirmArguments) -> Result<Ending, ClusterError> {
         "annotations": {annotation: value}, "uid": object.uid(), "resourceVersion": object.resource_version(),
     }});
     resources.merge(name, &patch).await?;
-    output::say(format!("{}: confirmed; see `status {name} --watch`", named(&object)));
+    output::say(format!("{}: confirmed; see `status {name} --watch`", Key::of(&object)));
     Ok(Ending::Success)
 }
 
@@ -256,8 +256,4 @@ fn has_agreed(name: &str, annotation: &str, value: &str) -> bool {
         output::error("not confirmed");
     }
     agrees
-}
-
-fn named(object: &RedshiftIntegration) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }

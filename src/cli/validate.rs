@@ -135,7 +135,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     match arguments.output {
         Format::Table => {}
         Format::Json => output::print(output::json(&document)),
-        Format::Yaml => output::print(serde_saphyr::to_string(&document).expect("text can be written as YAML")),
+        Format::Yaml => output::print(output::yaml(&document)),
     }
     ending.into()
 }

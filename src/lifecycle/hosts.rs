@@ -75,22 +75,21 @@ impl HostPattern {
 
 /// Which hosts and addresses may be connected to.
 #[derive(Clone, Debug, Default)]
-pub struct AddressPolicy {
-    allowed: Vec<HostPattern>,
-    everything: bool,
+pub enum AddressPolicy {
+    /// Everything but the machine itself and its link.
+    #[default]
+    Elsewhere,
+    /// What is listed, and nothing else.
+    Listed(Vec<HostPattern>),
+    /// Everything: for somebody who can connect to it himself.
+    Everything,
 }
 
 impl AddressPolicy {
     /// With a list, only what it names; without one, everything but the machine itself and its link.
     #[must_use]
     pub fn new(allowed: Vec<HostPattern>) -> Self {
-        Self { allowed, everything: false }
-    }
-
-    /// Everything: for somebody who can connect to it himself.
-    #[must_use]
-    pub fn everything() -> Self {
-        Self { allowed: Vec::new(), everything: true }
+        if allowed.is_empty() { Self::Elsewhere } else { Self::Listed(allowed) }
     }
 
     /// Whether a host may be connected to at the address that its name resolved to. The connection must
@@ -98,20 +97,22 @@ impl AddressPolicy {
     #[must_use]
     pub fn allows(&self, host: &str, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        let listed = self.allowed.iter().any(|pattern| pattern.matches_name(host) || pattern.matches_address(address));
-        listed || self.everything || (self.allowed.is_empty() && !is_local(address))
+        match self {
+            Self::Elsewhere => !is_local(address),
+            Self::Listed(allowed) => {
+                allowed.iter().any(|pattern| pattern.matches_name(host) || pattern.matches_address(address))
+            }
+            Self::Everything => true,
+        }
     }
 
     /// Whether a host may be connected to whose name somebody else resolves: a proxy, which has a policy of its own.
     #[must_use]
     pub fn allows_name(&self, host: &str) -> bool {
-        let is_local = host == "localhost" || host.ends_with(".localhost");
-        if self.everything {
-            true
-        } else if self.allowed.is_empty() {
-            !is_local
-        } else {
-            self.allowed.iter().any(|pattern| pattern.matches_name(host))
+        match self {
+            Self::Elsewhere => host != "localhost" && !host.ends_with(".localhost"),
+            Self::Listed(allowed) => allowed.iter().any(|pattern| pattern.matches_name(host)),
+            Self::Everything => true,
         }
     }
 }

@@ -11,6 +11,14 @@ pub fn word(value: &str) -> String {
     }
 }
 
+/// Makes a Secret; what is a secret in it stands as `…` in the place of a value.
+#[must_use]
+pub fn create_secret(namespace: Option<&str>, name: &str, values: &[(&str, &str)]) -> String {
+    let namespace = namespace.map(|namespace| format!(" -n {}", word(namespace))).unwrap_or_default();
+    let literals: Vec<_> = values.iter().map(|(key, value)| format!("--from-literal={key}={value}")).collect();
+    format!("kubectl{namespace} create secret generic {} {}", word(name), literals.join(" "))
+}
+
 /// The value that a word stands for, where a command line that we have written goes on with it.
 #[must_use]
 pub fn read_word(command: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The API server: objects by their names, and news for people.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use k8s_openapi::NamespaceResourceScope;
@@ -45,6 +45,12 @@ impl Key {
     /// That of something in the same namespace.
     pub fn beside(object: &impl ResourceExt, name: impl Into<String>) -> Self {
         Self { namespace: object.namespace().unwrap_or_default(), name: name.into() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.namespace, self.name)
     }
 }
 

@@ -371,8 +371,11 @@ fn default_validation_interval() -> String {
     "1h".to_owned()
 }
 
+/// Redshift's own.
+pub const DEFAULT_PORT: u16 = 5439;
+
 fn default_port() -> u16 {
-    5439
+    DEFAULT_PORT
 }
 
 fn default_impersonation_role() -> String {

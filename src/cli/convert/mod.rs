@@ -22,10 +22,8 @@ use self::payload::{Findings, Reader, Remark, Weight};
 use super::input::{self, Content, Document, Mistake};
 use super::output::{self, Ending, STRONG, styled};
 use super::values;
+use crate::api::integration::DEFAULT_PORT;
 use crate::lifecycle::{Endpoint, shell};
-
-/// The port without which a payload names one.
-const PORT: u16 = 5439;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -179,7 +177,7 @@ fn convert(documents: &[Document], arguments: &Arguments) -> Conversion {
 
 fn endpoint(integration: &Integration) -> Endpoint {
     let config = &integration.spec.config;
-    Endpoint::new(&config.host, config.port.unwrap_or(PORT))
+    Endpoint::new(&config.host, config.port.unwrap_or(DEFAULT_PORT))
 }
 
 /// A warehouse takes one integration, and a request that changes one says all of it again.
@@ -225,18 +223,16 @@ fn named(reader: &mut Reader<'_>, integration: Integration, name: String, argume
                 "the payload doesn't tell the credentials of {name}; before you apply it, make the Secret {secret_name}:"
             );
             let about = reader.document.mistake(place, message);
-            let command = create_secret(arguments.namespace.as_deref(), &secret_name, &keys);
+            let command = shell::create_secret(
+                arguments.namespace.as_deref(),
+                &secret_name,
+                &keys.iter().map(|key| (*key, "…")).collect::<Vec<_>>(),
+            );
             reader.findings.remarks.push(Remark { weight: Weight::Warning, about, command: Some(command) });
             None
         }
     };
     Converted { name, spec, secret }
-}
-
-fn create_secret(namespace: Option<&str>, name: &str, keys: &[&str]) -> String {
-    let namespace = namespace.map(|namespace| format!(" -n {}", shell::word(namespace))).unwrap_or_default();
-    let literals: Vec<_> = keys.iter().map(|key| format!("--from-literal={key}=…")).collect();
-    format!("kubectl{namespace} create secret generic {} {}", shell::word(name), literals.join(" "))
 }
 
 #[cfg(test)]

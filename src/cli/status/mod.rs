@@ -9,13 +9,13 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use futures::TryStreamExt;
-use kube::ResourceExt;
 use kube::runtime::watcher::{self, Event, watcher};
 
 use super::cluster::{ClusterArguments, ClusterError, Resources};
 use super::output::{self, Ending};
 use crate::adapters::api_error;
 use crate::api::RedshiftIntegration;
+use crate::ports::{ApiError, Key};
 
 pub use summary::{State, Summary, plain};
 pub use text::Layout;
@@ -67,11 +67,16 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     super::cluster::ended(shown.await)
 }
 
+/// Those that are asked for, as they are now.
+async fn asked_for(arguments: &Arguments, resources: &Resources) -> Result<Vec<RedshiftIntegration>, ClusterError> {
+    match &arguments.name {
+        Some(name) => Ok(vec![resources.get(name).await?]),
+        None => resources.list(arguments.all_namespaces).await,
+    }
+}
+
 async fn once(arguments: &Arguments, resources: &Resources) -> Result<Ending, ClusterError> {
-    let objects = match &arguments.name {
-        Some(name) => vec![resources.get(name).await?],
-        None => resources.list(arguments.all_namespaces).await?,
-    };
+    let objects = asked_for(arguments, resources).await?;
     if objects.is_empty() && arguments.output == Format::Text {
         let place =
             if arguments.all_namespaces { "any namespace" } else { &format!("the namespace {}", resources.namespace) };
@@ -83,10 +88,7 @@ async fn once(arguments: &Arguments, resources: &Resources) -> Result<Ending, Cl
 
 /// Shows them anew at each change, until somebody ends it or the one that was asked for is gone.
 async fn follow(arguments: &Arguments, resources: &Resources) -> Result<Ending, ClusterError> {
-    let mut known = match &arguments.name {
-        Some(name) => vec![resources.get(name).await?],
-        None => resources.list(arguments.all_namespaces).await?,
-    };
+    let mut known = asked_for(arguments, resources).await?;
     show(arguments, &known);
     let mut config = watcher::Config::default();
     if let Some(name) = &arguments.name {
@@ -100,7 +102,7 @@ async fn follow(arguments: &Arguments, resources: &Resources) -> Result<Ending, 
             watcher::Error::InitialListFailed(source)
             | watcher::Error::WatchStartFailed(source)
             | watcher::Error::WatchFailed(source) => ClusterError::watch(api_error(source)),
-            other => ClusterError::watch(crate::ports::ApiError::Unanswered(other.to_string())),
+            other => ClusterError::watch(ApiError::Unanswered(other.to_string())),
         });
         let before = known.clone();
         match next? {
@@ -114,7 +116,7 @@ async fn follow(arguments: &Arguments, resources: &Resources) -> Result<Ending, 
             }
             Some(Event::Delete(object)) => known.retain(|other| !is_same(other, &object)),
         }
-        known.sort_by_key(|object| (object.namespace(), object.name_any()));
+        known.sort_by_key(Key::of);
         if known.is_empty() && arguments.name.is_some() {
             output::say("It is gone.");
             return Ok(Ending::Success);
@@ -127,7 +129,7 @@ async fn follow(arguments: &Arguments, resources: &Resources) -> Result<Ending, 
 }
 
 fn is_same(one: &RedshiftIntegration, other: &RedshiftIntegration) -> bool {
-    (one.namespace(), one.name_any()) == (other.namespace(), other.name_any())
+    Key::of(one) == Key::of(other)
 }
 
 /// All that is shown of them: most of what is written to a resource is nothing to see.

@@ -207,7 +207,7 @@ fn give_authorities(object: &RedshiftIntegration, files: &mut Files, options: &O
 
 /// The world as it is, but for the cluster. Whoever runs this can connect to whatever he likes anyway.
 fn context(namespace: String, files: Files, options: &Options) -> Context<Laptop> {
-    let (metrics, policy) = (Metrics::new(), AddressPolicy::everything());
+    let (metrics, policy) = (Metrics::new(), AddressPolicy::Everything);
     let deadlines = Deadlines { connect: options.connect, ..Deadlines::default() };
     let connector = Connector::new(policy.clone(), deadlines, metrics.clone());
     let logins = LoginServices::new(policy, options.ca_file.clone(), deadlines.connect);

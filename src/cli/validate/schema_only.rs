@@ -57,8 +57,7 @@ pub fn schema_only(paths: &[PathBuf], format: Format) -> Ending {
         output::say(mistake);
     }
     for document in &skipped {
-        let what = format!("{}: not one of ours; skipped", document.described());
-        output::say(document.mistake(document.root.place, what));
+        output::say(document.skipped());
     }
     for mistake in manifests.integrations.iter().flat_map(Found::mistakes) {
         output::say(mistake);
@@ -66,7 +65,8 @@ pub fn schema_only(paths: &[PathBuf], format: Format) -> Ending {
     let ending = ending(&manifests);
     match format {
         Format::Table => manifests.integrations.iter().for_each(|found| output::print(line(found))),
-        Format::Json | Format::Yaml => output::print(document(&manifests, &skipped, ending, format)),
+        Format::Json => output::print(output::json(&report(&manifests, &skipped, ending))),
+        Format::Yaml => output::print(output::yaml(&report(&manifests, &skipped, ending))),
     }
     if manifests.integrations.is_empty() && manifests.unreadable.is_empty() {
         output::error("there is no RedshiftIntegration in these files");
@@ -102,17 +102,12 @@ fn line(found: &Found<RedshiftIntegration>) -> String {
     format!("{}: {kind} {namespace}{name}: {verdict}\n", document.file)
 }
 
-fn document(manifests: &Manifests, skipped: &[&Document], ending: Ending, format: Format) -> String {
-    let report = Report {
+fn report<'a>(manifests: &'a Manifests, skipped: &[&'a Document], ending: Ending) -> Report<'a> {
+    Report {
         valid: ending == Ending::Success,
         resources: manifests.integrations.iter().map(checked).collect(),
         skipped: skipped.iter().map(|it| skipped_document(it)).collect(),
         unreadable: manifests.unreadable.iter().map(told).collect(),
-    };
-    if format == Format::Yaml {
-        serde_saphyr::to_string(&report).expect("text and numbers can be written as YAML")
-    } else {
-        serde_json::to_string_pretty(&report).expect("text and numbers can be written as JSON") + "\n"
     }
 }
 

@@ -11,13 +11,13 @@ use super::refusals::{self, LostProof};
 use super::remedies;
 use super::site::Site;
 use super::work::Work;
-use crate::api::{Phase, Reason, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION};
+use crate::api::{Phase, Reason, Remedy, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::checks::{self, Preflight, Test};
 use crate::lifecycle::proof::Heritage;
 use crate::lifecycle::{
     Activity, Failure, Ownership, Place, Seen, Standing, SystemAccount, Unseen, Wanted, WarehouseFacts, by_hand, set_up,
 };
-use crate::ports::{ConnectError, World};
+use crate::ports::{ConnectError, Key, World};
 
 /// How the original system puts that nothing was changed.
 pub const PREREQUISITES: &str = "Validation of prerequisite setup failed. Unable to create integration.";
@@ -175,7 +175,7 @@ impl<'a, W: World> Creation<'_, 'a, W> {
             let owner = self.work.context.resource(&registered?.registry.integration_uid);
             owner.filter(|owner| owner.uid() != self.work.object.uid())
         };
-        recorded.or_else(owner).map(|other| named(&other))
+        recorded.or_else(owner).map(|other| Key::of(&other).to_string())
     }
 
     /// What is needed to connect isn't there: the test of the connection has failed before it began.
@@ -244,11 +244,6 @@ impl<'a, W: World> Creation<'_, 'a, W> {
         self.tests.extend(watch);
         failing(&self.tests)
     }
-}
-
-/// A resource as messages name it.
-pub fn named(object: &RedshiftIntegration) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// An error that names the first test which failed.

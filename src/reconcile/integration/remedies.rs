@@ -50,20 +50,21 @@ pub fn take_over(object: &RedshiftIntegration, description: impl Into<String>, d
 
 /// Makes the Secret that isn't there.
 pub fn create_secret(object: &RedshiftIntegration, reference: &CredentialsReference) -> Remedy {
-    let literals = match reference.format {
+    let (keys, document);
+    let values = match reference.format {
         _ if object.spec.config.authentication_type == AuthenticationType::AccessKey => {
-            "--from-literal=accessKeyId=… --from-literal=secretAccessKey=…".to_owned()
+            vec![("accessKeyId", "…"), ("secretAccessKey", "…")]
         }
         CredentialsFormat::Keys => {
-            let keys = reference.keys();
-            format!("--from-literal={}=… --from-literal={}=…", keys.username, keys.password)
+            keys = reference.keys();
+            vec![(keys.username.as_str(), "…"), (keys.password.as_str(), "…")]
         }
         CredentialsFormat::Json => {
-            let key = reference.document_key();
-            format!(r#"--from-literal={key}='{{"username": "…", "password": "…"}}'"#)
+            document = shell::word(r#"{"username": "…", "password": "…"}"#);
+            vec![(reference.document_key(), document.as_str())]
         }
     };
-    let command = format!("{} create secret generic {} {literals}", kubectl(object), reference.name);
+    let command = shell::create_secret(object.namespace().as_deref(), &reference.name, &values);
     Remedy::command("create it", command)
 }
 

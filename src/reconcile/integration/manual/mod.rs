@@ -25,7 +25,7 @@ use crate::lifecycle::{
     AccountPower, Activity, Failure, Place, Registry, RegistryState, Schema, Seen, Setup, SystemAccount, Unseen, Wanted,
 };
 use crate::lifecycle::{by_hand, checks};
-use crate::ports::World;
+use crate::ports::{Key, World};
 
 /// What sets things up.
 const SET_UP: [Script; 3] =
@@ -136,7 +136,7 @@ fn refuse_if_held<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) -> Result<(
         return Ok(());
     }
     let Some(holder) = work.context.recorded_holder(&wanted.place.endpoint, &work.object) else { return Ok(()) };
-    let test = checks::held_by(wanted.place.endpoint.host(), &create::named(&holder));
+    let test = checks::held_by(wanted.place.endpoint.host(), &Key::of(&holder).to_string());
     let failure = create::prerequisites(&test, std::slice::from_ref(&test));
     work.outcome.tests = checks::of_a_beginning(&[test]);
     Err(failure.into())
