@@ -264,6 +264,14 @@ fn help_names_every_command() {
 }
 
 #[test]
+fn a_file_that_an_option_names_and_that_is_not_there_is_told_by_its_name() {
+    let (code, _, words) = run(&["validate", "-f", SAMPLE, "--ca-file", "/nonexistent.crt"]);
+    assert!(code == 2 && words.contains("--ca-file /nonexistent.crt: No such file"), "{words}");
+    let (code, _, words) = run(&["man", "--out", "/proc/nowhere"]);
+    assert!(code == 1 && words.contains("/proc/nowhere: "), "{words}");
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     for arguments in [&["crd"][..], &["man"], &["completions", "bash"], &["scripts", "create", "-f", SAMPLE]] {
         let mut child =

@@ -54,7 +54,8 @@ pub fn pages(arguments: &PageArguments, command: Command) -> ExitCode {
     match written {
         Ok(()) => Ending::Success.into(),
         Err(error) => {
-            output::error(error);
+            let folder = arguments.out.as_deref().map(|folder| format!("{}: ", folder.display())).unwrap_or_default();
+            output::error(format!("{folder}{error}"));
             Ending::Failure.into()
         }
     }

@@ -117,8 +117,17 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     let mut ending = tell_mistakes(&manifests);
     let namespace = arguments.namespace.as_deref().unwrap_or("default");
     let (objects, files) = sorted(&manifests, namespace);
-    let options =
-        Options { ca_file: arguments.ca_file.clone(), connect: Duration::from_secs(arguments.connect_timeout_seconds) };
+    let authorities = match arguments.ca_file.as_deref().map(|path| std::fs::read(path).map_err(|error| (path, error)))
+    {
+        None => None,
+        Some(Ok(authorities)) => Some(authorities),
+        Some(Err((path, error))) => {
+            output::error(format!("--ca-file {}: {error}", path.display()));
+            return Ending::Usage.into();
+        }
+    };
+    let connect = Duration::from_secs(arguments.connect_timeout_seconds);
+    let options = Options { ca_file: arguments.ca_file.clone(), authorities, connect };
     let layout = Layout { is_verbose: arguments.verbose, ..Layout::now() };
     let mut reports = Vec::new();
     for (number, object) in objects.into_iter().enumerate() {

@@ -81,9 +81,10 @@ impl Source for Surroundings {
 /// How the tests are run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Authorities: in the place of the object that a resource names, where that isn't among the files; and besides the public
-    /// ones, for the endpoints of AWS and Okta.
+    /// File with authorities, for the endpoints of AWS and Okta besides the public ones.
     pub ca_file: Option<PathBuf>,
+    /// What it holds, in the place of the object that a resource names, where that isn't among the files.
+    pub authorities: Option<Vec<u8>>,
     /// How long a login may take.
     pub connect: Duration,
 }
@@ -102,9 +103,7 @@ pub async fn run(mut object: RedshiftIntegration, mut files: Files, options: &Op
         remedies: Vec::new(),
         validation_tests: Vec::new(),
     };
-    if let Err(message) = give_authorities(&object, &mut files, options) {
-        return Report { message: Some(message), ..report };
-    }
+    give_authorities(&object, &mut files, options);
     // Whoever is asked for them can still interrupt it.
     let completed = tokio::task::spawn_blocking(move || {
         credentials::complete(&mut object, &mut files, &Surroundings).map(|origin| (object, files, origin))
@@ -186,12 +185,11 @@ fn progress(report: &Report, more: &str) {
 }
 
 /// Puts the authorities in the place of what the resource names.
-fn give_authorities(object: &RedshiftIntegration, files: &mut Files, options: &Options) -> Result<(), String> {
-    let Some(path) = &options.ca_file else { return Ok(()) };
-    let Some(CaBundleReference { kind, name, key }) = &object.spec.config.tls.ca_bundle_ref else { return Ok(()) };
-    let bytes = std::fs::read(path).map_err(|error| format!("--ca-file {}: {error}", path.display()))?;
+fn give_authorities(object: &RedshiftIntegration, files: &mut Files, options: &Options) {
+    let Some(authorities) = &options.authorities else { return };
+    let Some(CaBundleReference { kind, name, key }) = &object.spec.config.tls.ca_bundle_ref else { return };
     let metadata = ObjectMeta { name: Some(name.clone()), namespace: object.namespace(), ..ObjectMeta::default() };
-    let data = Some(BTreeMap::from([(key.clone(), ByteString(bytes))]));
+    let data = Some(BTreeMap::from([(key.clone(), ByteString(authorities.clone()))]));
     let place = Key::beside(object, name);
     match kind {
         CaBundleKind::ConfigMap if files.find::<ConfigMap>(&place).is_none() => {
@@ -202,7 +200,6 @@ fn give_authorities(object: &RedshiftIntegration, files: &mut Files, options: &O
         }
         CaBundleKind::ConfigMap | CaBundleKind::Secret => {}
     }
-    Ok(())
 }
 
 /// The world as it is, but for the cluster. Whoever runs this can connect to whatever he likes anyway.
