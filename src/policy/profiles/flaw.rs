@@ -99,7 +99,7 @@ pub enum Flaw {
     Text {
         /// What it stands for.
         part: Part,
-        /// The text, as [`shown`](super::text::shown) gives it.
+        /// The text, for people: on one line, and cut.
         text: String,
         /// What is wrong with it.
         fault: Fault,

@@ -109,11 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_is_named_a_million_times_costs_no_more_than_a_few_places() {
+    fn a_user_who_is_named_a_hundred_thousand_times_costs_no_more_than_a_few_places() {
         let mut roster = Roster::default();
-        for place in 0..1_000_000_u32 {
+        for place in 0..100_000_u32 {
             roster.enter("bob", place);
         }
-        assert_eq!(roster.repeated(), [("bob", [0, 1, 2, 3, 4, 5, 6, 7].as_slice(), 1_000_000)]);
+        assert_eq!(roster.repeated(), [("bob", [0, 1, 2, 3, 4, 5, 6, 7].as_slice(), 100_000)]);
     }
 }

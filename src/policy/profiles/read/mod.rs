@@ -24,9 +24,13 @@ use csv::Columns;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Format {
     /// RFC 4180 with the columns `user`, `groups` and `attributes`, in any order; groups as `a;b`, attributes as
-    /// `region=EU;region=US`.
+    /// `region=EU;region=US`. UTF-8, with or without a byte order mark. What holds `;` or `=` can't be written in it.
+    ///
+    /// The last line ends in a line break too, which the RFC leaves open: an export that was cut off could otherwise put
+    /// somebody into the group `fraud` who is in `fraud-readers`.
     Csv,
-    /// A JSON object a line: `{"user":"bob","groups":["a"],"attributes":{"region":["EU"]}}`.
+    /// A JSON object a line: `{"user":"bob","groups":["a"],"attributes":{"region":["EU"]}}`. Groups and attributes may be
+    /// left out.
     JsonLines,
 }
 

@@ -59,7 +59,7 @@ pub enum FormFlaw {
     #[error("it is UTF-16, or not text at all; save it as UTF-8 (in Excel: \"CSV UTF-8\")")]
     Utf16,
     /// Another encoding.
-    #[error("the line isn't UTF-8; save the file as UTF-8 (in Excel: \"CSV UTF-8\", not \"CSV\")")]
+    #[error("the line isn't UTF-8; save the file as UTF-8 (what Excel calls \"CSV UTF-8\", not \"CSV\")")]
     NotUtf8,
     /// A workbook.
     #[error("it is an Excel workbook or another archive; save it as \"CSV UTF-8\"")]
