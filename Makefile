@@ -31,9 +31,12 @@ lint: ## formatter and linters
 bench: ## measure what docs/performance.md reports
 	@benches/measure
 
-crds: ## generate the CRD from src/api, and copy it into the chart
-	@cargo run --quiet -- crd > crds/redshift-governance.dev_redshiftintegrations.yaml
-	@cp crds/redshift-governance.dev_redshiftintegrations.yaml charts/redshift-integration-operator/files/crd.yaml
+crds: ## generate the CRDs from src/api, and copy them into the chart
+	@for kind in redshiftintegrations redshiftdatasources redshiftuserprofiles redshiftuserprofilesources; do \
+	  cargo run --quiet -- crd "$$kind" > "crds/redshift-governance.dev_$$kind.yaml" || exit 1; \
+	done
+	@mkdir -p charts/redshift-integration-operator/files/crds
+	@cp crds/*.yaml charts/redshift-integration-operator/files/crds/
 
 deploy: ## render deploy/install.yaml from the chart
 	@PATH="$$(dev/cluster/build):$$PATH" deploy/render

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use kube::api::{Api, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::{Client, ResourceExt};
 use redshift_integration_operator::api::integration::rules::rules;
-use redshift_integration_operator::api::{RedshiftIntegration, crd};
+use redshift_integration_operator::api::{Kind, RedshiftIntegration};
 use serde_json::{Value, json};
 
 use crate::support::{administrator, make_namespace, merge, output, succeed};
@@ -376,6 +376,7 @@ async fn what_is_left_out_gets_its_default() {
             "databaseMode": "Create",
             "initialDatabase": "dev",
             "impersonation": {"enabled": false, "role": "immuta_impersonation"},
+            "policyViews": {"enabled": false, "columnDetectionInterval": "15m"},
             "systemAccount": {"name": "immuta_system_account"},
             "authenticationType": "userPassword",
             "credentialsSecretRef": {"name": "redshift-admin", "format": "keys"},
@@ -433,11 +434,13 @@ fn undescribed(path: &str, schema: &Value, found: &mut Vec<String>) {
 
 #[test]
 fn every_field_is_described() {
-    let crd = crd();
-    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
     let mut found = Vec::new();
-    for part in ["spec", "status"] {
-        undescribed(part, &schema["properties"][part], &mut found);
+    for kind in Kind::ALL {
+        let crd = kind.crd();
+        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        for part in ["spec", "status"] {
+            undescribed(&format!("{kind} {part}"), &schema["properties"][part], &mut found);
+        }
     }
     assert_eq!(found, Vec::<String>::new());
 }

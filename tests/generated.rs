@@ -1,20 +1,19 @@
 //! What is generated is what the sources say.
 
 use crate::support::output;
-use redshift_integration_operator::api::crd_yaml;
+use redshift_integration_operator::api::Kind;
 
 fn file(path: &str) -> String {
     std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap_or_default()
 }
 
 #[test]
-fn the_custom_resource_definition_is_current() {
-    let current = crd_yaml();
-    for path in [
-        "crds/redshift-governance.dev_redshiftintegrations.yaml",
-        "charts/redshift-integration-operator/files/crd.yaml",
-    ] {
-        assert!(file(path) == current, "{path} is not what src/api says; run: make crds deploy");
+fn the_custom_resource_definitions_are_current() {
+    for kind in Kind::ALL {
+        let (current, name) = (kind.crd_yaml(), kind.crd_file());
+        for path in [format!("crds/{name}"), format!("charts/redshift-integration-operator/files/crds/{name}")] {
+            assert!(file(&path) == current, "{path} is not what src/api says; run: make crds deploy");
+        }
     }
 }
 

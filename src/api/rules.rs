@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use crate::scripts::RESERVED_WORDS;
+
 /// One rule.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -33,6 +35,54 @@ impl Rule {
         // The rule names it: `self.spec.config.host == …`, `self.metadata.name`.
         let field = self.rule.split_once("self.")?.1.split(|c: char| !(c.is_alphanumeric() || c == '.')).next()?;
         field.starts_with("spec.").then(|| format!(".{field}"))
+    }
+}
+
+/// A name of something that is there, which Redshift folds to lower case.
+pub(super) const LOWER_CASE_NAME: &str = r#"self.matches('^[^"\\p{Cc}\\p{Lu}]+$')"#;
+pub(super) const LOWER_CASE_NAME_MESSAGE: &str = "write the name as the warehouse lists it, in lower case: Redshift folds names, and \
+                                                  quotes and control characters can't be part of one";
+
+/// A field, whatever it holds, that is never changed.
+pub(super) fn stays(path: &'static str, message: &'static str) -> Rule {
+    Rule { path, rule: "self == oldSelf".into(), message, field: None }
+}
+
+/// A name of something that is created.
+pub(super) fn simple_name(path: &'static str) -> [Rule; 2] {
+    [
+        Rule {
+            path,
+            rule: "self.matches('^[a-z_][a-z0-9_$]*$')".into(),
+            message: "write it with lower-case letters, digits, _ and $, beginning with a letter or _: Redshift folds names to lower \
+                      case, and others would need quotes wherever they are used",
+            field: None,
+        },
+        Rule {
+            path,
+            rule: no_reserved_word("self"),
+            message: "this is a reserved word of Redshift's; choose another name",
+            field: None,
+        },
+    ]
+}
+
+/// <https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html>
+pub(super) fn no_reserved_word(of: &str) -> Cow<'static, str> {
+    let words: Vec<_> = RESERVED_WORDS.iter().map(|word| format!("'{word}'")).collect();
+    format!("!({of} in [{}])", words.join(", ")).into()
+}
+
+/// What is compared with a user, a group or a value of a profile: `TEXT` in the rule is about each, as `text` or `self`.
+pub(super) fn of_profile(path: &'static str, rule: &str) -> Rule {
+    let of = if rule == "TEXT" { "self" } else { "text" };
+    let is_text = format!("!{of}.endsWith(' ') && !{of}.matches('\\\\p{{Cc}}')");
+    Rule {
+        path,
+        rule: rule.replace("TEXT", &is_text).into(),
+        message: "a user, a group, an attribute or a value doesn't end in a blank, which wouldn't count on Redshift, and has no control \
+                  characters in it",
+        field: None,
     }
 }
 
@@ -71,7 +121,8 @@ pub(super) fn apply(schema: &mut Value, rules: &[Rule], bounds: Bounds) {
 fn remove_unknown_formats(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
-            if fields.get("format").is_some_and(|format| format == "uint16") {
+            if fields.get("format").is_some_and(|format| format == "uint16" || format == "uint8" || format == "uint32")
+            {
                 fields.remove("format");
             }
             fields.values_mut().for_each(remove_unknown_formats);
@@ -81,11 +132,12 @@ fn remove_unknown_formats(schema: &mut Value) {
     }
 }
 
+/// Behind the name of a list, `[]` means its items.
 fn find<'a>(schema: &'a mut Value, path: &str) -> &'a mut Value {
     path.split('.').filter(|name| !name.is_empty()).fold(schema, |schema, name| {
-        schema
-            .get_mut("properties")
-            .and_then(|fields| fields.get_mut(name))
-            .unwrap_or_else(|| panic!("no field {path}"))
+        let (name, of_items) = name.strip_suffix("[]").map_or((name, false), |name| (name, true));
+        let field = schema.get_mut("properties").and_then(|fields| fields.get_mut(name));
+        let field = if of_items { field.and_then(|field| field.get_mut("items")) } else { field };
+        field.unwrap_or_else(|| panic!("no field {path}"))
     })
 }

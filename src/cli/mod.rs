@@ -38,8 +38,8 @@ pub struct Cli {
 enum Command {
     /// Run the operator
     Run(Box<run::Arguments>),
-    /// Print the custom resource definition, ready for `kubectl apply -f -`
-    Crd,
+    /// Print the custom resource definitions, ready for `kubectl apply -f -`
+    Crd(crd::Arguments),
     /// Print the SQL that would be run for a resource, without running it
     Scripts(scripts::Arguments),
     /// Show what goes on with resources, why they aren't ready, and what can be done
@@ -91,7 +91,7 @@ impl Cli {
     pub async fn execute(self, signals: Signals) -> ExitCode {
         match self.command {
             Command::Run(arguments) => run::run(*arguments, signals).await,
-            Command::Crd => unless_interrupted(crd::print, signals).await,
+            Command::Crd(arguments) => unless_interrupted(move || crd::print(&arguments), signals).await,
             Command::Convert(arguments) => unless_interrupted(move || convert::print(&arguments), signals).await,
             Command::Completions(arguments) => manual_pages::completions(&arguments, Self::command()),
             Command::Man(arguments) => manual_pages::pages(&arguments, Self::command()),

@@ -293,7 +293,7 @@ fn for_reading(
     // Who runs it himself needs no login that the operator knows.
     let wanted =
         if spec.auto_bootstrap { validate(spec) } else { Wanted::read(spec) }.map_err(|error| error.to_string())?;
-    let plan = plan(which, power, &wanted.place.setup, former)?;
+    let plan = plan(which, power, &wanted, former)?;
     let mut script =
         "-- For reading: passwords, the key of impersonations, the integration's UID and the counter of the\n\
                       -- registry are filled in when the operator runs it.\n"
@@ -309,10 +309,13 @@ fn for_reading(
     Ok(script)
 }
 
-fn plan(which: Which, power: AccountPower, setup: &Setup, former: Option<&Setup>) -> Result<Plan, String> {
+fn plan(which: Which, power: AccountPower, wanted: &Wanted, former: Option<&Setup>) -> Result<Plan, String> {
+    let setup = &wanted.place.setup;
+    let contents =
+        if wanted.policy_views.is_enabled { Contents::of(setup).with_policy_views() } else { Contents::of(setup) };
     Ok(match (which, former) {
         (Which::InitialCreate | Which::Create, _) => set_up_from_nothing(setup, power),
-        (Which::Delete, _) => removal_of_whole(setup, power, &Contents::of(setup)),
+        (Which::Delete, _) => removal_of_whole(setup, power, &contents),
         (Which::Edit, Some(former)) => edit_of_whole(former, setup),
         (Which::Edit, None) => {
             return Err("edit.sql leads from what is applied: give that manifest as --from, or the Secret <name>-system-account as \

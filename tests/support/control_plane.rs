@@ -37,12 +37,11 @@ impl ControlPlane {
         control_plane
     }
 
-    /// Makes, or makes again, the definition of the resource.
+    /// Makes, or makes again, the definitions of the resources.
     pub fn apply_crd(&self) {
-        let crd = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/redshift-governance.dev_redshiftintegrations.yaml");
-        self.kubectl(&["apply", "--server-side", "-f", crd]);
-        let name = "crd/redshiftintegrations.redshift-governance.dev";
-        self.kubectl(&["wait", "--for=condition=Established", name, "--timeout=120s"]);
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+        self.kubectl(&["apply", "--server-side", "-f", folder]);
+        self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"]);
     }
 
     /// Runs kubectl as an administrator; it must succeed.

@@ -21,11 +21,18 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{/* What the operator may do with the resources and what they refer to. */}}
 {{- define "operator.rules" -}}
 - apiGroups: [redshift-governance.dev]
-  resources: [redshiftintegrations]
+  resources: [redshiftintegrations, redshiftdatasources]
   # patch: the finalizer, and nothing else of the resource.
   verbs: [get, list, watch, patch]
 - apiGroups: [redshift-governance.dev]
-  resources: [redshiftintegrations/status]
+  resources: [redshiftuserprofiles, redshiftuserprofilesources]
+  verbs: [get, list, watch]
+- apiGroups: [redshift-governance.dev]
+  resources:
+  - redshiftintegrations/status
+  - redshiftdatasources/status
+  - redshiftuserprofiles/status
+  - redshiftuserprofilesources/status
   verbs: [update]
 - apiGroups: [""]
   resources: [secrets]
@@ -34,7 +41,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [configmaps]
-  # get: certificate authorities. list, watch: metadata alone, to notice changes.
+  # get: certificate authorities, and the files of user profiles. list, watch: metadata alone, to notice changes.
   verbs: [get, list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]

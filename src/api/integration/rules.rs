@@ -1,11 +1,8 @@
 //! The rules and bounds of a `RedshiftIntegration`.
 
-use std::borrow::Cow;
-
 use serde_json::json;
 
-use crate::api::rules::{Bounds, Rule};
-use crate::scripts::RESERVED_WORDS;
+use crate::api::rules::{Bounds, Rule, no_reserved_word};
 
 const SIMPLE_NAME: &str = "self.matches('^[a-z_][a-z0-9_$]*$')";
 
@@ -15,16 +12,15 @@ const UNLESS_IT_IS_THERE: &str = "self.databaseMode == 'Existing' || ";
 /// Whether AWS has given the host its name.
 const OF_AWS: &str = "self.config.host.lowerAscii().matches('^[^.]+[.][^.]+[.][a-z0-9-]+[.]redshift(-serverless)?[.]amazonaws[.]com([.]cn)?[.]?$')";
 
+/// A time between two looks.
+const INTERVAL: &str =
+    "self.matches('^([0-9]{1,6}(h|m|s))+$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')";
+const INTERVAL_MESSAGE: &str = "write a duration from 1m to 24h, such as 30m, 1h or 1h30m";
+
 /// A name that a quoted identifier can hold.
 const ONE_NAME: &str = r#"self.matches('^[^"\\p{Cc}]+$')"#;
 const ONE_NAME_MESSAGE: &str = "write the name of the database as the warehouse lists it: quotes and control characters can't \
                                 be part of it";
-
-/// <https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html>
-fn no_reserved_word(of: &str) -> Cow<'static, str> {
-    let words: Vec<_> = RESERVED_WORDS.iter().map(|word| format!("'{word}'")).collect();
-    format!("!({of} in [{}])", words.join(", ")).into()
-}
 
 const NAME: &str = "write it with lower-case letters, digits, _ and $, beginning with a letter or _: Redshift folds names to \
                     lower case, and others would need quotes wherever they are used";
@@ -150,10 +146,11 @@ pub fn rules() -> Vec<Rule> {
                   name its key in key",
         field: None,
     },
+    Rule { path: "spec.validationInterval", rule: INTERVAL.into(), message: INTERVAL_MESSAGE, field: None },
     Rule {
-        path: "spec.validationInterval",
-        rule: "self.matches('^([0-9]{1,6}(h|m|s))+$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')".into(),
-        message: "write a duration from 1m to 24h, such as 30m, 1h or 1h30m",
+        path: "spec.config.policyViews.columnDetectionInterval",
+        rule: INTERVAL.into(),
+        message: INTERVAL_MESSAGE,
         field: None,
     },
     Rule {
@@ -310,6 +307,7 @@ pub fn bounds() -> Bounds {
     let text = |length: u32| json!({"minLength": 1, "maxLength": length});
     vec![
         ("spec.validationInterval", text(16)),
+        ("spec.config.policyViews.columnDetectionInterval", text(16)),
         ("spec.rotation.interval", text(16)),
         ("spec.config.host", text(253)),
         ("spec.config.port", json!({"minimum": 1, "maximum": 65535})),

@@ -103,6 +103,10 @@ pub struct IntegrationConfig {
     /// hours later. Can be switched on and off at any time.
     #[serde(default)]
     pub impersonation: Impersonation,
+    /// Whether policy-enforced views can be made: `RedshiftDataSource`, `RedshiftUserProfile` and `RedshiftUserProfileSource` of this
+    /// namespace then work on this integration.
+    #[serde(default)]
+    pub policy_views: PolicyViews,
     /// The database user that the operator creates, which owns the integration's schemas and is used for validation.
     /// Its password is generated and kept in the Secret `<name of the resource>-system-account`.
     #[serde(default)]
@@ -162,6 +166,22 @@ pub struct Impersonation {
     /// member with `GRANT ROLE immuta_impersonation TO "name"`. After a change of the name its members stay members.
     #[serde(default = "default_impersonation_role")]
     pub role: String,
+}
+
+/// Whether policy-enforced views can be made.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyViews {
+    /// Whether what they stand on is set up in the schema `immuta_system`: tables of users' entitlements and of data sources, and a
+    /// view of the reader's own. Can be switched on at any time, without the credentials that set things up. Switched off again, it
+    /// stays, and so do the views, as they are; nothing more is changed on behalf of data sources and profiles, but for their
+    /// deletion.
+    #[serde(default)]
+    pub enabled: bool,
+    /// How often the columns of tables are looked at, give or take a tenth, from `1m` to `24h`, such as `15m`: new ones come into
+    /// the views with that.
+    #[serde(default = "default_column_detection_interval")]
+    pub column_detection_interval: String,
 }
 
 /// The account that the operator creates and keeps using.
@@ -357,6 +377,12 @@ impl Default for Impersonation {
     }
 }
 
+impl Default for PolicyViews {
+    fn default() -> Self {
+        Self { enabled: false, column_detection_interval: default_column_detection_interval() }
+    }
+}
+
 impl Default for SystemAccount {
     fn default() -> Self {
         Self { name: default_system_account() }
@@ -369,6 +395,10 @@ fn default_true() -> bool {
 
 fn default_validation_interval() -> String {
     "1h".to_owned()
+}
+
+fn default_column_detection_interval() -> String {
+    "15m".to_owned()
 }
 
 /// Redshift's own.

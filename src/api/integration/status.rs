@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DatabaseMode;
+use crate::api::not_observed;
 
 /// What the operator observed and did.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -194,8 +195,4 @@ pub struct DeletionProgress {
     /// Digests of others' objects and privileges that a person confirmed to be removed with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confirmed: Vec<String>,
-}
-
-fn not_observed() -> i64 {
-    -1
 }

@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::input::{Content, Document, Mistake, Node, Place};
-use crate::api::{RedshiftIntegration, crd};
+use crate::api::{Kind, RedshiftIntegration};
 use rules::Rules;
 use walk::Walk;
 
@@ -54,7 +54,7 @@ struct Definition {
 }
 
 static DEFINITION: LazyLock<Definition> = LazyLock::new(|| {
-    let schema = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take();
+    let schema = Kind::RedshiftIntegration.crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take();
     let rules = Rules::of(&schema);
     Definition { schema: with_what_all_objects_have(schema), rules }
 });
