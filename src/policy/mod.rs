@@ -3,3 +3,4 @@
 //! Pure: no I/O, no async, no client types. What is read in here is in memory already.
 
 pub mod profiles;
+pub mod views;

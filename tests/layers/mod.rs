@@ -81,7 +81,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "policy",
-        imports: &["lifecycle::brief", "scripts::hex"],
+        imports: &["api", "lifecycle::brief", "scripts"],
         knows_nothing_of: PURE,
         but: READING,
         instead: "it decides from what it is given, files' contents as bytes: what fetches them belongs in src/reconcile, on \
