@@ -368,10 +368,10 @@ async fn what_another_version_of_the_operator_has_set_up_is_not_touched() {
     let world = World::new().await;
     world.enabled().await;
     let dba = admin(&world.stand_in, "immuta").await;
-    for (version, case) in [(3, "version__newer"), (0, "version__older")] {
+    for (version, case) in [(4, "version__newer"), (0, "version__older")] {
         dba.batch_execute(&format!("UPDATE immuta_system.registry SET schema_version = {version}")).await.unwrap();
         let before = Dump::of(&world.stand_in).await;
-        config(&world, impersonation(version == 3, "immuta_impersonation")).await;
+        config(&world, impersonation(version == 4, "immuta_impersonation")).await;
         let object = world.until_phase("migrateError").await;
         assert_eq!(conditions(&object), ["True", "False", "True"], "what is set up works on");
         documented(case, &object, "Stalled");

@@ -36,9 +36,28 @@ const NEXT_CLAIM_PASSWORD: &str = "nextClaimPassword";
 const ROTATED_AT: &str = "rotatedAt";
 const ROTATED_FOR: &str = "rotatedFor";
 const DEFINITIONS: &str = "definitions";
+const MASKING_KEY: &str = "maskingKey";
 
 /// Between the names of a list; no name holds it.
 const SEPARATOR: &str = ",";
+
+/// What pseudonyms are made with: 64 hex digits.
+#[derive(Clone, Debug)]
+pub struct MaskingKey(SecretString);
+
+impl MaskingKey {
+    fn read(secret: &Secret) -> Result<Self, Malformed> {
+        let key = secret_content::text(secret, MASKING_KEY)?;
+        let is_key = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_key(key.expose_secret()) { Ok(Self(key)) } else { Err(Flaw::NotAKey.of(MASKING_KEY)) }
+    }
+
+    /// For the statement that writes it.
+    #[must_use]
+    pub fn secret(&self) -> &SecretString {
+        &self.0
+    }
+}
 
 /// The ids of the users that are ours, once both were there.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -99,6 +118,8 @@ pub struct SystemAccount {
     /// In manual mode, what the server showed of our objects when they were verified: the operator writes nothing into the
     /// registry then.
     pub definitions: Option<Definitions>,
+    /// What pseudonyms in policy-enforced views are made with: 64 hex digits. It is in here before it is in the warehouse.
+    pub masking_key: Option<MaskingKey>,
     /// `None` where it couldn't be stored: then this pass alone knows the passwords.
     pub stored: Option<Stored>,
 }
@@ -119,6 +140,7 @@ impl SystemAccount {
             rotated_at: None,
             rotated_for: None,
             definitions: None,
+            masking_key: None,
             stored: None,
         }
     }
@@ -211,9 +233,11 @@ impl SystemAccount {
     #[must_use]
     pub fn confidential(&self) -> Confidential {
         let next = self.next_password.iter().chain(&self.next_claim_password);
-        Confidential::new([&self.password, &self.claim_password].into_iter().chain(next).flat_map(|password| {
-            let encoded = json!(ByteString(password.secret().expose_secret().as_bytes().to_vec()));
-            [password.secret().clone(), SecretString::from(encoded.as_str().unwrap_or_default())]
+        let passwords = [&self.password, &self.claim_password].into_iter().chain(next).map(Password::secret);
+        let secrets = passwords.chain(self.masking_key.iter().map(|key| &key.0));
+        Confidential::new(secrets.flat_map(|secret| {
+            let encoded = json!(ByteString(secret.expose_secret().as_bytes().to_vec()));
+            [secret.clone(), SecretString::from(encoded.as_str().unwrap_or_default())]
         }))
     }
 
@@ -272,8 +296,16 @@ impl SystemAccount {
                 .or_else(|| self.rotated_for.clone()),
             ids: Some(ids),
             definitions: self.definitions.clone(),
+            masking_key: self.masking_key.clone(),
             stored: self.stored.clone(),
         }
+    }
+
+    /// With a key for pseudonyms, unless there is one.
+    #[must_use]
+    pub fn with_masking_key(&self, new_key: impl FnOnce() -> SecretString) -> Self {
+        let masking_key = self.masking_key.clone().unwrap_or_else(|| MaskingKey(new_key()));
+        Self { masking_key: Some(masking_key), ..self.clone() }
     }
 
     /// With what the server showed of our objects when they were verified.
@@ -300,7 +332,7 @@ impl SystemAccount {
     #[must_use]
     pub fn data(&self) -> BTreeMap<&'static str, Option<ByteString>> {
         let Self { place, password, claim_password, next_accounts, next_password, next_claim_password, .. } = self;
-        let Self { next_roles, ids, rotated_at, rotated_for, definitions, stored: _, .. } = self;
+        let Self { next_roles, ids, rotated_at, rotated_for, definitions, masking_key, stored: _, .. } = self;
         let Setup { database, database_mode, system_account, impersonation_role } = &place.setup;
         let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
         let text = |text: &str| Some(bytes(text));
@@ -322,6 +354,7 @@ impl SystemAccount {
             (NEXT_ROLE, list(next_roles)),
             (ROTATED_AT, rotated_at.map(|at| bytes(&at.to_string()))),
             (ROTATED_FOR, rotated_for.as_deref().map(bytes)),
+            (MASKING_KEY, masking_key.as_ref().map(|key| bytes(key.0.expose_secret()))),
             (DEFINITIONS, definitions.as_ref().map(|definitions| bytes(&definitions.to_string()))),
             (CLAIM_USER_ID, ids.as_ref().map(|ids| bytes(ids.claim.as_str()))),
             (USER_ID, ids.as_ref().map(|ids| bytes(ids.account.as_str()))),
@@ -390,6 +423,7 @@ impl SystemAccount {
             ids: ids.map(|(claim, account)| UserIds { claim: UserId::new(claim), account: UserId::new(account) }),
             rotated_at: optional(ROTATED_AT)?.map(is_time).transpose()?,
             rotated_for: optional(ROTATED_FOR)?,
+            masking_key: has(MASKING_KEY).then(|| MaskingKey::read(secret)).transpose()?,
             definitions: optional(DEFINITIONS)?.and_then(|text| Definitions::parse(&text)),
             stored: Some(Stored::of(secret)),
         })

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::obstacle::Grantable;
-use super::{Setup, UserId};
+use super::{Registry, Setup, UserId};
 
 /// The schemas that are set up.
 pub const SCHEMAS: [&str; 3] = ["immuta_system", "immuta_functions", "immuta_procedures"];
@@ -21,6 +21,17 @@ const RELATIONS: [(&str, &str); 5] = [
     ("immuta_system", "profile"),
     ("immuta_system", "impersonation_key"),
     ("immuta_system", "user_profile"),
+];
+
+/// The reader's own entitlements: what policy-enforced views read.
+pub const USER_ENTITLEMENTS: &str = "immuta_system.user_entitlements";
+
+/// What policy-enforced views stand on; there once the spec has asked for it.
+const POLICY_RELATIONS: [(&str, &str); 4] = [
+    ("immuta_system", "entitlement"),
+    ("immuta_system", "masking_key"),
+    ("immuta_system", "data_source"),
+    ("immuta_system", "user_entitlements"),
 ];
 
 /// The tables that are set up, in the order in which they are dropped: the lock last.
@@ -125,6 +136,11 @@ impl Own<'_> {
     pub fn is_user_profile(&self) -> bool {
         is_user_profile(self.schema, self.name)
     }
+}
+
+/// All tables and views that can be ours.
+fn our_relations() -> impl Iterator<Item = (&'static str, &'static str)> {
+    RELATIONS.into_iter().chain(POLICY_RELATIONS)
 }
 
 /// Whether that is the view that everybody reads.
@@ -260,6 +276,11 @@ fn is_system_schema(name: &str) -> bool {
     name.starts_with("pg_") || name == "information_schema" || name == "catalog_history"
 }
 
+/// As far as a deletion goes by it.
+fn of_nobody((schema, name): (&str, &str)) -> Relation {
+    Relation { schema: schema.to_owned(), name: name.to_owned(), owner: UserId::new(""), acl: Acl::default() }
+}
+
 fn is_our_procedure(routine: &Routine) -> bool {
     routine.schema == PROCEDURES_SCHEMA && PROCEDURES.contains(&routine.name.as_str())
 }
@@ -274,15 +295,7 @@ impl Contents {
                 .into_iter()
                 .map(|name| Schema { name: name.to_owned(), owner: UserId::new(""), acl: Acl::default() })
                 .collect(),
-            relations: RELATIONS
-                .into_iter()
-                .map(|(schema, name)| Relation {
-                    schema: schema.to_owned(),
-                    name: name.to_owned(),
-                    owner: UserId::new(""),
-                    acl: Acl::default(),
-                })
-                .collect(),
+            relations: RELATIONS.into_iter().map(of_nobody).collect(),
             routines: routines
                 .iter()
                 .map(|name| Routine {
@@ -294,6 +307,19 @@ impl Contents {
                 .collect(),
             default_privileges: Vec::new(),
         }
+    }
+
+    /// The same, with what policy-enforced views stand on.
+    #[must_use]
+    pub fn with_policy_views(mut self) -> Self {
+        self.relations.extend(POLICY_RELATIONS.into_iter().map(of_nobody));
+        self
+    }
+
+    /// Whether anything is there that policy-enforced views stand on.
+    #[must_use]
+    pub fn has_policy_relations(&self) -> bool {
+        POLICY_RELATIONS.into_iter().any(|(schema, name)| self.relation(schema, name).is_some())
     }
 
     /// What is there of a creation that has come as far as the registry: what follows is one transaction.
@@ -348,7 +374,7 @@ impl Contents {
             .map(|schema| format!("schema {}", schema.name));
         let relations = self
             .user_relations()
-            .filter(|relation| !RELATIONS.contains(&(relation.schema.as_str(), relation.name.as_str())))
+            .filter(|relation| our_relations().all(|ours| ours != (relation.schema.as_str(), relation.name.as_str())))
             .map(|relation| format!("relation {}.{}", relation.schema, relation.name));
         let routines = self
             .user_routines()
@@ -455,16 +481,19 @@ impl Contents {
         }
     }
 
-    /// What belongs to a setup and isn't there: its kind, schema and name.
+    /// What a registry says is set up and isn't there: its kind, schema and name.
     #[must_use]
-    pub fn missing(&self, setup: &Setup) -> Vec<(OwnKind, &'static str, &'static str)> {
+    pub fn missing(&self, registry: &Registry) -> Vec<(OwnKind, &'static str, &'static str)> {
+        let setup = &registry.setup;
         let there = self.own();
         let is_there = |(kind, schema, name): &(OwnKind, &str, &str)| {
             there.iter().any(|own| (own.kind, own.schema, own.name) == (*kind, *schema, *name))
         };
         let procedures = if setup.impersonation_role.is_some() { &PROCEDURES[..] } else { &[] };
         let schemas = SCHEMAS.into_iter().map(|schema| (OwnKind::Schema, schema, ""));
-        let relations = RELATIONS.into_iter().map(|(schema, name)| (OwnKind::Relation, schema, name));
+        let of_policy_views = if registry.has_policy_views() { &POLICY_RELATIONS[..] } else { &[] };
+        let relations =
+            RELATIONS.iter().chain(of_policy_views).map(|(schema, name)| (OwnKind::Relation, *schema, *name));
         let procedures = procedures.iter().map(|name| (OwnKind::Procedure, PROCEDURES_SCHEMA, *name));
         schemas.chain(relations).chain(procedures).filter(|it| !is_there(it)).collect()
     }
@@ -476,7 +505,7 @@ impl Contents {
             let Schema { owner, acl, .. } = self.schemas.iter().find(|it| it.name == schema)?;
             Some(Own { kind: OwnKind::Schema, schema, name: "", owner, acl })
         });
-        let relations = RELATIONS.into_iter().filter_map(|(schema, name)| {
+        let relations = our_relations().filter_map(|(schema, name)| {
             let Relation { owner, acl, .. } = self.relation(schema, name)?;
             Some(Own { kind: OwnKind::Relation, schema, name, owner, acl })
         });
@@ -528,8 +557,15 @@ mod tests {
             system_account: "account".to_owned(),
             impersonation_role: role.map(str::to_owned),
         };
-        assert_eq!(ours().missing(&setup(None)), []);
-        assert_eq!(ours().missing(&setup(Some("acting"))).len(), 3);
+        let missing = |role| ours().missing(&Registry::of_whole(&setup(role))).len();
+        assert_eq!((missing(None), missing(Some("acting"))), (0, 3));
+        let with_policy_views = Registry {
+            schema_version: crate::scripts::POLICY_VIEWS_VERSION.into(),
+            ..Registry::of_whole(&setup(None))
+        };
+        assert_eq!(ours().missing(&with_policy_views).len(), 4);
+        assert_eq!(ours().with_policy_views().missing(&with_policy_views), []);
+        assert_eq!(ours().with_policy_views().foreign(), Vec::<String>::new());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::contents::{Contents, SCHEMAS, USER_PROFILE};
+use super::contents::{Contents, SCHEMAS};
 use crate::scripts::hex;
 
 /// Something of ours that has a definition.
@@ -52,13 +52,13 @@ impl Defined {
 pub struct Definitions(BTreeMap<Defined, String>);
 
 impl Definitions {
-    /// Of what the server shows: of each column its relation (`schema.name`) and a line; of the view, if it is there, and of
-    /// each procedure, by its name, the text; and of the default privileges who may do what. `account` is the name of the
+    /// Of what the server shows: of each column its relation (`schema.name`) and a line; of each view (`schema.name`) that is
+    /// there, and of each procedure, by its name, the text; and of the default privileges who may do what. `account` is the name of the
     /// system account, which may be called something else later.
     #[must_use]
     pub fn of(
         columns: &[(String, String)],
-        view: Option<&str>,
+        views: &[(&str, String)],
         procedures: &[(&str, String)],
         contents: &Contents,
         account: &str,
@@ -69,7 +69,7 @@ impl Definitions {
             text.push_str(column);
             text.push('\n');
         }
-        shown.extend(view.map(|text| (Defined::View(USER_PROFILE.to_owned()), text.to_owned())));
+        shown.extend(views.iter().map(|(name, text)| (Defined::View((*name).to_owned()), text.clone())));
         let procedure = |(name, text): &(&str, String)| (Defined::Procedure((*name).to_owned()), text.clone());
         shown.extend(procedures.iter().map(procedure));
         shown.extend(
@@ -139,10 +139,18 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::lifecycle::contents::USER_PROFILE;
 
     fn definitions(column: &str, view: Option<&str>, procedure: &str) -> Definitions {
         let columns = [("immuta_system.profile".to_owned(), column.to_owned())];
-        Definitions::of(&columns, view, &[("impersonate_user", procedure.to_owned())], &Contents::default(), "account")
+        let views: Vec<_> = view.map(|text| (USER_PROFILE, text.to_owned())).into_iter().collect();
+        Definitions::of(
+            &columns,
+            &views,
+            &[("impersonate_user", procedure.to_owned())],
+            &Contents::default(),
+            "account",
+        )
     }
 
     #[test]

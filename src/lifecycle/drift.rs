@@ -1,7 +1,7 @@
 //! What isn't as it was set up, and what mends it. The message is made of the very sections that mend it.
 
 use super::checks::{CLAIM, GRANTS, IMPERSONATION, OBJECTS, Watched};
-use super::contents::{Own, OwnKind, PROCEDURES_SCHEMA, is_user_profile};
+use super::contents::{Own, OwnKind, PROCEDURES_SCHEMA, USER_ENTITLEMENTS, is_user_profile};
 use super::definitions::Defined;
 use super::obstacle::{Grant, Grantable};
 use super::{AccountPower, Member, Mend, Seen, Setup, Subject, parameters};
@@ -109,12 +109,15 @@ fn missing(watched: &Watched) -> Vec<Drift> {
                 let mends = vec![run(Section::UserProfile), run(Section::OpenUserProfile)];
                 (format!("relation {schema}.{name}"), Mender::SystemAccount(mends))
             }
+            OwnKind::Relation if USER_ENTITLEMENTS.split_once('.') == Some((schema, name)) => {
+                (format!("relation {schema}.{name}"), Mender::SystemAccount(vec![run(Section::UserEntitlements)]))
+            }
             OwnKind::Relation => (format!("relation {schema}.{name}"), Mender::Person(RESTORE)),
             OwnKind::Procedure => (format!("procedure {schema}.{name}"), Mender::SystemAccount(making_of(name))),
         };
         Drift { test: OBJECTS, what: format!("{what} is missing"), mender }
     };
-    watched.contents.missing(&watched.registry.setup).into_iter().map(drift).collect()
+    watched.contents.missing(&watched.registry).into_iter().map(drift).collect()
 }
 
 /// What has another definition than the one that was recorded right after it was made.
@@ -126,7 +129,8 @@ fn changed(watched: &Watched) -> Vec<Drift> {
         let (what, mender) = match what {
             Defined::Columns(relation) => (format!("the columns of {relation} were changed"), Mender::Person(RESTORE)),
             Defined::View(view) => {
-                (format!("the view {view} has another text"), Mender::SystemAccount(vec![run(Section::UserProfile)]))
+                let text = if view == USER_ENTITLEMENTS { Section::UserEntitlements } else { Section::UserProfile };
+                (format!("the view {view} has another text"), Mender::SystemAccount(vec![run(text)]))
             }
             Defined::Procedure(name) => (
                 format!("the procedure {PROCEDURES_SCHEMA}.{name} has another text"),

@@ -33,20 +33,19 @@ impl Outcome {
                 deletion: status.deletion.clone(),
             };
         }
-        let hash = Some(registry.applied_hash.clone());
         let Some(failure) = Failure::of_validation(&tests) else {
             return Self {
                 phase: Phase::Enabled,
                 ready: Some(true),
                 activity: Activity::Settled,
                 tests,
-                created: Some(wanted.place.created(hash)),
+                created: Some(wanted.place.created_as(registry)),
                 deletion: None,
             };
         };
         // Status may have been lost; what the registry says was created, if it is ours.
         let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
-        let found = registry.is_complete_for(uid).then(|| place.created(hash));
+        let found = registry.is_complete_for(uid).then(|| place.created_as(registry));
         Self {
             // Nothing is left to be edited: it is what was applied that doesn't validate.
             phase: Phase::RecurringValidationError,

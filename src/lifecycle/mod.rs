@@ -45,8 +45,8 @@ pub use failure::{Category, Failure};
 pub use parameters::parameters;
 pub use plan::{
     Connection, Mend, Observed, Operation, Plan, Record, Recorded, Refusal, Stages, Subject, can_migrate,
-    edit_of_whole, inheritance, migration, new_passwords_of_whole, removal, removal_of_whole, repair, rotation, set_up,
-    set_up_from_nothing,
+    edit_of_whole, inheritance, migration, new_passwords_of_whole, policy_views, removal, removal_of_whole, repair,
+    rotation, set_up, set_up_from_nothing,
 };
 pub use report::{Activity, Handled, Outcome, next_status};
 pub use situation::{
@@ -54,4 +54,4 @@ pub use situation::{
     UserId, WarehouseFacts,
 };
 pub use transcript::Part;
-pub use wanted::{Invalid, Place, Setup, Wanted, folded, validate};
+pub use wanted::{Invalid, Place, PolicyViews, Setup, Wanted, folded, validate};

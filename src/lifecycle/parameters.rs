@@ -4,7 +4,7 @@
 use super::obstacle::Grantable;
 use super::{AccountPower, Member, Setup, Subject};
 use crate::api::DatabaseMode;
-use crate::scripts::{CLAIM_USER, Fact, Parameters, SCHEMA_VERSION};
+use crate::scripts::{CLAIM_USER, Fact, POLICY_VIEWS_VERSION, Parameters, SCHEMA_VERSION};
 
 /// The values for a section that is about a subject.
 #[must_use]
@@ -21,6 +21,7 @@ pub fn parameters(setup: &Setup, power: AccountPower, subject: &Subject) -> Para
         .text("applied_hash", &setup.hash())
         .text("applied", &applied_list(setup))
         .integer("schema_version", i64::from(SCHEMA_VERSION))
+        .integer("policy_views_version", i64::from(POLICY_VIEWS_VERSION))
         .fact(match power {
             AccountPower::Superuser => Fact::Superuser,
             AccountPower::Lesser => Fact::LesserAdmin,

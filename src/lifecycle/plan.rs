@@ -4,6 +4,7 @@
 mod change;
 pub mod inheritance;
 mod migration;
+pub mod policy_views;
 mod removal;
 mod repair;
 pub mod rotation;
@@ -91,6 +92,8 @@ pub enum Record {
     NextPasswords,
     /// In the Secret they take the place of those before.
     PromotePasswords,
+    /// Into the Secret comes what pseudonyms are made with.
+    MaskingKey,
     /// Into status comes that from here on the deletion only goes forward.
     PointOfNoReturn,
     /// The Secret of the system account is deleted.

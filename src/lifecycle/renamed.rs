@@ -210,7 +210,7 @@ mod tests {
             (ours.clone(), None, users(&there), "no registry"),
             (ours.clone(), with(&|it| it.registry.integration_uid.push('2')), users(&there), "the integration ours2"),
             (ours.clone(), with(&|it| it.registry.state = RegistryState::Deleting), users(&there), "`deleting`"),
-            (ours.clone(), with(&|it| it.registry.schema_version += 1), users(&there), "schema version"),
+            (ours.clone(), with(&|it| it.registry.schema_version += 2), users(&there), "schema version"),
             (ours.clone(), with(&|it| it.owner = UserId::new("1")), users(&there), "another user (usesysid 1)"),
             (ours.clone(), Some(heritage()), users(&[("other", "102")]), "isn't called governess"),
             (ours.clone(), Some(heritage()), users(&[there[0], ("keeper", "9")]), "has the name keeper (usesysid 9)"),

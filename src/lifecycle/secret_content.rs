@@ -58,6 +58,9 @@ pub enum Flaw {
     /// It can't be the name of something that was created.
     #[error("is no name that the operator gives")]
     NotAName,
+    /// It isn't one that the operator makes.
+    #[error("is no key of 64 hex digits")]
+    NotAKey,
     /// It can't be a password that was set.
     #[error("is no password that the operator sets: {0}")]
     NotAPassword(PasswordError),

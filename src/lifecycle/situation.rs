@@ -1,6 +1,5 @@
 //! What was observed in the warehouse.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -8,7 +7,7 @@ use super::contents::Contents;
 use super::definitions::Definitions;
 use super::{Failure, Setup, brief};
 use crate::api::{Reason, Remedy};
-use crate::scripts::{CLAIM_USER, SCHEMA_VERSION};
+use crate::scripts::{CLAIM_USER, POLICY_VIEWS_VERSION, SCHEMA_VERSION};
 
 /// Id of a user in the warehouse (`usesysid`), as text: an integer on Redshift. It stays when the user is renamed.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -324,11 +323,18 @@ impl Registry {
     /// How what is set up compares with what this version of the operator sets up.
     #[must_use]
     pub fn schema(&self) -> Schema {
-        match self.schema_version.cmp(&i64::from(SCHEMA_VERSION)) {
-            Ordering::Equal => Schema::Current,
-            Ordering::Less => Schema::Older,
-            Ordering::Greater => Schema::Newer,
+        let (with, without) = (i64::from(POLICY_VIEWS_VERSION), i64::from(SCHEMA_VERSION));
+        match self.schema_version {
+            version if version < without => Schema::Older,
+            version if version > with => Schema::Newer,
+            _ => Schema::Current,
         }
+    }
+
+    /// Whether what policy-enforced views stand on is there.
+    #[must_use]
+    pub fn has_policy_views(&self) -> bool {
+        self.schema_version == i64::from(POLICY_VIEWS_VERSION)
     }
 
     /// Why nothing is done where that differs.
@@ -339,8 +345,8 @@ impl Registry {
             Schema::Newer => (
                 Reason::SchemaNewer,
                 format!(
-                    "a newer version of the operator has set this up (schema version {there}; this one knows {ours}); nothing \
-                     is touched"
+                    "a newer version of the operator has set this up (schema version {there}; this one knows \
+                     {POLICY_VIEWS_VERSION}); nothing is touched"
                 ),
             ),
             Schema::Older | Schema::Current => (

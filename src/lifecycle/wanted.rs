@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Span};
 use thiserror::Error;
 
 use super::login::Login;
-use super::{Endpoint, digest};
+use super::{Endpoint, Registry, digest};
 use crate::api::{Created, DatabaseMode, RedshiftIntegrationSpec, TlsMode};
 use crate::scripts::{CLAIM_USER, ExistingName, NameError, ObjectName, SCHEMA_VERSION};
 
@@ -108,6 +108,15 @@ impl Place {
     }
 }
 
+impl Place {
+    /// How status puts what a registry says is set up here.
+    #[must_use]
+    pub fn created_as(&self, registry: &Registry) -> Created {
+        let schema_version = registry.schema_version.try_into().unwrap_or(SCHEMA_VERSION);
+        Created { schema_version, ..self.created(Some(registry.applied_hash.clone())) }
+    }
+}
+
 /// What the user wants, validated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
@@ -123,6 +132,17 @@ pub struct Wanted {
     pub validation_interval: Duration,
     /// How old passwords become.
     pub rotation_interval: Option<Duration>,
+    /// Policy-enforced views.
+    pub policy_views: PolicyViews,
+}
+
+/// What is wanted of policy-enforced views.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PolicyViews {
+    /// Whether they can be made.
+    pub is_enabled: bool,
+    /// Time between two looks at the columns of tables.
+    pub column_detection_interval: Duration,
 }
 
 impl Wanted {
@@ -136,6 +156,7 @@ impl Wanted {
             tls_mode,
             validation_interval: LONGEST_INTERVAL,
             rotation_interval: None,
+            policy_views: PolicyViews { is_enabled: false, column_detection_interval: LONGEST_INTERVAL },
         }
     }
 
@@ -177,7 +198,14 @@ impl Wanted {
             place: Place { endpoint: Endpoint::new(&config.host, config.port), setup },
             initial_database,
             tls_mode: config.tls.mode,
-            validation_interval: interval(&spec.validation_interval)?,
+            validation_interval: interval("validationInterval", &spec.validation_interval)?,
+            policy_views: PolicyViews {
+                is_enabled: config.policy_views.enabled,
+                column_detection_interval: interval(
+                    "config.policyViews.columnDetectionInterval",
+                    &config.policy_views.column_detection_interval,
+                )?,
+            },
             rotation_interval: spec.rotation.as_ref().map(|rotation| days(&rotation.interval)).transpose()?,
         })
     }
@@ -210,8 +238,13 @@ pub enum Invalid {
     #[error("spec.config: systemAccount.name and impersonation.role are both `{0}`; choose two different names")]
     SameName(String),
     /// Not a duration, or not one that is allowed.
-    #[error("spec.validationInterval: `{0}` is not a duration from 1m to 24h; write it as `30m` or `1h`")]
-    Interval(String),
+    #[error("spec.{field}: `{text}` is not a duration from 1m to 24h; write it as `30m` or `1h`")]
+    Interval {
+        /// Where it stands.
+        field: &'static str,
+        /// What stands there.
+        text: String,
+    },
     /// Not a number of days, or not one that is allowed.
     #[error("spec.rotation.interval: `{0}` is not a number of days from 1d to 365d; write it as `90d`")]
     RotationInterval(String),
@@ -242,8 +275,8 @@ pub fn folded(initial_database: &str) -> String {
     initial_database.to_ascii_lowercase()
 }
 
-fn interval(text: &str) -> Result<Duration, Invalid> {
-    let invalid = || Invalid::Interval(text.to_owned());
+fn interval(field: &'static str, text: &str) -> Result<Duration, Invalid> {
+    let invalid = || Invalid::Interval { field, text: text.to_owned() };
     let span: Span = text.parse().map_err(|_| invalid())?;
     let signed = SignedDuration::try_from(span).map_err(|_| invalid())?;
     let duration = Duration::try_from(signed).map_err(|_| invalid())?;
@@ -306,7 +339,7 @@ mod tests {
     fn an_interval_outside_of_a_minute_and_a_day_is_refused() {
         for text in ["59s", "25h", "-1h", "soon", ""] {
             let error = validate(&spec(serde_json::json!({"validationInterval": text}))).unwrap_err();
-            assert_eq!(error, Invalid::Interval(text.to_owned()));
+            assert_eq!(error, Invalid::Interval { field: "validationInterval", text: text.to_owned() });
         }
         for text in ["1m", "90s", "1h30m", "24h"] {
             validate(&spec(serde_json::json!({"validationInterval": text}))).unwrap();

@@ -18,7 +18,7 @@ pub use names::{ExistingName, NameError, ObjectName, SYSTEM_DATABASES};
 pub use password::{Password, PasswordError, generate_key};
 pub use quote::{QuoteError, quote_identifier, quote_literal, show_identifier};
 pub use reserved_words::RESERVED_WORDS;
-pub use script::{Fact, Parameters, RenderError};
+pub use script::{Fact, Fragment, Parameters, RenderError};
 pub use section::{LookUp, Section, look_up, statements};
 pub use statement::Statement;
 
@@ -27,3 +27,6 @@ pub const CLAIM_USER: &str = "redshift_governance_claim";
 
 /// Version of what `create.sql` sets up; raised with every change of it.
 pub const SCHEMA_VERSION: i32 = 2;
+
+/// The same, with what policy-enforced views stand on (`sql/policy-views.sql`), which comes when the spec asks for it.
+pub const POLICY_VIEWS_VERSION: i32 = 3;

@@ -26,6 +26,10 @@ pub enum Fact {
     MemberIsAdministrator,
     /// The member of a role is a role.
     MemberIsRole,
+    /// Who gets or loses something is a group.
+    MemberIsGroup,
+    /// Who gets or loses something is everybody.
+    MemberIsPublic,
 }
 
 impl Fact {
@@ -37,6 +41,8 @@ impl Fact {
             "user" => Self::MemberIsUser,
             "administrator" => Self::MemberIsAdministrator,
             "role" => Self::MemberIsRole,
+            "group" => Self::MemberIsGroup,
+            "public" => Self::MemberIsPublic,
             _ => return None,
         })
     }
@@ -72,6 +78,35 @@ enum Value {
     Literal(String),
     Secret(SecretString),
     Integer(i64),
+    Fragment(Fragment),
+}
+
+/// SQL that was put together from quoted parts: what has no fixed number of values.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fragment(String);
+
+impl Fragment {
+    /// Of SQL whose values went through the quoting layer.
+    #[must_use]
+    pub fn new(sql: String) -> Self {
+        Self(sql)
+    }
+
+    /// A list of literals.
+    ///
+    /// # Errors
+    ///
+    /// If one of them can't stand in SQL.
+    pub fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Self, QuoteError> {
+        let literals: Vec<_> = texts.into_iter().map(quote_literal).collect::<Result<_, _>>()?;
+        Ok(Self(literals.join(", ")))
+    }
+
+    /// The SQL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// The values of one rendering, by the names that stand in the files.
@@ -119,6 +154,13 @@ impl Parameters {
     #[must_use]
     pub fn integer(mut self, name: &'static str, value: i64) -> Self {
         self.values.insert(name, Value::Integer(value));
+        self
+    }
+
+    /// SQL that was put together from quoted parts.
+    #[must_use]
+    pub fn fragment(mut self, name: &'static str, value: Fragment) -> Self {
+        self.values.insert(name, Value::Fragment(value));
         self
     }
 
@@ -243,6 +285,7 @@ impl Template {
                     quote_literal(value.expose_secret())
                 }
                 Value::Integer(value) => Ok(value.to_string()),
+                Value::Fragment(Fragment(sql)) => Ok(sql.clone()),
             };
             text.push_str(&quoted.map_err(|source| RenderError::Quote {
                 statement: self.name,

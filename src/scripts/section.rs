@@ -272,6 +272,54 @@ sections! {
         /// The registry says which version is set up.
         Migrated = "migrated",
     }
+    POLICY_VIEWS = "sql/policy-views.sql" {
+        /// Creates the tables that policy-enforced views stand on.
+        PolicyTables = "policy-tables",
+        /// The view of the reader's own entitlements, or its text anew.
+        UserEntitlements = "user-entitlements",
+        /// The registry says that all of it is there.
+        PolicyViewsSetUp = "policy-views-set-up",
+    }
+    VIEWS = "sql/views.sql" {
+        /// The registry says that something of policy-enforced views was changed.
+        PolicyViewsChanged = "policy-views-changed",
+        /// Creates a schema for views.
+        CreateViewSchema = "create-view-schema",
+        /// Drops one.
+        DropViewSchema = "drop-view-schema",
+        /// Creates a view.
+        CreateView = "create-view",
+        /// Gives a view another text.
+        ReplaceView = "replace-view",
+        /// Drops a view.
+        DropPolicyView = "drop-policy-view",
+        /// Lets somebody read a view.
+        GrantView = "grant-view",
+        /// Takes that back.
+        RevokeView = "revoke-view",
+        /// Takes the use of a schema of views from somebody.
+        RevokeViewSchema = "revoke-view-schema",
+        /// Reads nothing of a view, to see whether it can be read.
+        ProbeView = "probe-view",
+        /// The same of a table.
+        ProbeTable = "probe-table",
+        /// A view isn't ours any more, or is written down anew.
+        ForgetDataSource = "forget-data-source",
+        /// Writes down whose a view is and what was applied.
+        WriteDataSource = "write-data-source",
+        /// Makes room for profiles that are to be written.
+        Incoming = "incoming",
+        /// Brings users there.
+        IncomingUsers = "incoming-users",
+        /// Brings their entitlements there.
+        IncomingEntitlements = "incoming-entitlements",
+        /// Finds what stays of what they have.
+        IncomingKept = "incoming-kept",
+        /// Takes from users what they are to lose.
+        TakeAway = "take-away",
+        /// Writes their profiles.
+        WriteProfiles = "write-profiles",
+    }
     ROTATION = "sql/rotation.sql" {
         /// The system account sets its own password.
         ChangeOwnPassword = "change-own-password",
@@ -285,6 +333,8 @@ sections! {
         WaitAsBefore = "wait-as-before",
         /// Takes back the default privileges.
         RevokeFutureFunctions = "revoke-future-functions",
+        /// Drops what policy-enforced views stand on.
+        DropPolicyViews = "drop-policy-views",
         /// Drops the view.
         DropView = "drop-view",
         /// Drops one of the tables.
@@ -347,6 +397,8 @@ sections! {
         ProveLogin = "proof",
         /// Reads the settings of the managed database.
         LookAtSettings = "settings",
+        /// Reads policy-enforced views and profiles.
+        LookAtPolicyViews = "policy-views",
     }
     QUERIES = "sql/queries.sql" {
         /// For a person: who is connected to a database.
@@ -410,6 +462,7 @@ look_ups! {
     LookAtDefinitions {
         Columns = "read-columns",
         View = "read-view",
+        UserEntitlements = "read-user-entitlements",
         Procedure = "read-procedure",
         DefinerRights = "read-definer-rights",
     }
@@ -434,6 +487,15 @@ look_ups! {
         Isolation = "read-isolation",
         CountKeys = "count-keys",
     }
+    LookAtPolicyViews {
+        DataSources = "read-data-sources",
+        Profiles = "read-profiles",
+        EntitlementSums = "read-entitlement-sums",
+        TableColumns = "read-table-columns",
+        Views = "read-views",
+        ViewText = "read-view-text",
+        ViewsThatName = "read-views-that-name",
+    }
 }
 
 /// The statements of a section, with all values in them.
@@ -457,7 +519,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::scripts::{CLAIM_USER, Fact, ObjectName};
+    use crate::scripts::{CLAIM_USER, Fact, Fragment, ObjectName};
 
     fn parameters() -> Parameters {
         Parameters::new()
@@ -490,6 +552,8 @@ mod tests {
             .text("definitions", "")
             .text("claim_user_id", "101")
             .integer("schema_version", 2)
+            .integer("policy_views_version", 3)
+            .secret("masking_key", SecretString::from("f0".repeat(32)))
             .integer("fencing_counter", 1)
             .text("guarded", "immuta")
             .text("guarded_user", "immuta_system_account")
@@ -498,10 +562,33 @@ mod tests {
             .text("claim_name", CLAIM_USER)
             .text("database_text", "immuta")
             .text("user_text", "immuta_system_account")
+            .identifier("view_schema", "sales")
+            .identifier("view_name", "orders")
+            .text("view_schema_text", "sales")
+            .text("view_name_text", "orders")
+            .fragment("query", Fragment::new("SELECT 1 AS a".to_owned()))
+            .fragment("rows", Fragment::new("(…)".to_owned()))
+            .fragment("schemas", Fragment::list(["sales"]).unwrap())
+            .fragment("tables", Fragment::list(["orders", "it's"]).unwrap())
+            .identifier("grantee", "IAM:reports")
+            .identifier("table_database", "dev")
+            .identifier("table_schema", "sales")
+            .identifier("table_name", "orders")
+            .text("table_database_text", "dev")
+            .text("table_text", "dev.sales.orders")
+            .text("source_uid", "1b1d7b6e-9f0c-4c7e-8d2f-0c8d1f3d5a10")
+            .text("resource", "data-platform/orders")
+            .text("source_state", "applied")
+            .text("columns_hash", "01")
+            .text("shown_hash", "02")
+            .text("shown_acl_hash", "03")
+            .text("granted", "role analysts")
+            .integer("schema_is_ours", 1)
     }
 
     fn transcript(fact: Fact) -> String {
-        let parameters = parameters().fact(fact).fact(Fact::CreateMode).fact(Fact::MemberIsUser);
+        let parameters =
+            parameters().fact(fact).fact(Fact::CreateMode).fact(Fact::MemberIsUser).fact(Fact::MemberIsGroup);
         Section::ALL
             .iter()
             .flat_map(|section| statements(*section, &parameters).unwrap())

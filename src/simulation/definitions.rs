@@ -9,8 +9,15 @@ use crate::lifecycle::{AccountPower, Setup, Subject, parameters};
 use crate::scripts::{Section, statements};
 
 /// All that make tables, views or procedures.
-const SECTIONS: [Section; 5] =
-    [Section::Registry, Section::Objects, Section::UserProfile, Section::ImpersonateProcedure, Section::RoleProcedures];
+const SECTIONS: [Section; 7] = [
+    Section::Registry,
+    Section::Objects,
+    Section::UserProfile,
+    Section::PolicyTables,
+    Section::UserEntitlements,
+    Section::ImpersonateProcedure,
+    Section::RoleProcedures,
+];
 
 thread_local! {
     /// The statements that were rendered, by the role in them.
@@ -26,7 +33,9 @@ fn rendered<T>(role: &str, read: impl FnOnce(&[String]) -> T) -> T {
                 system_account: String::new(),
                 impersonation_role: Some(role.to_owned()),
             };
-            let values = parameters(&setup, AccountPower::Superuser, &Subject::Pass).text("integration_uid", "");
+            let values = parameters(&setup, AccountPower::Superuser, &Subject::Pass)
+                .text("integration_uid", "")
+                .text("masking_key", "");
             let found = SECTIONS.into_iter().flat_map(|section| statements(section, &values).unwrap());
             found.map(|statement| statement.text().to_owned()).collect()
         };

@@ -49,6 +49,8 @@ pub enum Action {
     /// Says that what a person was to remove is gone, as the message asks.
     ConfirmDeleted,
     Impersonate(Option<usize>),
+    /// Asks for policy-enforced views, or not any more.
+    PolicyViews(bool),
     Rename(usize),
     /// As far as the API server lets it.
     Move(Option<usize>),
@@ -330,6 +332,7 @@ fn edit(spec: &mut RedshiftIntegrationSpec, action: Action, status: &mut Option<
                 ROLES[role].clone_into(&mut spec.config.impersonation.role);
             }
         }
+        Action::PolicyViews(enabled) => spec.config.policy_views.enabled = enabled,
         Action::Rename(account) => ACCOUNTS[account].clone_into(&mut spec.config.system_account.name),
         Action::Move(database) => {
             if status.as_ref().is_none_or(|status| status.created.is_none()) {

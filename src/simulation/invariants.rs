@@ -239,7 +239,7 @@ fn status_claims_only_what_is_so(warehouse: &Warehouse, resource: &RedshiftInteg
     if setup.system_account != created.system_account || setup.impersonation_role != created.impersonation_role {
         return wrong("the registry says something else");
     }
-    let missing = database.missing(setup.impersonation_role.is_some());
+    let missing = database.missing(setup.impersonation_role.is_some(), registry.has_policy_views());
     if !missing.is_empty() || database.keys != u64::from(setup.impersonation_role.is_some()) {
         return wrong(&format!("missing: {missing:?}"));
     }

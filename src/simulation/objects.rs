@@ -82,6 +82,7 @@ impl Objects<'_> {
         }
         if name == "user_profile" {
             refuse(!objects.values().any(|object| object.kind == Kind::Reader), "others depend on it")?;
+            refuse(!objects.keys().any(|(_, name)| name == "user_entitlements"), "another view depends on it")?;
         }
         objects.remove(&(schema.to_owned(), name.to_owned()));
         match name {
@@ -90,6 +91,11 @@ impl Objects<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    pub fn drop_if_there(&mut self, schema: &str, name: &str) -> Result<(), String> {
+        let is_there = self.there.objects.contains_key(&(schema.to_owned(), name.to_owned()));
+        if is_there { self.drop(schema, name) } else { Ok(()) }
     }
 
     pub fn change_registry(&mut self, name: &str, text: &str, database: &str) -> Result<(), String> {
@@ -133,8 +139,13 @@ impl Objects<'_> {
             }
             "write-mended" | "write-rotated" => {}
             "write-schema-version" => row.schema_version = number_after(text, "schema_version = "),
-            "complete-registry" => {
+            "write-policy-views" => {
                 row.schema_version = number_after(text, "schema_version = ");
+                row.definitions = None;
+            }
+            "complete-registry" => {
+                let version = number_after(text, "schema_version = greatest(schema_version, ");
+                row.schema_version = row.schema_version.max(version);
                 (row.definitions, row.claim_user_id) = (None, None);
                 row.state = RegistryState::Complete;
                 row.setup.system_account = literal(text, 1);

@@ -470,6 +470,6 @@ impl Host for Clock {
     }
 
     fn generate_key(&self) -> SecretString {
-        SecretString::from("k".repeat(64))
+        SecretString::from("a".repeat(64))
     }
 }

@@ -704,7 +704,7 @@ fn set_schema_version(run: &Run, version: i64) {
 
 #[test]
 fn what_another_version_of_the_operator_has_set_up_is_not_touched() {
-    for (version, reason) in [(0, "SchemaOlder"), (3, "SchemaNewer")] {
+    for (version, reason) in [(0, "SchemaOlder"), (4, "SchemaNewer")] {
         let mut run = run(Power::Superuser, Some(0), &[WHOLE]);
         set_schema_version(&run, version);
         let before = run.world.borrow().warehouse.clone();
@@ -737,7 +737,7 @@ fn what_another_version_of_the_operator_has_set_up_is_not_touched() {
 #[test]
 fn what_a_newer_version_has_set_up_is_not_removed_by_an_older_one_but_the_other_way_round() {
     let mut run = run(Power::Superuser, Some(0), &[WHOLE]);
-    set_schema_version(&run, 3);
+    set_schema_version(&run, 4);
     let before = run.world.borrow().warehouse.clone();
     run.play(&[Event::User(0, Action::Delete), WHOLE]);
     assert_eq!(run.phase_of(0), Some(Phase::DeleteError));

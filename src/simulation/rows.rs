@@ -72,6 +72,7 @@ pub fn answer(warehouse: &Warehouse, id: u32, database: &str, statement: &Statem
         "read-views-that-speak-of-us" => reader.views(),
         "read-columns" => reader.columns(),
         "read-view" => return reader.text("immuta_system", "user_profile"),
+        "read-user-entitlements" => return reader.text("immuta_system", "user_entitlements"),
         "read-definer-rights" => {
             let procedures = reader.here().objects.keys().filter(|(schema, _)| schema == "immuta_procedures");
             procedures.filter(|(_, name)| !name.is_empty()).map(|(_, name)| row([name, flag(true)])).collect()

@@ -46,6 +46,7 @@ fn edits(slot: impl Strategy<Value = usize> + Clone + 'static) -> BoxedStrategy<
     let action = prop_oneof![
         4 => proptest::option::weighted(0.7, 0..ROLES.len()).prop_map(Action::Impersonate),
         3 => (0..ACCOUNTS.len()).prop_map(Action::Rename),
+        2 => proptest::bool::weighted(0.8).prop_map(Action::PolicyViews),
         1 => database().prop_map(Action::Move),
         1 => any::<bool>().prop_map(Action::Suspend),
         2 => Just(Action::EmptyStatus),
@@ -80,6 +81,7 @@ fn changes_by_others() -> impl Strategy<Value = Event> {
         1 => Just(Event::Others(Deed::Expose)),
         1 => (0..ACCOUNTS.len()).prop_map(|account| Event::Others(Deed::RenameAccount(account))),
         2 => any::<bool>().prop_map(|repair| Event::User(0, Action::Repair(repair))),
+        1 => Just(Event::User(0, Action::PolicyViews(true))),
     ]
 }
 

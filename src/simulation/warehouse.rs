@@ -100,7 +100,7 @@ pub struct Database {
 
 impl Database {
     /// What isn't there of what an integration sets up: what this invariant says is not taken from the operator.
-    pub fn missing(&self, impersonation: bool) -> Vec<(&'static str, &'static str)> {
+    pub fn missing(&self, impersonation: bool, policy_views: bool) -> Vec<(&'static str, &'static str)> {
         let always = [
             ("immuta_system", ""),
             ("immuta_functions", ""),
@@ -112,9 +112,15 @@ impl Database {
             ("immuta_system", "user_profile"),
         ];
         let procedures = ["impersonate_user", "grant_impersonation", "revoke_impersonation"];
-        let wanted = always.into_iter().chain(
-            procedures.map(|name| ("immuta_procedures", name)).into_iter().take(if impersonation { 3 } else { 0 }),
-        );
+        let of_views = ["entitlement", "masking_key", "data_source", "user_entitlements"];
+        let wanted = always
+            .into_iter()
+            .chain(procedures.map(|name| ("immuta_procedures", name)).into_iter().take(if impersonation {
+                3
+            } else {
+                0
+            }))
+            .chain(of_views.map(|name| ("immuta_system", name)).into_iter().take(if policy_views { 4 } else { 0 }));
         wanted
             .filter(|(schema, name)| !self.objects.contains_key(&((*schema).to_owned(), (*name).to_owned())))
             .collect()

@@ -51,12 +51,11 @@ impl Watched {
     /// this UID.
     #[must_use]
     pub fn unrecorded(&self, uid: &str) -> Option<&Definitions> {
-        let Registry { definitions, setup, .. } = &self.registry;
         match &self.definitions {
             Seen::Yes(shown)
-                if definitions.is_none()
+                if self.registry.definitions.is_none()
                     && self.registry.is_current_for(uid)
-                    && self.contents.missing(setup).is_empty() =>
+                    && self.contents.missing(&self.registry).is_empty() =>
             {
                 Some(shown)
             }

@@ -8,7 +8,9 @@ mod set_up;
 use super::steps::Step;
 use super::{Script, Source};
 use crate::lifecycle::AccountPower;
-use crate::scripts::{CLAIM_USER, Parameters, RenderError, SCHEMA_VERSION, Section, Statement, statements};
+use crate::scripts::{
+    CLAIM_USER, POLICY_VIEWS_VERSION, Parameters, RenderError, SCHEMA_VERSION, Section, Statement, statements,
+};
 
 /// One question, and what to do if the answer is no.
 pub(super) struct Guard {
@@ -43,7 +45,8 @@ impl Guard {
             .text("guarded_user", &source.setup(script).system_account)
             .text("refusal", &self.refusal)
             .text("integration_uid", source.uid)
-            .integer("schema_version", i64::from(SCHEMA_VERSION));
+            .integer("schema_version", i64::from(SCHEMA_VERSION))
+            .integer("policy_views_version", i64::from(POLICY_VIEWS_VERSION));
         let guard = statements(self.section, &parameters)?.into_iter().next();
         Ok(guard.expect("a guard is one statement"))
     }

@@ -28,6 +28,8 @@ fn operations(script: Script, source: &Source<'_>) -> Vec<(Section, Subject)> {
     let (setup, power) = (source.setup(script), script.power());
     let removal = || {
         let contents = if source.applied.is_some() { Contents::of(setup) } else { Contents::begun(setup) };
+        // The key is there before the rest.
+        let contents = if source.account.masking_key.is_some() { contents.with_policy_views() } else { contents };
         removal_of_whole(setup, power, &contents)
     };
     let plan = match script {

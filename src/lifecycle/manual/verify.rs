@@ -13,8 +13,10 @@ use crate::scripts::{RenderError, Section, Statement, statements};
 pub struct Shown {
     /// Of each column its relation (`schema.name`), its name, its type and `not null` where it is.
     pub columns: Vec<(String, String)>,
-    /// The text of the view.
+    /// The text of `user_profile`; empty where it isn't there.
     pub view: String,
+    /// The text of `user_entitlements`; empty where it isn't there.
+    pub entitlements: String,
     /// The texts of the procedures, by their names.
     pub procedures: Vec<(&'static str, String)>,
 }
@@ -138,6 +140,7 @@ mod tests {
                     table.columns.into_iter().map(move |column| (table.name.clone(), column)).collect::<Vec<_>>()
                 })
                 .collect(),
+            entitlements: String::new(),
             view: text(Section::UserProfile, 0).replace("CREATE OR REPLACE VIEW", " "),
             procedures: vec![
                 ("impersonate_user", text(Section::ImpersonateProcedure, 0).replace('\n', "\r\n")),

@@ -74,6 +74,9 @@ fn drop_objects(plan: &mut Plan, observed: &Observed<'_>) {
         // What somebody has dropped already is no obstacle.
         let contents = observed.contents;
         plan.switch_off(on, contents);
+        if contents.has_policy_relations() {
+            plan.run(on, Section::DropPolicyViews);
+        }
         if contents.has_relation(USER_PROFILE) {
             plan.run(on, Section::DropView);
         }

@@ -148,7 +148,8 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         };
         let of_claim = account.claim_passwords().next().map(|password| hashed(password, CLAIM_USER));
         let of_account = account.passwords_of(name).next().map(|password| hashed(password, name));
-        [("claim_password", of_claim), ("system_account_password", of_account)]
+        let masking_key = account.masking_key.as_ref().map(|key| key.secret().clone());
+        [("claim_password", of_claim), ("system_account_password", of_account), ("masking_key", masking_key)]
             .into_iter()
             .filter_map(|(parameter, password)| Some((parameter, password?)))
             .fold(parameters, |parameters, (parameter, password)| parameters.secret(parameter, password))
@@ -165,7 +166,9 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
             self.execute(connection, section, statement).await?;
         }
         match section {
-            Section::Mended | Section::Migrated | Section::Rotated => self.expected.fencing_counter += 1,
+            Section::Mended | Section::Migrated | Section::Rotated | Section::PolicyViewsSetUp => {
+                self.expected.fencing_counter += 1
+            }
             Section::Complete => self.expected.becomes(RegistryState::Complete),
             Section::MarkDeleting => self.expected.becomes(RegistryState::Deleting),
             Section::TakeOver => {

@@ -7,7 +7,8 @@ use super::error::Error;
 use crate::api::{DatabaseMode, Reason};
 use crate::lifecycle::checks::Watched;
 use crate::lifecycle::contents::{
-    Acl, Contents, DefaultPrivileges, PROCEDURES_SCHEMA, Relation, Routine, SCHEMAS, Schema, USER_PROFILE,
+    Acl, Contents, DefaultPrivileges, PROCEDURES_SCHEMA, Relation, Routine, SCHEMAS, Schema, USER_ENTITLEMENTS,
+    USER_PROFILE,
 };
 use crate::lifecycle::definitions::Definitions;
 use crate::lifecycle::manual::Shown;
@@ -392,20 +393,22 @@ async fn shown(session: &impl Session, contents: &Contents) -> Result<Seen<Shown
     let own: Vec<_> = contents.own().iter().map(ToString::to_string).collect();
     let ours = |(relation, _): &(String, String)| own.contains(relation);
     let columns = |rows: Vec<Row>| rows.iter().map(column).filter(ours).collect::<Vec<_>>();
-    let is_viewed = contents.has_relation(USER_PROFILE);
-    look.ask(if is_viewed { &[LookUp::Columns, LookUp::View] } else { &[LookUp::Columns] }).await?;
+    let views = [(USER_PROFILE, LookUp::View), (USER_ENTITLEMENTS, LookUp::UserEntitlements)];
+    let views = views.map(|(name, look_up)| contents.has_relation(name).then_some(look_up));
+    look.ask(&[LookUp::Columns].into_iter().chain(views.into_iter().flatten()).collect::<Vec<_>>()).await?;
     let columns = match look.seen_again(LookUp::Columns, columns).await? {
         Seen::Yes(columns) => columns,
         Seen::No(why) => return Ok(Seen::No(why)),
     };
-    let view = if is_viewed {
-        match look.seen_again(LookUp::View, |rows| first_text(&rows)).await? {
-            Seen::Yes(view) => view,
+    let mut texts = [String::new(), String::new()];
+    for (text, view) in texts.iter_mut().zip(views) {
+        let Some(view) = view else { continue };
+        match look.seen_again(view, |rows| first_text(&rows)).await? {
+            Seen::Yes(shown) => *text = shown,
             Seen::No(why) => return Ok(Seen::No(why)),
         }
-    } else {
-        String::new()
-    };
+    }
+    let [view, entitlements] = texts;
     let mut procedures = Vec::new();
     let of = |name| Parameters::new().identifier("schema", PROCEDURES_SCHEMA).identifier("object", name);
     let names = contents.procedures();
@@ -417,7 +420,7 @@ async fn shown(session: &impl Session, contents: &Contents) -> Result<Seen<Shown
             Seen::No(why) => return Ok(Seen::No(why)),
         }
     }
-    Ok(Seen::Yes(Shown { columns, view, procedures }))
+    Ok(Seen::Yes(Shown { columns, view, entitlements, procedures }))
 }
 
 /// Our procedures that run with the rights of whoever calls them, as far as that can be seen.
@@ -438,8 +441,10 @@ pub async fn with_callers_rights(session: &impl Session, contents: &Contents) ->
 fn definitions(shown: &Seen<Shown>, contents: &Contents, account: &str) -> Seen<Definitions> {
     match shown {
         Seen::Yes(shown) => {
-            let view = contents.has_relation(USER_PROFILE).then_some(shown.view.as_str());
-            Seen::Yes(Definitions::of(&shown.columns, view, &shown.procedures, contents, account))
+            let views = [(USER_PROFILE, &shown.view), (USER_ENTITLEMENTS, &shown.entitlements)];
+            let there = views.into_iter().filter(|(name, _)| contents.has_relation(name));
+            let views: Vec<_> = there.map(|(name, text)| (name, text.clone())).collect();
+            Seen::Yes(Definitions::of(&shown.columns, &views, &shown.procedures, contents, account))
         }
         Seen::No(why) => Seen::No(why.clone()),
     }

@@ -16,6 +16,7 @@ mod manual;
 mod migrate;
 mod observe;
 mod obstacles;
+mod policy_views;
 mod refusals;
 mod remedies;
 mod remove;
@@ -44,7 +45,7 @@ use super::Context;
 use super::pace::Next;
 use crate::api::{CaBundleKind, Kind, Phase, REQUESTED_AT_ANNOTATION, Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::{
-    Activity, Category, Endpoint, Failure, Outcome, SystemAccount, Wanted, cadence, validate as validate_spec,
+    self, Activity, Category, Endpoint, Failure, Outcome, SystemAccount, Wanted, cadence, validate as validate_spec,
 };
 use crate::ports::{Host, Key, Kubernetes, News, Referent, World};
 use remove::Gone;
@@ -180,9 +181,11 @@ async fn go_on<W: World>(work: &mut Work<'_, W>) {
             work.outcome = Outcome::before_any_look(&work.status(), generation, error.failure());
         }
     }
-    // Something else may have come first, an edit for instance.
+    // Something else may have come first, an edit for instance, or the creation.
     if let (Activity::Settled, Ok(wanted)) = (&work.outcome.activity, validate_spec(&work.object.spec))
-        && let Some(account) = work.account.clone().filter(|account| rotate::is_wanted(work, &wanted, account))
+        && let Some(account) = work.account.clone().filter(|account| {
+            rotate::is_wanted(work, &wanted, account) || wanted.policy_views.is_enabled && account.masking_key.is_none()
+        })
     {
         if is_manual {
             return manual::run(work, &wanted, Some(account)).await;
@@ -288,6 +291,12 @@ async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: 
         }
         if edit::is_due(&uid, &seen, wanted, &account) {
             return edit::run(work, wanted, &account, seen).await;
+        }
+        if lifecycle::policy_views::is_due(&uid, &seen.watched, wanted) {
+            if policy_views::run(work, wanted, &seen, inside).await {
+                continue;
+            }
+            return;
         }
         if rotate::is_due(work, wanted, &seen, &account) {
             rotate::run(work, wanted, &seen, inside).await;

@@ -63,7 +63,7 @@ fn begin<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, look: &Look) {
         // It comes afterwards: what was applied is what there is.
         let registry = &look.watched.registry;
         let place = Place { endpoint: wanted.place.endpoint.clone(), setup: registry.setup.clone() };
-        let applied = || place.created(Some(registry.applied_hash.clone()));
+        let applied = || place.created_as(registry);
         outcome.created = Some(status.created.filter(|it| it.applied_hash.is_some()).unwrap_or_else(applied));
         outcome.phase = status.phase.unwrap_or(outcome.phase);
     }

@@ -208,6 +208,20 @@ pub async fn record_next_passwords(
     Ok(())
 }
 
+/// Adds a key for pseudonyms.
+pub async fn record_masking_key(
+    kubernetes: &impl Kubernetes,
+    host: &impl Host,
+    object: &RedshiftIntegration,
+    account: &mut SystemAccount,
+) -> Result<(), Error> {
+    let mut with_key = account.with_masking_key(|| host.generate_key());
+    let data = with_key.data();
+    merge(kubernetes, object, &mut with_key, json!({"data": data})).await?;
+    *account = with_key;
+    Ok(())
+}
+
 /// Puts the passwords to which it was rotated in the place of those before, and when that was.
 pub async fn promote_passwords(
     kubernetes: &impl Kubernetes,

@@ -185,6 +185,7 @@ impl<'a, W: World> Work<'a, W> {
             Record::Plan => self.record_plan(place).await,
             Record::NextPasswords => self.record_next_passwords().await,
             Record::PromotePasswords => self.promote_passwords().await,
+            Record::MaskingKey => self.record_masking_key().await,
             Record::PointOfNoReturn => self.record_point_of_no_return(confirmed.to_vec()).await,
             Record::SettleSecret => unreachable!("the ids that it takes are looked up by whoever carries it out"),
             Record::DeleteSecret => self.delete_secret().await,
@@ -238,6 +239,11 @@ impl<'a, W: World> Work<'a, W> {
         let account = self.account.as_mut().expect("what is rotated is in the Secret");
         let (host, asked_for) = (&self.context.host, self.rotation_asked_for.as_deref());
         secret::record_next_passwords(&self.kubernetes, host, &self.object, account, asked_for).await
+    }
+
+    async fn record_masking_key(&mut self) -> Result<(), Error> {
+        let account = self.account.as_mut().expect("it has logged in with what the Secret says");
+        secret::record_masking_key(&self.kubernetes, &self.context.host, &self.object, account).await
     }
 
     async fn promote_passwords(&mut self) -> Result<(), Error> {

@@ -22,6 +22,22 @@ RESET statement_timeout;
 --! revoke-future-functions-from-public
 ALTER DEFAULT PRIVILEGES IN SCHEMA immuta_functions REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
+--= drop-policy-views
+
+-- A person who runs this can't be asked whether it was ever set up whole.
+
+--! drop-user-entitlements
+DROP VIEW IF EXISTS immuta_system.user_entitlements;
+
+--! drop-entitlement
+DROP TABLE IF EXISTS immuta_system.entitlement;
+
+--! drop-masking-key
+DROP TABLE IF EXISTS immuta_system.masking_key;
+
+--! drop-data-source
+DROP TABLE IF EXISTS immuta_system.data_source;
+
 --= drop-view
 
 --! drop-user-profile

@@ -143,7 +143,7 @@ FROM immuta_system.registry;
 --= guard-registry-version
 
 --! guard-registry-version
-SELECT CAST(CASE WHEN max(schema_version) = {{schema_version}} THEN '1' ELSE {{refusal}} END AS INTEGER) AS registry_version_is_right
+SELECT CAST(CASE WHEN max(schema_version) BETWEEN {{schema_version}} AND {{policy_views_version}} THEN '1' ELSE {{refusal}} END AS INTEGER) AS registry_version_is_right
 FROM immuta_system.registry;
 
 -- Before a removal. Catalogues of the leader node are read alone, system views alone.
@@ -170,7 +170,10 @@ FROM (
         AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!' AND n.nspname NOT IN ('information_schema', 'catalog_history')
         AND NOT (
             n.nspname = 'immuta_system'
-            AND c.relname IN ('registry_lock', 'registry', 'profile', 'impersonation_key', 'user_profile')
+            AND c.relname IN (
+                'registry_lock', 'registry', 'profile', 'impersonation_key', 'user_profile',
+                'entitlement', 'masking_key', 'data_source', 'user_entitlements'
+            )
         )
     UNION ALL
     SELECT CAST(n.nspname AS VARCHAR(128)), CAST(p.proname AS VARCHAR(128))
@@ -201,7 +204,10 @@ FROM (
         AND n.nspname IN ('immuta_system', 'immuta_functions', 'immuta_procedures')
         AND NOT (
             n.nspname = 'immuta_system'
-            AND c.relname IN ('registry_lock', 'registry', 'profile', 'impersonation_key', 'user_profile')
+            AND c.relname IN (
+                'registry_lock', 'registry', 'profile', 'impersonation_key', 'user_profile',
+                'entitlement', 'masking_key', 'data_source', 'user_entitlements'
+            )
         )
     UNION ALL
     SELECT CAST(n.nspname AS VARCHAR(128)), CAST(p.proname AS VARCHAR(128))

@@ -132,6 +132,9 @@ ORDER BY n.nspname, c.relname, a.attnum;
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_VIEW.html
 SHOW VIEW immuta_system.user_profile;
 
+--! read-user-entitlements
+SHOW VIEW immuta_system.user_entitlements;
+
 --! read-procedure
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_PROCEDURE.html
 SHOW PROCEDURE {{schema}}.{{object}}(VARCHAR);
@@ -185,3 +188,58 @@ SELECT datname, array_to_string(datconfig, '|') FROM pg_database_info;
 --! count-keys
 -- Never the key itself.
 SELECT count(*), sum(CASE WHEN len(secret) = 64 THEN 1 ELSE 0 END) FROM immuta_system.impersonation_key;
+
+--= policy-views
+
+--! read-data-sources
+-- With the registry's row, so that one look tells whether it is still the one that was met before.
+SELECT
+    r.integration_uid, r.state, CAST(r.fencing_counter AS VARCHAR(32)), CAST(r.schema_version AS VARCHAR(16)),
+    d.source_uid, d.resource, d.view_schema, d.view_name, d.table_name, d.state, d.applied_hash, d.columns_hash,
+    d.shown_hash, d.shown_acl_hash, CAST(d.schema_is_ours AS VARCHAR(1)), d.granted
+FROM immuta_system.registry r
+LEFT JOIN immuta_system.data_source d ON d.source_uid <> '';
+
+--! read-profiles
+-- Whether the operator has written it is told by the entitlement that each of its own has. Digests, since texts are long.
+SELECT
+    p.immuta__userid, sha2(p.immuta__groups, 256), sha2(p.immuta__attributes, 256),
+    CASE WHEN x.immuta__userid IS NULL THEN '0' ELSE '1' END
+FROM immuta_system.profile p
+LEFT JOIN immuta_system.entitlement x
+    ON x.immuta__userid = p.immuta__userid AND x.kind = 'u' AND x.value = p.immuta__userid;
+
+--! read-entitlement-sums
+-- A sum doesn't depend on the order of rows. The inner digest keeps name and value apart.
+SELECT
+    x.immuta__userid, CAST(count(*) AS VARCHAR(32)),
+    CAST(sum(strtol(substring(sha2(sha2(x.kind || x.name, 256) || x.value, 256), 1, 8), 16)) AS VARCHAR(32))
+FROM immuta_system.entitlement x
+GROUP BY x.immuta__userid;
+
+--! read-table-columns
+-- Users see what they may read. https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ALL_COLUMNS.html
+SELECT
+    c.schema_name, c.table_name, t.table_type, c.column_name, CAST(c.ordinal_position AS VARCHAR(8)), c.data_type,
+    CAST(c.character_maximum_length AS VARCHAR(16)), CAST(c.numeric_precision AS VARCHAR(16)), CAST(c.numeric_scale AS VARCHAR(16))
+FROM svv_all_columns c
+INNER JOIN svv_all_tables t
+    ON t.database_name = c.database_name AND t.schema_name = c.schema_name AND t.table_name = c.table_name
+WHERE c.database_name = {{table_database_text}} AND c.schema_name IN ({{schemas}}) AND c.table_name IN ({{tables}});
+
+--! read-views
+SELECT
+    n.nspname, nu.usename, array_to_string(n.nspacl, '|'), c.relname, CAST(c.relkind AS VARCHAR(8)), cu.usename,
+    array_to_string(c.relacl, '|')
+FROM pg_namespace n
+LEFT JOIN pg_user nu ON nu.usesysid = n.nspowner
+LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind <> 'i' AND c.relkind <> 't' AND c.relkind <> 'c'
+LEFT JOIN pg_user cu ON cu.usesysid = c.relowner
+WHERE n.nspname IN ({{schemas}});
+
+--! read-view-text
+SHOW VIEW {{view_schema}}.{{view_name}};
+
+--! read-views-that-name
+SELECT schemaname, viewname, definition FROM pg_views
+WHERE strpos(definition, {{view_name_text}}) > 0 AND schemaname <> 'pg_catalog' AND schemaname <> 'information_schema';

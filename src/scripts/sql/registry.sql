@@ -76,11 +76,12 @@ FROM immuta_system.registry;
 --= complete
 
 --! complete-registry
--- What the server shows of what was made is read, and recorded, once it can be seen.
+-- What the server shows of what was made is read, and recorded, once it can be seen. An edit leaves the version as it is: what
+-- policy-enforced views stand on may be there (policy-views.sql).
 UPDATE immuta_system.registry
 SET state = 'complete',
     fencing_counter = fencing_counter + 1,
-    schema_version = {{schema_version}},
+    schema_version = greatest(schema_version, {{schema_version}}),
     system_account = {{system_account_name}},
     impersonation_role = {{impersonation_role_name}},
     applied_hash = {{applied_hash}},

@@ -18,11 +18,12 @@ use self::verify::{enable, remember};
 use super::error::Error;
 use super::validate::{self, Inside, Seen as Look};
 use super::work::Work;
-use super::{create, edit, look, remedies, resource, rotate};
+use super::{create, edit, look, policy_views, remedies, resource, rotate};
 use crate::api::{Phase, Reason, Remedy};
 use crate::lifecycle::manual::{self, Script, Secrets, Source};
 use crate::lifecycle::{
-    AccountPower, Activity, Failure, Place, Registry, RegistryState, Schema, Seen, Setup, SystemAccount, Unseen, Wanted,
+    self, AccountPower, Activity, Failure, Place, Registry, RegistryState, Schema, Seen, Setup, SystemAccount, Unseen,
+    Wanted,
 };
 use crate::lifecycle::{by_hand, checks};
 use crate::ports::{Key, World};
@@ -309,7 +310,7 @@ fn stale(registry: &Registry) -> Failure {
 }
 
 async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {
-    let uid = work.uid();
+    let (uid, mut is_recorded) = (work.uid(), false);
     loop {
         // A rotation changes what the Secret says.
         let account = work.account.clone().unwrap_or_else(|| account.clone());
@@ -317,6 +318,14 @@ async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: 
             Ok(found) => found,
             Err(unwatched) => return validate::report_failure(work, wanted, &account, unwatched),
         };
+        // What policy-enforced views stand on is the operator's own work, and so is the record of how the server shows it.
+        if look.watched.registry.has_policy_views() && look.watched.unrecorded(&uid).is_some() && !is_recorded {
+            if let Err(error) = validate::record(work, wanted, look, inside).await {
+                return validate::report_failure(work, wanted, &account, error.into());
+            }
+            is_recorded = true;
+            continue;
+        }
         remember(&mut look.watched, &account);
         if rotate::is_begun(&uid, &look, &account) {
             if rotate::run(work, wanted, &look, inside).await {
@@ -327,6 +336,12 @@ async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: 
         if edit::is_due(&uid, &look, wanted, &account) {
             let result = edit(work, wanted, look, inside).await;
             return result.unwrap_or_else(|error| work.stop(Phase::EditError, error.failure()));
+        }
+        if lifecycle::policy_views::is_due(&uid, &look.watched, wanted) {
+            if policy_views::run(work, wanted, &look, inside).await {
+                continue;
+            }
+            return;
         }
         if rotate::is_due(work, wanted, &look, &account) {
             rotate::run(work, wanted, &look, inside).await;
