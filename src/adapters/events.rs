@@ -7,13 +7,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta, PostParams};
-use kube::{Client, Resource, ResourceExt};
+use kube::{Client, ResourceExt};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 use tracing::warn;
 
-use crate::api::RedshiftIntegration;
-use crate::ports::News;
+use crate::ports::{News, Object};
 use crate::telemetry::Metrics;
 
 /// Longest note that the API server takes, in bytes.
@@ -53,7 +52,7 @@ impl Publisher {
     }
 
     /// Has one event published; it is dropped if there are too many already.
-    pub fn publish(&self, about: &RedshiftIntegration, news: News) {
+    pub fn publish(&self, about: &impl Object, news: News) {
         let reason = news.reason;
         let event = event(about, news, &self.instance);
         self.metrics.event_waits();
@@ -102,7 +101,7 @@ async fn publish(client: &Client, event: &Event) {
     }
 }
 
-fn event(about: &RedshiftIntegration, news: News, instance: &str) -> Event {
+fn event(about: &impl Object, news: News, instance: &str) -> Event {
     let News { is_warning, reason, action, note } = news;
     let now = Timestamp::now();
     Event {
@@ -140,7 +139,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::api::Reason;
+    use crate::api::{Reason, RedshiftIntegration};
 
     /// An API server that answers as often as the semaphore lets it, and the notes of what it was sent.
     fn server(lets: &Arc<Semaphore>) -> (Client, Arc<Mutex<Vec<String>>>) {

@@ -1,11 +1,14 @@
 //! The API server, over kube's client.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::core::DeserializeGuard;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
@@ -13,9 +16,11 @@ use serde_json::Value;
 use super::causes::chain;
 use super::events::Publisher;
 use super::versions::Versions;
-use crate::api::RedshiftIntegration;
+use crate::api::{
+    IntegrationReference, RedshiftDataSource, RedshiftIntegration, RedshiftUserProfile, RedshiftUserProfileSource,
+};
 use crate::lifecycle::words::Confidential;
-use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, Referent, Told};
+use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, PolicyResources, Referent, Told};
 
 /// What the watches of one namespace, or of all, have told.
 #[derive(Clone, Debug)]
@@ -28,6 +33,45 @@ pub struct Watch {
     pub secrets: Arc<Versions>,
     /// The `ConfigMaps`.
     pub config_maps: Arc<Versions>,
+    /// The data sources.
+    pub data_sources: Listed<RedshiftDataSource>,
+    /// The profiles of one user each.
+    pub profiles: Listed<RedshiftUserProfile>,
+    /// The profiles of many.
+    pub profile_sources: Listed<RedshiftUserProfileSource>,
+}
+
+/// What a watch of one kind has told, and whether it has told all of it yet.
+#[derive(Clone, Debug)]
+pub struct Listed<K>
+where
+    K: Object + 'static,
+{
+    /// What it has told.
+    pub store: Store<DeserializeGuard<K>>,
+    /// Set once it has listed what there is.
+    pub is_complete: Arc<AtomicBool>,
+}
+
+impl<K: Object + 'static> Listed<K> {
+    /// Those of a namespace that are meant; those that can't be read are counted. Nothing before all are known.
+    fn read(&self, beside: &Key, unreadable: &mut usize, is_meant: impl Fn(&K) -> bool) -> Option<Vec<K>> {
+        if !self.is_complete.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut found = Vec::new();
+        for object in self.store.state() {
+            if object.namespace().as_deref() != Some(beside.namespace.as_str()) {
+                continue;
+            }
+            match &object.0 {
+                Ok(object) if is_meant(object) => found.push(object.clone()),
+                Ok(_) => {}
+                Err(_) => *unreadable += 1,
+            }
+        }
+        Some(found)
+    }
 }
 
 /// A cluster's API server.
@@ -139,7 +183,18 @@ impl Kubernetes for Cluster {
         self.bounded(self.api::<K>(key).delete(&key.name, &params)).await.map(|_| ())
     }
 
-    fn publish(&self, about: &RedshiftIntegration, news: News) {
+    async fn config_maps_with(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>, ApiError> {
+        let api: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(self.client.clone(), namespace);
+        let labels: Vec<_> = labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
+        let found = self.bounded(api.list(&ListParams::default().labels(&labels.join(",")))).await?;
+        Ok(found.items.iter().map(ResourceExt::name_any).collect())
+    }
+
+    fn publish<K: Object>(&self, about: &K, news: News) {
         self.publisher.publish(about, news);
     }
 
@@ -154,6 +209,22 @@ impl Kubernetes for Cluster {
             Referent::ConfigMap => watch.config_maps.told(key),
         };
         self.watch_of(&key.namespace).map_or(Told::Nothing, versions)
+    }
+
+    fn policy_resources(&self, integration: &Key) -> Option<PolicyResources> {
+        let watch = self.watch_of(&integration.namespace)?;
+        let is_meant = |reference: &IntegrationReference| reference.name == integration.name;
+        let mut unreadable = 0;
+        Some(PolicyResources {
+            data_sources: watch
+                .data_sources
+                .read(integration, &mut unreadable, |it| is_meant(&it.spec.integration_ref))?,
+            profiles: watch.profiles.read(integration, &mut unreadable, |it| is_meant(&it.spec.integration_ref))?,
+            profile_sources: watch
+                .profile_sources
+                .read(integration, &mut unreadable, |it| is_meant(&it.spec.integration_ref))?,
+            unreadable,
+        })
     }
 
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration> {

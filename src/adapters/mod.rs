@@ -13,7 +13,7 @@ mod versions;
 
 pub use events::Publisher;
 pub use host::Machine;
-pub use kubernetes::{Cluster, Watch, answered_within, api_error};
+pub use kubernetes::{Cluster, Listed, Watch, answered_within, api_error};
 pub use lending::{Lendable, holding};
 pub use versions::Versions;
 

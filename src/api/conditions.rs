@@ -152,6 +152,52 @@ pub enum Reason {
     UsersGone,
     /// The Secret names another place than the spec.
     RecordedElsewhere,
+    /// The view shows what the data source says, and to whom.
+    Enforced,
+    /// The view is there and shows nobody anything.
+    Closed,
+    /// The warehouse holds the profiles.
+    Applied,
+    /// There is no such integration.
+    IntegrationMissing,
+    /// The integration isn't set up, or is busy with something else.
+    IntegrationNotReady,
+    /// The integration has no policy-enforced views.
+    PolicyViewsDisabled,
+    /// Another data source has the name of the view.
+    NameTaken,
+    /// Something of others' has the name of the view, or of its schema.
+    ForeignObject,
+    /// There is no such table.
+    TableMissing,
+    /// The system account may not read the table.
+    AccessMissing,
+    /// What is there can't be a data source.
+    NotSupported,
+    /// The view would be too large.
+    TooLarge,
+    /// Others read the view that is to be changed.
+    WaitingForReaders,
+    /// Others' views read the view that is to be dropped.
+    DependentViews,
+    /// The server refuses the view.
+    ViewRefused,
+    /// The view was dropped.
+    Dropped,
+    /// The view was left as it is.
+    Retained,
+    /// A user has two profiles, and so none.
+    DuplicateUser,
+    /// A profile says something that no profile can.
+    InvalidProfile,
+    /// A file of profiles can't be read.
+    FilesUnreadable,
+    /// There are no files of profiles.
+    FilesMissing,
+    /// Many users would lose their profiles at once, which a person is to confirm.
+    RemovalUnconfirmed,
+    /// Data sources use the integration.
+    DataSourcesLeft,
     /// A newer version of the operator has set it up.
     SchemaNewer,
     /// An older version of the operator has set it up, and this one can't migrate it.
@@ -231,6 +277,29 @@ impl Reason {
             Self::ProofLost => "ProofLost",
             Self::UsersGone => "UsersGone",
             Self::RecordedElsewhere => "RecordedElsewhere",
+            Self::Enforced => "Enforced",
+            Self::Closed => "Closed",
+            Self::Applied => "Applied",
+            Self::IntegrationMissing => "IntegrationMissing",
+            Self::IntegrationNotReady => "IntegrationNotReady",
+            Self::PolicyViewsDisabled => "PolicyViewsDisabled",
+            Self::NameTaken => "NameTaken",
+            Self::ForeignObject => "ForeignObject",
+            Self::TableMissing => "TableMissing",
+            Self::AccessMissing => "AccessMissing",
+            Self::NotSupported => "NotSupported",
+            Self::TooLarge => "TooLarge",
+            Self::WaitingForReaders => "WaitingForReaders",
+            Self::DependentViews => "DependentViews",
+            Self::ViewRefused => "ViewRefused",
+            Self::Dropped => "Dropped",
+            Self::Retained => "Retained",
+            Self::DuplicateUser => "DuplicateUser",
+            Self::InvalidProfile => "InvalidProfile",
+            Self::FilesUnreadable => "FilesUnreadable",
+            Self::FilesMissing => "FilesMissing",
+            Self::RemovalUnconfirmed => "RemovalUnconfirmed",
+            Self::DataSourcesLeft => "DataSourcesLeft",
             Self::SchemaNewer => "SchemaNewer",
             Self::SchemaOlder => "SchemaOlder",
         }

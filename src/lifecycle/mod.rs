@@ -34,6 +34,7 @@ pub mod shell;
 mod situation;
 pub mod sweep;
 mod transcript;
+pub mod verdict;
 mod wanted;
 pub mod word;
 pub mod words;

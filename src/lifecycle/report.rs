@@ -161,7 +161,7 @@ fn works(phase: Phase, activity: &Activity) -> String {
     }
 }
 
-fn condition(
+pub(super) fn condition(
     before: &[Condition],
     type_: &str,
     status: &str,

@@ -21,6 +21,7 @@ use super::containment::{contained, contained_at_once};
 use super::follow::follow;
 use super::places::Places;
 use super::signals::Signals;
+use super::views::{self, Files, Wake, Waker, Watches};
 use crate::adapters::{Real, Versions, Watch, holding};
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Failure;
@@ -33,13 +34,14 @@ use crate::telemetry::Health;
 const METADATA_PAGE: u32 = 50;
 
 /// The wait after a failure if it can't be worked out.
-const AFTER_A_MISTAKE: Duration = Duration::from_secs(30);
+pub const AFTER_A_MISTAKE: Duration = Duration::from_secs(30);
 
 /// How long a watch lasts before it is renewed, in seconds. A connection that is dead without having been closed is found out
 /// soon after, so it is shorter than usual.
-const WATCH_SECONDS: u32 = 120;
+pub const WATCH_SECONDS: u32 = 120;
 
-type Guarded = DeserializeGuard<RedshiftIntegration>;
+/// A resource that this version may not be able to read.
+pub type Guarded<K = RedshiftIntegration> = DeserializeGuard<K>;
 
 /// What is watched.
 #[derive(Clone, Debug)]
@@ -56,11 +58,16 @@ pub async fn run(context: Arc<Context<Real>>, scope: &Scope, places: &Places, he
     let client = context.kubernetes.client();
     let namespaces: Vec<_> =
         if scope.namespaces.is_empty() { vec![None] } else { scope.namespaces.iter().map(Some).collect() };
-    let watched: Vec<_> = namespaces
-        .into_iter()
-        .map(|namespace| watch(client, namespace.map(String::as_str), scope.api_deadline, health))
-        .collect();
+    let (waker, wakes) = Waker::new();
+    let (mut of_views, mut watched) = (Vec::new(), Vec::new());
+    for namespace in namespaces {
+        let namespace = namespace.map(String::as_str);
+        let (of_these, events) = views::watch_all(client, namespace, scope.api_deadline, health, &waker);
+        of_views.push(events.boxed());
+        watched.push(watch(client, namespace, scope.api_deadline, health, of_these, &waker));
+    }
     context.kubernetes.watch(watched.iter().map(|(watch, _)| watch.clone()).collect());
+    let passes_on_views = views::run(context.clone(), wakes, places.clone(), stream::select_all(of_views));
     let controllers = watched.into_iter().map(|(Watch { resources, .. }, queue)| {
         let places = places.clone();
         // Unbounded here: this queue gives its places away in no order.
@@ -81,6 +88,7 @@ pub async fn run(context: Arc<Context<Real>>, scope: &Scope, places: &Places, he
     });
     tokio::select! {
         _ = join_all(controllers) => {}
+        () = passes_on_views => {}
         () = async {
             signals.first().await;
             places.close();
@@ -96,6 +104,8 @@ fn watch(
     namespace: Option<&str>,
     deadline: Duration,
     health: &Health,
+    Watches { data_sources, profiles, profile_sources }: Watches,
+    waker: &Waker,
 ) -> (Watch, impl Stream<Item = ObjectRef<Guarded>> + use<>) {
     let (store, mut writer) = reflector::store::<Guarded>();
     let resources: Api<Guarded> = api(client, namespace);
@@ -108,8 +118,12 @@ fn watch(
     let resources =
         follow(resources, watcher::Config::default().timeout(WATCH_SECONDS), deadline, contact("RedshiftIntegrations"));
     let mut listed = Vec::new();
+    let of_views = waker.clone();
     let changed = resources.map(without_managed_fields).flat_map(move |event| {
         writer.apply_watcher_event(&event);
+        if let Event::InitApply(object) | Event::Apply(object) | Event::Delete(object) = &event {
+            of_views.wake(Wake::Changed(Key::of(object)));
+        }
         stream::iter(match event {
             Event::Init => {
                 listed.clear();
@@ -132,11 +146,19 @@ fn watch(
         resources: store,
         secrets: Arc::new(Versions::default()),
         config_maps: Arc::new(Versions::default()),
+        data_sources,
+        profiles,
+        profile_sources,
     };
     let secrets: Api<PartialObjectMeta<Secret>> = api(client, namespace);
     let secrets = follow(secrets, config.clone(), deadline, contact("Secrets"));
     let config_maps: Api<PartialObjectMeta<ConfigMap>> = api(client, namespace);
-    let config_maps = follow(config_maps, config, deadline, contact("ConfigMaps"));
+    let mut files = Files::new(watch.profile_sources.store.clone(), waker.clone());
+    let config_maps = follow(config_maps, config, deadline, contact("ConfigMaps")).inspect(move |event| match event {
+        Event::InitApply(object) | Event::Apply(object) => files.changed(object, true),
+        Event::Delete(object) => files.changed(object, false),
+        Event::Init | Event::InitDone => {}
+    });
     let referring = stream::select(
         referring(secrets, Referent::Secret, watch.secrets.clone(), watch.resources.clone()),
         referring(config_maps, Referent::ConfigMap, watch.config_maps.clone(), watch.resources.clone()),
@@ -144,7 +166,8 @@ fn watch(
     (watch, stream::select(changed.boxed(), referring.boxed()))
 }
 
-fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+/// Of one namespace, or of all.
+pub fn api<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {

@@ -8,3 +8,4 @@ mod lease;
 pub mod places;
 pub mod signals;
 mod trouble;
+mod views;

@@ -1,5 +1,6 @@
 //! The API server: objects by their names, and news for people.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -10,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::api::{Reason, RedshiftIntegration};
+use crate::api::{Reason, RedshiftDataSource, RedshiftIntegration, RedshiftUserProfile, RedshiftUserProfileSource};
 use crate::lifecycle::Category;
 
 /// What the API server gives as the cause when it refuses to create something in a namespace that is going.
@@ -28,7 +29,7 @@ impl<T> Object for T where
 }
 
 /// Which object of a kind.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Key {
     /// Its namespace.
     pub namespace: String,
@@ -137,6 +138,28 @@ pub struct News {
     pub note: String,
 }
 
+/// What is for one integration: tables with their views, and who is who.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyResources {
+    /// The data sources.
+    pub data_sources: Vec<RedshiftDataSource>,
+    /// The profiles of one user each.
+    pub profiles: Vec<RedshiftUserProfile>,
+    /// The profiles of many.
+    pub profile_sources: Vec<RedshiftUserProfileSource>,
+    /// How many there are in the namespace that this version can't read: whose they are isn't known.
+    pub unreadable: usize,
+}
+
+impl PolicyResources {
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { data_sources, profiles, profile_sources, unreadable } = self;
+        data_sources.is_empty() && profiles.is_empty() && profile_sources.is_empty() && *unreadable == 0
+    }
+}
+
 /// Why there is no answer of the API server that could be used.
 #[derive(Clone, Debug, Error)]
 pub enum ApiError {
@@ -214,14 +237,24 @@ pub trait Kubernetes {
     /// Deletes the object with that UID (another one of the name: 409).
     async fn delete<K: Object>(&self, key: &Key, uid: &str) -> Result<(), ApiError>;
 
+    /// The names of the `ConfigMaps` of a namespace that have all these labels.
+    async fn config_maps_with(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>, ApiError>;
+
     /// Tells people something of an object. Nobody waits for it, and nothing depends on it.
-    fn publish(&self, about: &RedshiftIntegration, news: News);
+    fn publish<K: Object>(&self, about: &K, news: News);
 
     /// A resource as the watch has told of it last, if it has. Whoever was woken by a change finds it here, or a later one.
     fn told(&self, key: &Key) -> Option<RedshiftIntegration>;
 
     /// What the watch has told last of something that a resource refers to; in the same way.
     fn told_of(&self, referent: Referent, key: &Key) -> Told;
+
+    /// What is for an integration, as the watches have told of it last; nothing before all of them have listed what there is.
+    fn policy_resources(&self, integration: &Key) -> Option<PolicyResources>;
 
     /// The resources that the watch has told of and that are meant, as they were then.
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration>;

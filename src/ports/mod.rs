@@ -20,7 +20,7 @@ mod warehouses;
 pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle, FlawedBlock, Unused};
 pub use errors::{ConnectError, Excess, StatementError, StatementFailure};
 pub use host::Host;
-pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object, Referent, Told, Version};
+pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object, PolicyResources, Referent, Told, Version};
 pub use login_errors::{LoginError, LoginStep, OktaState, Unusable};
 pub use logins::{Identity, Logins, Obtained};
 pub use rows::{Row, Rows};

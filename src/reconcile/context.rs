@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::integration::Basis;
 use super::pace::{Busy, Memories};
+use super::views;
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Endpoint;
 use crate::lifecycle::backoff::Backoff;
@@ -41,6 +42,8 @@ pub struct Context<W: World> {
     pub busy: Busy,
     /// What is remembered of integrations.
     pub memories: Memories<Basis>,
+    /// What is remembered of what is for integrations, by their namespaces and names.
+    pub views: Memories<views::Basis>,
 }
 
 impl<W: World> Context<W> {
@@ -55,7 +58,8 @@ impl<W: World> Context<W> {
         settings: Settings,
     ) -> Self {
         let (started, busy, memories) = (host.elapsed(), Busy::default(), Memories::default());
-        Self { kubernetes, warehouses, logins, host, metrics, settings, started, busy, memories }
+        let views = Memories::default();
+        Self { kubernetes, warehouses, logins, host, metrics, settings, started, busy, memories, views }
     }
 
     /// The other resources for a warehouse, over all watched namespaces.

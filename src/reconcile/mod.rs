@@ -4,6 +4,7 @@
 mod context;
 pub mod integration;
 pub mod pace;
+pub mod views;
 pub mod witness;
 
 pub use context::{Context, Settings};

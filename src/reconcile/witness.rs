@@ -8,7 +8,7 @@ use kube::{Resource, ResourceExt};
 use serde_json::Value;
 
 use crate::api::RedshiftIntegration;
-use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, Referent, Told, Version};
+use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, PolicyResources, Referent, Told, Version};
 
 /// What a pass has seen.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -160,7 +160,15 @@ impl<K: Kubernetes> Kubernetes for Witness<'_, K> {
         Ok(())
     }
 
-    fn publish(&self, about: &RedshiftIntegration, news: News) {
+    async fn config_maps_with(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>, ApiError> {
+        self.kubernetes.config_maps_with(namespace, labels).await
+    }
+
+    fn publish<O: Object>(&self, about: &O, news: News) {
         self.kubernetes.publish(about, news);
     }
 
@@ -170,6 +178,10 @@ impl<K: Kubernetes> Kubernetes for Witness<'_, K> {
 
     fn told_of(&self, referent: Referent, key: &Key) -> Told {
         self.kubernetes.told_of(referent, key)
+    }
+
+    fn policy_resources(&self, integration: &Key) -> Option<PolicyResources> {
+        self.kubernetes.policy_resources(integration)
     }
 
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration> {

@@ -115,6 +115,8 @@ sections! {
         Begin = "begin",
         /// Ends a transaction.
         Commit = "commit",
+        /// Ends a transaction in which nothing is to have been done.
+        Rollback = "rollback",
         /// Schema, lock and registry row: from here on the database says whose it is.
         Registry = "registry",
         /// Begins a transaction behind the lock, if the registry is as it was observed.

@@ -1,6 +1,7 @@
 //! The ports, simulated: what a pass asks of the API server, of warehouses and of the machine.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,8 +22,8 @@ use crate::lifecycle::server_error::ServerError;
 use crate::lifecycle::words::{Confidential, Words};
 use crate::ports::{
     Answer, ApiError, ConnectError, Creation, Host, Identity, Key, Kubernetes, LoginError as NotObtained, LoginStep,
-    Logins, News, Object, Obtained, Referent, Row, Session, StatementError, StatementFailure, Target, TlsSettings,
-    Told, Unused, Warehouses, answered,
+    Logins, News, Object, Obtained, PolicyResources, Referent, Row, Session, StatementError, StatementFailure, Target,
+    TlsSettings, Told, Unused, Warehouses, answered,
 };
 use crate::scripts::{Password, Statement};
 
@@ -173,7 +174,15 @@ impl Kubernetes for Api {
         self.write("delete", &kind, delete).await
     }
 
-    fn publish(&self, _: &RedshiftIntegration, _: News) {}
+    async fn config_maps_with(&self, _: &str, _: &BTreeMap<String, String>) -> Result<Vec<String>, ApiError> {
+        Ok(Vec::new())
+    }
+
+    fn publish<K: Object>(&self, _: &K, _: News) {}
+
+    fn policy_resources(&self, _: &Key) -> Option<PolicyResources> {
+        Some(PolicyResources::default())
+    }
 
     fn told(&self, key: &Key) -> Option<RedshiftIntegration> {
         self.world.borrow().clusters[self.cluster].told(&key.name).cloned()

@@ -10,7 +10,7 @@ use crate::adapters::Machine;
 use crate::adapters::logins::LoginServices;
 use crate::adapters::redshift::Connector;
 use crate::api::RedshiftIntegration;
-use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, Referent, Told, World};
+use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, PolicyResources, Referent, Told, World};
 
 /// The real world, but for the cluster.
 #[derive(Debug)]
@@ -88,7 +88,15 @@ impl Kubernetes for Files {
         nothing_is_written()
     }
 
-    fn publish(&self, _: &RedshiftIntegration, _: News) {}
+    async fn config_maps_with(&self, _: &str, _: &BTreeMap<String, String>) -> Result<Vec<String>, ApiError> {
+        Ok(Vec::new())
+    }
+
+    fn publish<K: Object>(&self, _: &K, _: News) {}
+
+    fn policy_resources(&self, _: &Key) -> Option<PolicyResources> {
+        Some(PolicyResources::default())
+    }
 
     fn told(&self, _: &Key) -> Option<RedshiftIntegration> {
         None

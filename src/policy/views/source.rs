@@ -15,7 +15,7 @@ use crate::scripts::{ExistingName, NameError, ObjectName};
 const NOT_FOR_VIEWS: [&str; 3] = ["information_schema", "public", "catalog_history"];
 
 /// A table, by its three names.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TableName {
     /// Its database.
     pub database: String,
@@ -33,7 +33,7 @@ impl fmt::Display for TableName {
 }
 
 /// A view in the managed database.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ViewName {
     /// Its schema.
     pub schema: String,

@@ -7,7 +7,7 @@ mod apply;
 mod asker;
 mod basis;
 mod create;
-mod dereference;
+pub mod dereference;
 mod edit;
 mod error;
 mod examine;
@@ -28,7 +28,7 @@ mod search;
 pub mod secret;
 mod sessions;
 mod site;
-mod validate;
+pub mod validate;
 mod work;
 
 use std::time::Duration;

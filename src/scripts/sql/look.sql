@@ -204,7 +204,7 @@ LEFT JOIN immuta_system.data_source d ON d.source_uid <> '';
 -- Whether the operator has written it is told by the entitlement that each of its own has. Digests, since texts are long.
 SELECT
     p.immuta__userid, sha2(p.immuta__groups, 256), sha2(p.immuta__attributes, 256),
-    CASE WHEN x.immuta__userid IS NULL THEN '0' ELSE '1' END
+    CASE WHEN x.immuta__userid IS NULL THEN '0' ELSE '1' END, x.name
 FROM immuta_system.profile p
 LEFT JOIN immuta_system.entitlement x
     ON x.immuta__userid = p.immuta__userid AND x.kind = 'u' AND x.value = p.immuta__userid;
@@ -213,7 +213,8 @@ LEFT JOIN immuta_system.entitlement x
 -- A sum doesn't depend on the order of rows. The inner digest keeps name and value apart.
 SELECT
     x.immuta__userid, CAST(count(*) AS VARCHAR(32)),
-    CAST(sum(strtol(substring(sha2(sha2(x.kind || x.name, 256) || x.value, 256), 1, 8), 16)) AS VARCHAR(32))
+    CAST(sum(strtol(substring(sha2(
+        sha2(x.kind || CASE WHEN x.kind = 'u' THEN '' ELSE x.name END, 256) || x.value, 256), 1, 8), 16)) AS VARCHAR(32))
 FROM immuta_system.entitlement x
 GROUP BY x.immuta__userid;
 

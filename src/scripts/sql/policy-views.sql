@@ -6,8 +6,8 @@
 --= policy-tables
 
 --! create-entitlement
--- A row for each user ('u'), and for each of his groups ('g') and values of attributes ('a'). Written together with `profile`,
--- which holds the same for people. It is small and joined with everything: a copy on each node.
+-- A row for each user ('u', with the resource that names him), and for each of his groups ('g') and values of attributes ('a').
+-- Written together with `profile`, which holds the same for people. It is small and joined with everything: a copy on each node.
 -- https://docs.aws.amazon.com/redshift/latest/dg/c_choosing_dist_sort.html
 CREATE TABLE immuta_system.entitlement (
     immuta__userid VARCHAR(128) NOT NULL,

@@ -14,6 +14,11 @@ BEGIN;
 --! commit
 COMMIT;
 
+--= rollback
+
+--! rollback
+ROLLBACK;
+
 --= registry
 
 --! create-system-schema

@@ -1,0 +1,296 @@
+//! What is for integrations, data sources and profiles: what triggers a pass on it, and when.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, FuturesUnordered};
+use futures::{FutureExt, Stream, StreamExt, stream};
+use kube::core::NamespaceResourceScope;
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::scheduler::{ScheduleRequest, scheduler};
+use kube::runtime::watcher::{self, Event};
+use kube::{Client, Resource, ResourceExt};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, info_span, warn};
+
+use super::containment::{contained, contained_at_once};
+use super::controllers::{AFTER_A_MISTAKE, Guarded, WATCH_SECONDS, api};
+use super::follow::follow;
+use super::places::Places;
+use crate::adapters::{Listed, Real, holding};
+use crate::api::{IntegrationReference, Kind, RedshiftUserProfileSource};
+use crate::ports::{Key, Object};
+use crate::reconcile::{Context, Next, views};
+use crate::telemetry::{Contact, Health};
+
+/// How long more is waited for once something was changed: a team applies what belongs together.
+const TOGETHER: Duration = Duration::from_secs(1);
+
+/// What a pass is due for.
+#[derive(Clone, Debug)]
+pub enum Wake {
+    /// Something was changed that is for this integration, or itself.
+    Changed(Key),
+    /// So were the files that its profiles are read from.
+    Files(Key),
+}
+
+/// Where to say so; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Waker(mpsc::UnboundedSender<Wake>);
+
+impl Waker {
+    /// One, and who hears it.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Wake>) {
+        let (send, receive) = mpsc::unbounded_channel();
+        (Self(send), receive)
+    }
+
+    /// Has a pass made.
+    pub fn wake(&self, wake: Wake) {
+        // Nobody hears it at the end of the process.
+        let _ = self.0.send(wake);
+    }
+}
+
+/// Watches a kind whose resources are for integrations.
+pub fn watch<K>(
+    client: &Client,
+    namespace: Option<&str>,
+    deadline: Duration,
+    contact: Contact,
+    waker: Waker,
+    reference: impl Fn(&K) -> &IntegrationReference + Send + 'static,
+) -> (Listed<K>, BoxStream<'static, ()>)
+where
+    K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope> + Send + Sync + 'static,
+{
+    let (store, mut writer) = reflector::store::<Guarded<K>>();
+    let is_complete = Arc::new(AtomicBool::new(false));
+    let listed = Listed { store, is_complete: is_complete.clone() };
+    let events = follow(
+        api::<Guarded<K>>(client, namespace),
+        watcher::Config::default().timeout(WATCH_SECONDS),
+        deadline,
+        contact,
+    );
+    let integration_of = move |object: &Guarded<K>| {
+        let read = object.0.as_ref().ok()?;
+        Some(Key::beside(object, reference(read).name.clone()))
+    };
+    // What was for whom, as it was listed before: one that is gone with an interruption is for the same.
+    let mut known: HashMap<Key, Key> = HashMap::new();
+    let mut coming: HashMap<Key, Key> = HashMap::new();
+    let woken = events.map(move |mut event| {
+        if let Event::Apply(object) | Event::InitApply(object) = &mut event {
+            object.meta_mut().managed_fields = None;
+        }
+        writer.apply_watcher_event(&event);
+        let wake = |key: &Key| waker.wake(Wake::Changed(key.clone()));
+        match &event {
+            Event::Init => coming.clear(),
+            Event::InitApply(object) => {
+                if let Some(integration) = integration_of(object) {
+                    coming.insert(Key::of(object), integration);
+                }
+            }
+            Event::InitDone => {
+                is_complete.store(true, Ordering::Release);
+                let before = std::mem::replace(&mut known, std::mem::take(&mut coming));
+                let all: HashSet<_> = before.values().chain(known.values()).collect();
+                all.into_iter().for_each(wake);
+            }
+            Event::Apply(object) => {
+                if let Some(integration) = integration_of(object) {
+                    wake(&integration);
+                    known.insert(Key::of(object), integration);
+                }
+            }
+            Event::Delete(object) => {
+                if let Some(integration) = known.remove(&Key::of(object)).or_else(|| integration_of(object)) {
+                    wake(&integration);
+                }
+            }
+        }
+    });
+    (listed, woken.boxed())
+}
+
+/// Tells of `ConfigMaps` that profiles are read from.
+pub struct Files {
+    sources: Store<Guarded<RedshiftUserProfileSource>>,
+    waker: Waker,
+    /// Those that were meant when they were told of last: one that has lost its label has to be missed.
+    meant: HashSet<Key>,
+}
+
+impl Files {
+    /// Of which nothing was told yet.
+    pub fn new(sources: Store<Guarded<RedshiftUserProfileSource>>, waker: Waker) -> Self {
+        Self { sources, waker, meant: HashSet::new() }
+    }
+
+    /// One was made, changed, or is gone.
+    pub fn changed(&mut self, object: &impl ResourceExt, is_there: bool) {
+        let key = Key::of(object);
+        let was_meant = self.meant.contains(&key);
+        let mut is_meant = false;
+        for source in self.sources.state() {
+            let Ok(source) = source.0.as_ref() else { continue };
+            if source.namespace().as_deref() != Some(key.namespace.as_str()) {
+                continue;
+            }
+            let maps = &source.spec.config_maps;
+            let has_labels = |labels: &std::collections::BTreeMap<String, String>| {
+                labels.iter().all(|(label, value)| object.labels().get(label) == Some(value))
+            };
+            let fits = maps.names.contains(&key.name)
+                || maps.selector.as_ref().is_some_and(|selector| has_labels(&selector.match_labels));
+            is_meant |= fits;
+            if fits || was_meant && maps.selector.is_some() {
+                self.waker.wake(Wake::Files(Key::beside(source, source.spec.integration_ref.name.clone())));
+            }
+        }
+        if is_meant && is_there {
+            self.meant.insert(key);
+        } else {
+            self.meant.remove(&key);
+        }
+    }
+}
+
+type Ending = (Key, Option<Next>);
+
+/// Makes passes, for as long as anybody asks; none for one integration while there is one.
+pub async fn run(
+    context: Arc<Context<Real>>,
+    wakes: mpsc::UnboundedReceiver<Wake>,
+    places: Places,
+    watches: impl Stream<Item = ()> + Send,
+) {
+    let (again, due_again) = mpsc::unbounded_channel::<ScheduleRequest<Key>>();
+    let due_again = stream::unfold(due_again, |mut due| async move { due.recv().await.map(|request| (request, due)) });
+    let for_files = context.clone();
+    let wakes = stream::unfold(wakes, |mut wakes| async move { wakes.recv().await.map(|wake| (wake, wakes)) });
+    let woken = wakes.map(move |wake| {
+        let key = match wake {
+            Wake::Changed(key) => key,
+            Wake::Files(key) => {
+                views::files_changed(&for_files, &key);
+                key
+            }
+        };
+        ScheduleRequest { message: key, run_at: (Instant::now() + TOGETHER).into() }
+    });
+    let mut due = std::pin::pin!(scheduler(stream::select(woken.boxed(), due_again.boxed())));
+    let mut watches = std::pin::pin!(watches);
+    let mut running: FuturesUnordered<BoxFuture<'static, Ending>> = FuturesUnordered::new();
+    let mut at_work: HashSet<Key> = HashSet::new();
+    loop {
+        let idle = |key: &Key| !at_work.contains(key);
+        tokio::select! {
+            Some(()) = watches.next() => {}
+            Some(key) = async { due.as_mut().hold_unless(idle).next().await } => {
+                at_work.insert(key.clone());
+                running.push(in_turn(context.clone(), key, places.clone()).boxed());
+            }
+            Some((key, next)) = running.next(), if !running.is_empty() => {
+                if let Some(Next::After(delay)) = next {
+                    let _ = again.send(ScheduleRequest { message: key.clone(), run_at: (Instant::now() + delay).into() });
+                }
+                at_work.remove(&key);
+            }
+            else => return,
+        }
+    }
+}
+
+/// A pass, when it is its turn; none, if the process is about to end.
+async fn in_turn(context: Arc<Context<Real>>, key: Key, places: Places) -> Ending {
+    if !contained_at_once(|| views::is_of_concern(&context, &key)).unwrap_or(true) {
+        return (key, None);
+    }
+    let Some(place) = places.take(&key.namespace).await else { return (key, None) };
+    let pass = tokio::spawn(holding(Arc::new(place), Box::pin(pass(context, key.clone()))));
+    let next = AbortOnDropHandle::new(pass).await.ok();
+    (key, next)
+}
+
+async fn pass(context: Arc<Context<Real>>, key: Key) -> Next {
+    let span = info_span!("views", namespace = key.namespace, name = key.name);
+    let counts = context.metrics.of(Kind::RedshiftDataSource.controller());
+    let (_active, started) = (counts.reconcile_started(), Instant::now());
+    let passed = contained(views::pass(&*context, &key).instrument(span)).await;
+    let failed = || contained_at_once(|| views::after_error(&context, &key)).unwrap_or(AFTER_A_MISTAKE);
+    let (word, next) = match passed {
+        Ok(Ok(Next::OnChange)) => ("success", Next::OnChange),
+        Ok(Ok(next)) => ("requeue_after", next),
+        Ok(Err(error)) => {
+            let delay = failed();
+            warn!(integration = %key, %error, ?delay, "a pass failed");
+            ("error", Next::After(delay))
+        }
+        Err(_) => {
+            counts.reconcile_panicked();
+            ("error", Next::After(failed()))
+        }
+    };
+    counts.reconcile_ended(word, started.elapsed());
+    next
+}
+
+/// Watches of the kinds that are for integrations, in one namespace or in all.
+pub struct Watches {
+    /// The data sources.
+    pub data_sources: Listed<crate::api::RedshiftDataSource>,
+    /// The profiles of one user each.
+    pub profiles: Listed<crate::api::RedshiftUserProfile>,
+    /// The profiles of many.
+    pub profile_sources: Listed<RedshiftUserProfileSource>,
+}
+
+/// Begins to watch them.
+pub fn watch_all(
+    client: &Client,
+    namespace: Option<&str>,
+    deadline: Duration,
+    health: &Health,
+    waker: &Waker,
+) -> (Watches, impl Stream<Item = ()> + use<>) {
+    let contact = |what: &str| {
+        health.contact(match namespace {
+            None => format!("the watch of {what}"),
+            Some(namespace) => format!("the watch of {what} in {namespace}"),
+        })
+    };
+    let (data_sources, of_data_sources) = watch(
+        client,
+        namespace,
+        deadline,
+        contact("RedshiftDataSources"),
+        waker.clone(),
+        |source: &crate::api::RedshiftDataSource| &source.spec.integration_ref,
+    );
+    let (profiles, of_profiles) = watch(
+        client,
+        namespace,
+        deadline,
+        contact("RedshiftUserProfiles"),
+        waker.clone(),
+        |profile: &crate::api::RedshiftUserProfile| &profile.spec.integration_ref,
+    );
+    let (profile_sources, of_profile_sources) = watch(
+        client,
+        namespace,
+        deadline,
+        contact("RedshiftUserProfileSources"),
+        waker.clone(),
+        |source: &RedshiftUserProfileSource| &source.spec.integration_ref,
+    );
+    let all = stream::select_all([of_data_sources, of_profiles, of_profile_sources]);
+    (Watches { data_sources, profiles, profile_sources }, all)
+}

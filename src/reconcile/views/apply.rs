@@ -1,0 +1,326 @@
+//! Carries out what was planned for views: each in one transaction, which is whole or not there.
+
+use std::collections::BTreeSet;
+
+use super::data_sources::{Entry, unreadable};
+use super::line::Line;
+use super::observe::{self, of_view};
+use crate::api::{Reason, Remedy};
+use crate::lifecycle::{Category, Failure, brief};
+use crate::policy::views::{Act, Granted, Held, Retained, ViewName};
+use crate::ports::{News, StatementError, StatementFailure, World};
+use crate::reconcile::integration::Error;
+use crate::scripts::{Fact, Parameters, Section};
+
+/// How many views that nobody reads yet are made in one transaction.
+pub const MOST_TOGETHER: usize = 50;
+
+/// What is to be done for one data source.
+pub struct Job {
+    /// Which one.
+    pub index: usize,
+    task: Task,
+}
+
+enum Task {
+    /// The view is made, or changed.
+    Apply { held: Option<Held>, acts: Vec<Act>, drift: Option<&'static str>, schema_is_ours: bool },
+    /// The view is dropped.
+    Remove { held: Held, acts: Vec<Act> },
+    /// The view stays, and nobody keeps it any more.
+    Retain(Held),
+    /// There is nothing.
+    LetGo,
+}
+
+impl Job {
+    /// The view is made, or changed.
+    pub fn apply(
+        index: usize,
+        held: Option<Held>,
+        acts: Vec<Act>,
+        drift: Option<&'static str>,
+        schema_is_ours: bool,
+    ) -> Self {
+        Self { index, task: Task::Apply { held, acts, drift, schema_is_ours } }
+    }
+
+    /// The view is dropped.
+    pub fn remove(index: usize, held: Held, acts: Vec<Act>) -> Self {
+        Self { index, task: Task::Remove { held, acts } }
+    }
+
+    /// The view stays, and nobody keeps it any more.
+    pub fn retain(index: usize, held: Held) -> Self {
+        Self { index, task: Task::Retain(held) }
+    }
+
+    /// There is nothing to do in the warehouse.
+    pub fn let_go(index: usize) -> Self {
+        Self { index, task: Task::LetGo }
+    }
+
+    /// Whether it makes a view that nobody can be reading.
+    pub fn is_new(&self) -> bool {
+        matches!(&self.task, Task::Apply { held: None, .. })
+    }
+
+    /// Whether the resource goes with it.
+    pub fn is_end(&self) -> bool {
+        !matches!(&self.task, Task::Apply { .. })
+    }
+
+    /// What people are told once it is done.
+    pub fn news(&self, entry: &Entry) -> Option<News> {
+        let (is_warning, reason, action, note) = match &self.task {
+            Task::Apply { drift: Some(drift), .. } => {
+                (true, Reason::Repaired, "Repair", format!("{drift}; it was made again as the data source says"))
+            }
+            Task::Apply { held, acts, .. } => {
+                let view = &entry.source.as_ref()?.view;
+                let note = match held {
+                    None => format!("the view {view} was made"),
+                    Some(_) if acts.is_empty() => format!("the view {view} was taken up again"),
+                    Some(_) => format!("the view {view} was changed"),
+                };
+                (false, Reason::Enforced, "Apply", note)
+            }
+            Task::Remove { held, .. } => {
+                (false, Reason::Dropped, "Delete", format!("the view {} was dropped", held.view))
+            }
+            Task::Retain(held) => {
+                (false, Reason::Retained, "Delete", format!("the view {} was left as it is", held.view))
+            }
+            Task::LetGo => return None,
+        };
+        Some(News { is_warning, reason, action, note })
+    }
+}
+
+/// Makes views together; if that fails, each by itself, so that one doesn't stop the others.
+pub async fn together<'j, W: World>(
+    line: &mut Line<W>,
+    entries: &[Entry],
+    jobs: &'j [Job],
+) -> Result<Vec<(&'j Job, Result<(), Failure>)>, Error> {
+    let all: Vec<_> = jobs.iter().map(|job| (&entries[job.index], job)).collect();
+    if jobs.len() > 1 {
+        match change(line, &all).await {
+            Ok(()) => return Ok(jobs.iter().map(|job| (job, Ok(()))).collect()),
+            Err(error) => refused(line, error).await.map(|_| ())?,
+        }
+    }
+    let mut outcomes = Vec::new();
+    for job in jobs {
+        outcomes.push((job, alone(line, &entries[job.index], job).await?));
+    }
+    Ok(outcomes)
+}
+
+/// Makes or changes one view.
+pub async fn alone<W: World>(line: &mut Line<W>, entry: &Entry, job: &Job) -> Result<Result<(), Failure>, Error> {
+    match change(line, &[(entry, job)]).await {
+        Ok(()) => Ok(Ok(())),
+        Err(error) => {
+            let error = refused(line, error).await?;
+            Ok(Err(explain(&error, entry, &line.account)))
+        }
+    }
+}
+
+/// A refusal, behind which nothing was done. Anything else stops the pass: what was done isn't known.
+async fn refused<W: World>(line: &Line<W>, error: Error) -> Result<StatementError, Error> {
+    match error {
+        Error::Statement(error) if error.definitely_refused() => {
+            line.roll_back().await?;
+            Ok(error)
+        }
+        other => Err(other),
+    }
+}
+
+/// One transaction.
+async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result<(), Error> {
+    line.wait_shortly().await?;
+    line.begin().await?;
+    let mut made = BTreeSet::new();
+    for (entry, job) in jobs {
+        let (Task::Apply { acts, .. }, Some(source)) = (&job.task, &entry.source) else { continue };
+        for act in acts {
+            // The first of several that come together makes it.
+            if *act == Act::CreateSchema && !made.insert(source.view.schema.clone()) {
+                continue;
+            }
+            carry_out(line, entry, &source.view, act).await?;
+        }
+        if acts.iter().any(|act| matches!(act, Act::Create | Act::Replace)) {
+            line.run(Section::ProbeView, &of_view(&source.view)).await?;
+        }
+    }
+    let views: Vec<_> = jobs.iter().filter_map(|(entry, _)| Some(&entry.source.as_ref()?.view)).collect();
+    let texts = observe::texts(line, &views).await?;
+    let schemas: BTreeSet<_> = views.iter().map(|view| view.schema.as_str()).collect();
+    let schemas = observe::schemas(line, &schemas).await?;
+    for (entry, job) in jobs {
+        let (Task::Apply { held, schema_is_ours, .. }, Some(source), Some(compiled)) =
+            (&job.task, &entry.source, &entry.compiled)
+        else {
+            continue;
+        };
+        let now = Held {
+            source_uid: entry.uid.clone(),
+            resource: entry.resource.clone(),
+            view: source.view.clone(),
+            table: source.table.to_string(),
+            retained: Retained::No,
+            applied_hash: compiled.applied_hash.clone(),
+            columns_hash: compiled.columns_hash.clone(),
+            shown_hash: texts.get(&source.view).cloned().unwrap_or_default(),
+            shown_acl_hash: schemas.place(&source.view, None).acl_hash,
+            schema_is_ours: *schema_is_ours,
+            granted: source.granted.clone(),
+        };
+        write_down(line, held.is_some(), &now).await?;
+    }
+    line.commit().await
+}
+
+async fn write_down<W: World>(line: &Line<W>, is_there: bool, now: &Held) -> Result<(), Error> {
+    if is_there {
+        line.run(Section::ForgetDataSource, &of_view(&now.view)).await?;
+    }
+    let granted: Vec<_> = now.granted.iter().map(ToString::to_string).collect();
+    let parameters = of_view(&now.view)
+        .text("source_uid", &now.source_uid)
+        .text("resource", &now.resource)
+        .text("table_text", &now.table)
+        .text("source_state", now.retained.as_str())
+        .text("applied_hash", &now.applied_hash)
+        .text("columns_hash", &now.columns_hash)
+        .text("shown_hash", &now.shown_hash)
+        .text("shown_acl_hash", &now.shown_acl_hash)
+        .text("granted", &granted.join("\n"))
+        .integer("schema_is_ours", i64::from(now.schema_is_ours))
+        .text("operator_version", env!("CARGO_PKG_VERSION"));
+    line.run(Section::WriteDataSource, &parameters).await
+}
+
+async fn carry_out<W: World>(line: &Line<W>, entry: &Entry, view: &ViewName, act: &Act) -> Result<(), Error> {
+    let parameters = of_view(view);
+    let with_query = |parameters: Parameters| match &entry.compiled {
+        Some(compiled) => parameters.fragment("query", compiled.query.clone()),
+        None => parameters,
+    };
+    match act {
+        Act::CreateSchema => line.run(Section::CreateViewSchema, &parameters).await,
+        Act::Create => line.run(Section::CreateView, &with_query(parameters)).await,
+        Act::Replace => line.run(Section::ReplaceView, &with_query(parameters)).await,
+        Act::Drop => line.run(Section::DropPolicyView, &parameters).await,
+        Act::Grant(granted) => line.run(Section::GrantView, &of_grantee(parameters, granted)).await,
+        Act::Revoke(granted) => line.run(Section::RevokeView, &of_grantee(parameters, granted)).await,
+        Act::RevokeSchema(granted) => line.run(Section::RevokeViewSchema, &of_grantee(parameters, granted)).await,
+        Act::DropSchema => line.run(Section::DropViewSchema, &parameters).await,
+    }
+}
+
+fn of_grantee(parameters: Parameters, granted: &Granted) -> Parameters {
+    match granted {
+        Granted::Role(name) => parameters.identifier("grantee", name).fact(Fact::MemberIsRole),
+        Granted::Group(name) => parameters.identifier("grantee", name).fact(Fact::MemberIsGroup),
+        Granted::User(name) => parameters.identifier("grantee", name).fact(Fact::MemberIsUser),
+        Granted::Public => parameters.fact(Fact::MemberIsPublic),
+    }
+}
+
+/// Takes a view away, or leaves it; its row goes with it, or says so.
+pub async fn end<W: World>(
+    line: &mut Line<W>,
+    entry: &Entry,
+    job: &Job,
+    ours: &BTreeSet<ViewName>,
+) -> Result<Result<(), Failure>, Error> {
+    let (held, acts) = match &job.task {
+        Task::Apply { .. } | Task::LetGo => return Ok(Ok(())),
+        Task::Retain(held) => (held, &[][..]),
+        Task::Remove { held, acts } => (held, acts.as_slice()),
+    };
+    if acts.contains(&Act::Drop) {
+        let dependents = observe::dependents(line, &held.view, ours).await?;
+        if !dependents.is_empty() {
+            return Ok(Err(read_by_others(&held.view, &brief::list(dependents.iter().map(String::as_str)))));
+        }
+    }
+    let result = async {
+        line.wait_shortly().await?;
+        line.begin().await?;
+        for act in acts.iter().filter(|act| **act != Act::DropSchema) {
+            carry_out(line, entry, &held.view, act).await?;
+        }
+        if let Task::Retain(held) = &job.task {
+            write_down(line, true, &Held { retained: Retained::Yes, ..held.clone() }).await?;
+        } else {
+            line.run(Section::ForgetDataSource, &of_view(&held.view)).await?;
+        }
+        line.commit().await
+    };
+    let result: Result<(), Error> = result.await;
+    if let Err(error) = result {
+        let Error::Statement(error) = error else { return Err(error) };
+        if !error.definitely_refused() {
+            return Err(error.into());
+        }
+        line.roll_back().await?;
+        return Ok(Err(explain(&error, entry, &line.account)));
+    }
+    if acts.contains(&Act::DropSchema) {
+        drop_schema(line, entry, &held.view).await?;
+    }
+    Ok(Ok(()))
+}
+
+/// What others have put into it, functions for example, keeps a schema: that is no obstacle to the end of a data source.
+async fn drop_schema<W: World>(line: &mut Line<W>, entry: &Entry, view: &ViewName) -> Result<(), Error> {
+    line.begin().await?;
+    match carry_out(line, entry, view, &Act::DropSchema).await {
+        Ok(()) => line.commit().await,
+        Err(Error::Statement(error)) if error.definitely_refused() => line.roll_back().await,
+        Err(error) => Err(error),
+    }
+}
+
+fn read_by_others(view: &ViewName, who: &str) -> Failure {
+    let message = format!("others' views read {view}: {who}");
+    Failure::stalled(Reason::DependentViews, message).remedy(Remedy::new(
+        "have them dropped, or changed; or set spec.deletionPolicy to Retain, which leaves the view as it is",
+    ))
+}
+
+/// Why the server has refused it.
+fn explain(error: &StatementError, entry: &Entry, account: &str) -> Failure {
+    let StatementFailure::Refused { sqlstate, message, category } = &error.failure else {
+        return Failure::waiting(Reason::StatementFailed, error.to_string());
+    };
+    let is_probe = error.statement == "probe-view";
+    match (sqlstate.as_str(), &entry.source) {
+        // statement_timeout
+        ("57014", _) => {
+            let message = "the view is being read, and is changed as soon as that ends";
+            Failure::waiting(Reason::WaitingForReaders, message)
+        }
+        ("2BP01", Some(source)) => read_by_others(&source.view, message),
+        ("2BP01", None) => Failure::stalled(Reason::DependentViews, format!("others depend on the view: {message}")),
+        (_, Some(source)) if is_probe => unreadable(error, &source.table, account),
+        ("42704" | "22023", _) => {
+            let message = format!("somebody in spec.grantSelectTo isn't there: {message}");
+            Failure::waiting(Reason::ViewRefused, message)
+                .remedy(Remedy::new("create the role, group or user, or take it out of spec.grantSelectTo"))
+        }
+        _ => {
+            let said = format!("the server refuses the view: {message} (SQLSTATE {sqlstate})");
+            match category {
+                Category::Transient => Failure::waiting(Reason::ViewRefused, said),
+                Category::Permanent => Failure::stalled(Reason::ViewRefused, said),
+            }
+        }
+    }
+}

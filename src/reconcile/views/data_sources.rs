@@ -1,0 +1,538 @@
+//! The data sources of a pass: what is wanted of each, what came of it, and what is said.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use tracing::warn;
+
+use super::apply::{self, Job};
+use super::ground::Ground;
+use super::line::Line;
+use super::observe::{self, Schemas};
+use super::resources::{self, Reported};
+use super::{Pass, basis};
+use crate::api::{
+    AppliedView, DataSourcePhase, DeletionPolicy, Reason, RedshiftDataSource, RedshiftDataSourceStatus, Remedy,
+};
+use crate::lifecycle::verdict::{Verdict, conditions};
+use crate::lifecycle::{Category, Failure, brief, cadence};
+use crate::policy::views::{
+    self, DataSource, Guard, Held, Neighbours, Obstacle, Retained, Step, Table, TableName, View, ViewName, Wanted,
+    applied_hash, columns_hash, compile, query,
+};
+use crate::ports::{Host, Key, Kubernetes, News, StatementError, StatementFailure, World};
+use crate::reconcile::integration::Error;
+use crate::scripts::{Fragment, Parameters, Section, show_identifier};
+
+/// How often the text of a view is looked at.
+const BETWEEN_TEXTS: Duration = Duration::from_hours(1);
+
+/// Tables that aren't listed are asked for one by one: so many in a pass.
+const MOST_PROBES: usize = 20;
+
+/// Longest text of a view.
+const LONGEST_QUERY: usize = 1024 * 1024;
+
+/// What is wanted of a view, worked out.
+pub struct Compiled {
+    /// What it is.
+    pub view: View,
+    /// Its text.
+    pub query: Fragment,
+    /// Hash of it.
+    pub applied_hash: String,
+    /// Hash of names and types of its columns.
+    pub columns_hash: String,
+}
+
+/// What came of a data source in a pass.
+enum Outcome {
+    /// Nothing is said of it.
+    Silent,
+    /// It is as it is to be.
+    Done,
+    /// Something is in the way.
+    Not(Failure),
+    /// The view is gone, or left, and the resource may go.
+    Gone,
+}
+
+/// A data source in a pass.
+pub struct Entry {
+    /// The resource.
+    pub object: RedshiftDataSource,
+    /// Its UID.
+    pub uid: String,
+    /// Its namespace and name.
+    pub resource: String,
+    /// What it says, if it can be meant.
+    pub source: Option<DataSource>,
+    /// What is wanted, if that can be told.
+    pub compiled: Option<Compiled>,
+    outcome: Outcome,
+    is_held: bool,
+}
+
+/// The data sources of a pass.
+pub struct Views {
+    entries: Vec<Entry>,
+    held: Vec<Held>,
+    schemas: Schemas,
+    jobs: Vec<Job>,
+    /// The managed database, once it is known.
+    managed: String,
+}
+
+impl Entry {
+    fn new(object: &RedshiftDataSource) -> Self {
+        Self {
+            uid: object.uid().unwrap_or_default(),
+            resource: Key::of(object).to_string(),
+            object: object.clone(),
+            source: None,
+            compiled: None,
+            outcome: Outcome::Silent,
+            is_held: false,
+        }
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.object.metadata.deletion_timestamp.is_some()
+    }
+
+    fn is_active(&self) -> bool {
+        !self.is_deleted() && !self.object.spec.suspend
+    }
+
+    fn stop(&mut self, failure: Failure) {
+        self.outcome = Outcome::Not(failure);
+    }
+}
+
+impl Views {
+    /// Of which nothing is known yet.
+    pub fn new(objects: &[RedshiftDataSource]) -> Self {
+        let entries = objects.iter().map(Entry::new).collect();
+        Self { entries, held: Vec::new(), schemas: Schemas::default(), jobs: Vec::new(), managed: String::new() }
+    }
+
+    /// Whether anything is to be done in the warehouse.
+    pub fn has_changes(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// A view that was never made needs no warehouse to go, nor does one that is to stay.
+    pub async fn without_a_warehouse<W: World>(&mut self, pass: &Pass<'_, W>, why: &Failure) -> Result<(), Error> {
+        for entry in &mut self.entries {
+            let status = entry.object.status.as_ref();
+            let was_made = status.is_some_and(|status| status.view.is_some());
+            entry.is_held = was_made;
+            if entry.is_deleted() && (!was_made || entry.object.spec.deletion_policy == DeletionPolicy::Retain) {
+                entry.outcome = Outcome::Gone;
+            } else if entry.is_deleted() {
+                let retain = Remedy::command("or leave the view as it is", retain(&entry.object));
+                entry.stop(why.clone().remedy(retain));
+            } else if entry.is_active() && (why.category == Category::Permanent || !was_made) {
+                // What is in force and can't be looked at for a moment is the integration's to tell.
+                entry.stop(why.clone());
+            }
+        }
+        self.report(pass).await.map(|_| ())
+    }
+
+    /// Looks at what is there, and works out what is to be done.
+    pub async fn look<W: World>(
+        &mut self,
+        pass: &Pass<'_, W>,
+        ground: &Ground,
+        line: &Line<W>,
+        held: Vec<Held>,
+    ) -> Result<(), Error> {
+        self.held = held;
+        self.managed.clone_from(&ground.database);
+        for entry in &mut self.entries {
+            entry.is_held = self.held.iter().any(|held| held.source_uid == entry.uid);
+            if !entry.is_active() {
+                continue;
+            }
+            if !ground.is_enabled {
+                entry.stop(Failure::waiting(Reason::PolicyViewsDisabled, "the integration keeps no views any more"));
+                continue;
+            }
+            match DataSource::read(&entry.object.spec, &ground.database, &ground.initial_database) {
+                Ok(source) => entry.source = Some(source),
+                Err(unfit) => entry.stop(Failure::stalled(Reason::InvalidSpec, unfit.to_string())),
+            }
+        }
+        self.tell_names_apart();
+        let names: BTreeSet<_> = self.entries.iter().filter_map(|entry| Some(&entry.source.as_ref()?.table)).collect();
+        let tables = observe::tables(line, &names).await?;
+        let schemas: BTreeSet<_> = self.schemas_of_interest().map(|view| view.schema.as_str()).collect();
+        self.schemas = observe::schemas(line, &schemas).await?;
+        self.compile(line, &tables, &ground.database).await?;
+        let due: Vec<_> = self.held.iter().filter(|held| is_due(pass, held)).map(|held| &held.view).collect();
+        let texts = observe::texts(line, &due).await?;
+        self.plan(line, &texts);
+        Ok(())
+    }
+
+    fn schemas_of_interest(&self) -> impl Iterator<Item = &ViewName> {
+        let wanted = self.entries.iter().filter_map(|entry| Some(&entry.source.as_ref()?.view));
+        let deleted = self.entries.iter().filter(|entry| entry.is_deleted());
+        let going = deleted.flat_map(|entry| self.held.iter().filter(|held| held.source_uid == entry.uid));
+        wanted.chain(going.map(|held| &held.view))
+    }
+
+    /// Of several that want one view, the one that has it keeps it, else the first has it.
+    fn tell_names_apart(&mut self) {
+        let mut wanted: BTreeMap<ViewName, Vec<usize>> = BTreeMap::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            if let Some(source) = &entry.source {
+                wanted.entry(source.view.clone()).or_default().push(index);
+            }
+        }
+        for (view, mut indices) in wanted.into_iter().filter(|(_, indices)| indices.len() > 1) {
+            let is_holder =
+                |entry: &Entry| self.held.iter().any(|held| held.view == view && held.source_uid == entry.uid);
+            indices.sort_by_key(|index| {
+                let entry = &self.entries[*index];
+                let created = entry.object.metadata.creation_timestamp.clone().map(|created| created.0);
+                (!is_holder(entry), created, entry.uid.clone())
+            });
+            let holder = self.entries[indices[0]].resource.clone();
+            for index in &indices[1..] {
+                let taken = Obstacle::NameTaken { view: view.clone(), holder: holder.clone() };
+                self.entries[*index].source = None;
+                self.entries[*index].stop(failure_of(&taken));
+            }
+        }
+    }
+
+    async fn compile<W: World>(
+        &mut self,
+        line: &Line<W>,
+        tables: &HashMap<TableName, Table>,
+        managed: &str,
+    ) -> Result<(), Error> {
+        let mut probes = 0;
+        for entry in &mut self.entries {
+            let Some(source) = &entry.source else { continue };
+            let Some(table) = tables.get(&source.table) else {
+                probes += 1;
+                let failure = if probes > MOST_PROBES {
+                    let message = format!("{} is missing, or {} may not read it", source.table, line.account);
+                    Failure::waiting(Reason::TableMissing, message).remedies(grants(&source.table, &line.account))
+                } else {
+                    why_not_listed(line, &source.table).await?
+                };
+                entry.stop(failure);
+                continue;
+            };
+            let compiled = compile(source, table).map_err(|obstacle| failure_of(&obstacle)).and_then(|view| {
+                let query = query(&view, managed).map_err(|error| {
+                    let message = format!("{}: a column's name can't be used: {error}", source.table);
+                    Failure::stalled(Reason::InvalidName, message)
+                })?;
+                if query.as_str().len() > LONGEST_QUERY {
+                    let what = "a text of more than 1 MiB".to_owned();
+                    return Err(failure_of(&Obstacle::TooLarge { what }));
+                }
+                let (applied_hash, columns_hash) = (applied_hash(&query), columns_hash(&view));
+                Ok(Compiled { view, query, applied_hash, columns_hash })
+            });
+            match compiled {
+                Ok(compiled) => entry.compiled = Some(compiled),
+                Err(failure) => entry.stop(failure),
+            }
+        }
+        Ok(())
+    }
+
+    fn plan<W: World>(&mut self, line: &Line<W>, texts: &HashMap<ViewName, String>) {
+        let mut jobs = Vec::new();
+        for index in 0..self.entries.len() {
+            let entry = &self.entries[index];
+            if entry.is_deleted() {
+                jobs.push(self.removal(index, line));
+                continue;
+            }
+            let (Some(source), Some(compiled)) = (&entry.source, &entry.compiled) else { continue };
+            let held = self.held.iter().find(|held| held.view == source.view);
+            let place = self.schemas.place(&source.view, texts.get(&source.view).cloned());
+            let wanted = Wanted {
+                uid: &entry.uid,
+                resource: &entry.resource,
+                source,
+                applied_hash: &compiled.applied_hash,
+                columns_hash: &compiled.columns_hash,
+            };
+            let neighbours = self.neighbours(&source.view);
+            let step = views::plan(&wanted, held, &place, &neighbours, &line.account);
+            let outcome = match step {
+                Ok(Step::Nothing) => Outcome::Done,
+                Ok(Step::Apply { acts, drift }) => {
+                    let schema_is_ours = held.map_or(place.schema_owner.is_none(), |held| held.schema_is_ours)
+                        || self.held.iter().any(|held| held.view.schema == source.view.schema && held.schema_is_ours);
+                    jobs.push(Job::apply(index, held.cloned(), acts, drift, schema_is_ours));
+                    Outcome::Silent
+                }
+                Err(obstacle) => Outcome::Not(failure_of(&obstacle)),
+            };
+            self.entries[index].outcome = outcome;
+        }
+        self.jobs = jobs;
+    }
+
+    fn removal<W: World>(&self, index: usize, line: &Line<W>) -> Job {
+        let entry = &self.entries[index];
+        let Some(held) = self.held.iter().find(|held| held.source_uid == entry.uid) else {
+            return Job::let_go(index);
+        };
+        if entry.object.spec.deletion_policy == DeletionPolicy::Retain {
+            return Job::retain(index, held.clone());
+        }
+        let place = self.schemas.place(&held.view, None);
+        let acts = views::removal(held, &place, &self.neighbours(&held.view), &line.account);
+        Job::remove(index, held.clone(), acts)
+    }
+
+    /// The other views in a schema: those that are there, and those that are to come.
+    fn neighbours(&self, view: &ViewName) -> Neighbours {
+        let mut neighbours = Neighbours::default();
+        for entry in self.entries.iter().filter(|entry| !entry.is_deleted()) {
+            let Some(source) = entry.source.as_ref().filter(|it| it.view.schema == view.schema && it.view != *view)
+            else {
+                continue;
+            };
+            neighbours.number += 1;
+            neighbours.granted.extend(source.granted.iter().cloned());
+        }
+        let is_going =
+            |held: &Held| self.entries.iter().any(|entry| entry.uid == held.source_uid && entry.is_deleted());
+        let others = self.held.iter().filter(|held| held.view.schema == view.schema && held.view != *view);
+        for held in others.filter(|held| !is_going(held)) {
+            neighbours.number += 1;
+            neighbours.granted.extend(held.granted.iter().cloned());
+        }
+        neighbours
+    }
+
+    /// Does it: what goes first, then what changes, each by itself; then what is new, many together, since nobody reads it yet.
+    pub async fn apply<W: World>(&mut self, pass: &Pass<'_, W>, line: &mut Line<W>) -> Result<(), Error> {
+        let jobs = std::mem::take(&mut self.jobs);
+        let (new, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(Job::is_new);
+        let (going, changed): (Vec<_>, Vec<_>) = others.into_iter().partition(Job::is_end);
+        let ours: BTreeSet<_> = self.held.iter().map(|held| held.view.clone()).collect();
+        for job in going {
+            let entry = &self.entries[job.index];
+            let outcome = apply::end(line, entry, &job, &ours).await?;
+            self.settle(pass, &job, outcome);
+        }
+        for job in changed {
+            self.write_ahead(pass, &job).await?;
+            let outcome = apply::alone(line, &self.entries[job.index], &job).await?;
+            self.settle(pass, &job, outcome);
+        }
+        for batch in new.chunks(apply::MOST_TOGETHER) {
+            for job in batch {
+                self.write_ahead(pass, job).await?;
+            }
+            for (job, outcome) in apply::together(line, &self.entries, batch).await? {
+                self.settle(pass, job, outcome);
+            }
+        }
+        Ok(())
+    }
+
+    /// The finalizer comes before the first view.
+    async fn write_ahead<W: World>(&mut self, pass: &Pass<'_, W>, job: &Job) -> Result<(), Error> {
+        let object = &mut self.entries[job.index].object;
+        if !resources::has_finalizer(object) {
+            *object = resources::add_finalizer(&pass.context.kubernetes, object).await?;
+        }
+        Ok(())
+    }
+
+    fn settle<W: World>(&mut self, pass: &Pass<'_, W>, job: &Job, outcome: Result<(), Failure>) {
+        let entry = &mut self.entries[job.index];
+        match outcome {
+            Ok(()) => {
+                entry.outcome = if job.is_end() { Outcome::Gone } else { Outcome::Done };
+                entry.is_held = !job.is_end();
+                if let Some(news) = job.news(entry) {
+                    pass.context.kubernetes.publish(&entry.object, news);
+                }
+            }
+            Err(failure) => {
+                let name = entry.uid.clone();
+                let note = failure.said();
+                if pass.context.views.tells(&name, note.clone()) {
+                    let news = News { is_warning: true, reason: failure.reason, action: "Apply", note };
+                    pass.context.kubernetes.publish(&entry.object, news);
+                }
+                entry.stop(failure);
+            }
+        }
+    }
+
+    /// Writes what there is to say; whether anything is to be tried again.
+    pub async fn report<W: World>(&mut self, pass: &Pass<'_, W>) -> Result<bool, Error> {
+        let kubernetes = &pass.context.kubernetes;
+        let mut is_waiting = false;
+        for entry in &self.entries {
+            if let Outcome::Gone = entry.outcome {
+                resources::remove_finalizer(kubernetes, &entry.object).await?;
+                continue;
+            }
+            if let Outcome::Not(failure) = &entry.outcome {
+                // What a person does about these in the warehouse, nobody tells.
+                is_waiting |= failure.category == Category::Transient
+                    || [Reason::AccessMissing, Reason::DependentViews].contains(&failure.reason);
+            }
+            if let Some(status) = entry.status(&self.managed, pass.context.host.now()) {
+                resources::write_status(kubernetes, &entry.object, status).await?;
+            }
+        }
+        if is_waiting {
+            warn!(integration = %pass.key, "some data sources wait for something");
+        }
+        Ok(is_waiting)
+    }
+}
+
+impl Entry {
+    fn status(&self, managed: &str, now: Timestamp) -> Option<RedshiftDataSourceStatus> {
+        let before = self.object.status().cloned().unwrap_or_default();
+        let generation = self.object.metadata.generation.unwrap_or_default();
+        let verdict = match &self.outcome {
+            Outcome::Silent | Outcome::Gone => return None,
+            Outcome::Done => self.verdict(),
+            Outcome::Not(failure) => Verdict::Not(failure.clone()),
+        };
+        let (conditions, remedies) = conditions(&before.conditions, generation, &verdict, self.is_held, now);
+        let mut status = RedshiftDataSourceStatus { observed_generation: generation, conditions, remedies, ..before };
+        status.phase = Some(match &verdict {
+            _ if self.is_deleted() => DataSourcePhase::Deleting,
+            Verdict::Done(Reason::Closed, _) => DataSourcePhase::Closed,
+            Verdict::Done(..) => DataSourcePhase::Enforced,
+            Verdict::Not(failure) if failure.category == Category::Permanent => DataSourcePhase::Error,
+            Verdict::Not(_) if self.is_held => status.phase.unwrap_or(DataSourcePhase::Enforced),
+            Verdict::Not(_) => DataSourcePhase::Pending,
+        });
+        if let Some(source) = &self.source {
+            status.table = Some(source.table.to_string());
+        }
+        if let (Outcome::Done, Some(source), Some(compiled)) = (&self.outcome, &self.source, &self.compiled) {
+            status.view_name = Some(source.view.to_string());
+            status.view = Some(AppliedView {
+                database: managed.to_owned(),
+                schema: source.view.schema.clone(),
+                name: source.view.name.clone(),
+            });
+            status.applied_hash = Some(compiled.applied_hash.clone());
+            status.row_guard = Some(compiled.view.guard.as_str().to_owned());
+            (status.columns, status.columns_omitted) = views::shown(&compiled.view);
+        }
+        Some(status)
+    }
+
+    /// What is said of a view that is as it is to be.
+    fn verdict(&self) -> Verdict {
+        let (Some(source), Some(compiled)) = (&self.source, &self.compiled) else {
+            return Verdict::Done(Reason::Enforced, String::new());
+        };
+        let mut said = format!("{} shows {}", source.view, source.table);
+        if compiled.view.is_closed {
+            said.push_str("; it is closed: spec.rowRule asks for a rule, and there is none");
+        }
+        if !compiled.view.absent.is_empty() {
+            let absent = brief::list(compiled.view.absent.iter().map(String::as_str));
+            said.push_str(&format!("; listed and not in the table: {absent}"));
+        }
+        if source.unlisted == crate::api::UnlistedColumns::Show {
+            said.push_str("; columns that aren't listed are shown to whoever may read");
+        }
+        if source.guard == crate::api::RowGuard::Fast && compiled.view.guard == Guard::Fast {
+            said.push_str("; columns aren't guarded");
+        }
+        let reason = if compiled.view.is_closed { Reason::Closed } else { Reason::Enforced };
+        Verdict::Done(reason, said)
+    }
+}
+
+/// Whether the text of a view is to be looked at: once an hour, each at its own time.
+fn is_due<W: World>(pass: &Pass<'_, W>, held: &Held) -> bool {
+    let now = pass.context.host.elapsed();
+    let Some(before) = basis::looked_at(pass.context, pass.key) else { return false };
+    let offset = cadence::until_first_look(BETWEEN_TEXTS * 10, &held.source_uid);
+    let hours = |at: Duration| (at + offset).as_secs() / BETWEEN_TEXTS.as_secs();
+    held.retained == Retained::No && hours(now) != hours(before)
+}
+
+fn failure_of(obstacle: &Obstacle) -> Failure {
+    let reason = match obstacle {
+        Obstacle::NameTaken { .. } => Reason::NameTaken,
+        Obstacle::ForeignRelation { .. } | Obstacle::ForeignSchema { .. } | Obstacle::ForeignOwner { .. } => {
+            Reason::ForeignObject
+        }
+        Obstacle::NotATable { .. } => Reason::NotSupported,
+        Obstacle::NoColumns { .. } => Reason::InvalidSpec,
+        Obstacle::TooLarge { .. } => Reason::TooLarge,
+    };
+    // It is looked at again, all the same, with the next look.
+    Failure::stalled(reason, obstacle.to_string())
+}
+
+/// "No row" in the catalogue means missing or not allowed: what the server says to who reads it tells which.
+async fn why_not_listed<W: World>(line: &Line<W>, table: &TableName) -> Result<Failure, Error> {
+    let parameters = Parameters::new()
+        .identifier("table_database", &table.database)
+        .identifier("table_schema", &table.schema)
+        .identifier("table_name", &table.name);
+    match line.run(Section::ProbeTable, &parameters).await {
+        Ok(()) => {
+            let message = format!("{table} is there, and the catalogue doesn't list its columns yet");
+            Ok(Failure::waiting(Reason::TableMissing, message))
+        }
+        Err(Error::Statement(error)) if error.definitely_refused() => Ok(unreadable(&error, table, &line.account)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Why a table can't be read.
+pub fn unreadable(error: &StatementError, table: &TableName, account: &str) -> Failure {
+    let StatementFailure::Refused { sqlstate, message, .. } = &error.failure else {
+        return Failure::waiting(Reason::StatementFailed, error.to_string());
+    };
+    if sqlstate == "42501" || message.contains("permission denied") {
+        let message = format!("{account} can't read {table}");
+        return Failure::stalled(Reason::AccessMissing, message).remedies(grants(table, account));
+    }
+    if ["42P01", "3F000", "3D000"].contains(&sqlstate.as_str()) || message.contains("does not exist") {
+        let message = format!("there is no table {table} ({message})");
+        return Failure::waiting(Reason::TableMissing, message).remedy(Remedy::new(
+            "nothing, if it is about to be made: it is looked for again; else correct spec.table in a new resource",
+        ));
+    }
+    Failure { category: error.category(), ..Failure::stalled(Reason::ViewRefused, format!("{table}: {error}")) }
+}
+
+/// What a DBA runs. Scoped: for what is made later too. <https://docs.aws.amazon.com/redshift/latest/dg/t_scoped-permissions.html>
+fn grants(table: &TableName, account: &str) -> [Remedy; 2] {
+    let who = format!("in the database {}, as a superuser or whoever owns the schema", table.database);
+    let (schema, account) = (show_identifier(&table.schema), show_identifier(account));
+    [
+        Remedy::command(who.as_str(), format!("GRANT USAGE ON SCHEMA {schema} TO {account}")),
+        Remedy::command(who, format!("GRANT SELECT FOR TABLES IN SCHEMA {schema} TO {account}")),
+    ]
+}
+
+fn retain(object: &RedshiftDataSource) -> String {
+    format!(
+        "kubectl -n {} patch rsds {} --type=merge -p '{{\"spec\":{{\"deletionPolicy\":\"Retain\"}}}}'",
+        object.namespace().unwrap_or_default(),
+        object.name_any()
+    )
+}

@@ -1,0 +1,182 @@
+//! One pass on what is for an integration: its data sources, and the profiles of users. One connection, as the system account.
+//!
+//! A pass reads like this: gather → log in → observe → what profiles take away → views → what profiles give → report. What is to
+//! be done is decided in `policy`.
+
+mod apply;
+mod basis;
+mod data_sources;
+mod ground;
+mod line;
+mod observe;
+mod profiles;
+mod resources;
+
+use std::time::Duration;
+
+use tracing::{debug, info};
+
+pub use basis::Basis;
+
+use self::data_sources::Views;
+use self::ground::Ground;
+use self::line::Line;
+use self::profiles::Profiles;
+use super::Context;
+use super::integration::Error;
+use super::pace::Next;
+use crate::api::RedshiftIntegration;
+use crate::lifecycle::{Category, Failure, cadence};
+use crate::ports::{Host, Key, Kubernetes, PolicyResources, World};
+
+/// How long something is waited for that is a matter of moments.
+const SHORTLY: Duration = Duration::from_secs(1);
+
+/// What a pass works on.
+struct Pass<'a, W: World> {
+    context: &'a Context<W>,
+    key: &'a Key,
+    resources: PolicyResources,
+}
+
+/// One pass on what is for the integration of that name, whether there is one or not.
+///
+/// # Errors
+///
+/// If the API server refuses or doesn't answer.
+pub async fn pass<W: World>(context: &Context<W>, key: &Key) -> Result<Next, Error> {
+    let Some(resources) = context.kubernetes.policy_resources(key) else { return Ok(Next::After(SHORTLY)) };
+    let integration = context.kubernetes.told(key);
+    if !concerns_anybody(integration.as_ref(), &resources) {
+        context.views.forget(&key.to_string());
+        return Ok(Next::OnChange);
+    }
+    let fingerprint = basis::fingerprint(integration.as_ref(), &resources);
+    if let Some(next) = basis::rest(context, key, fingerprint) {
+        return Ok(next);
+    }
+    let mut pass = Pass { context, key, resources };
+    match pass.run(integration.as_ref()).await {
+        Ok(Ended::Busy) => Ok(Next::After(SHORTLY)),
+        Ok(Ended::Done(looked)) => Ok(basis::remember(context, key, fingerprint, looked)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is anything that a pass would look at. Most integrations have nothing of the kind.
+pub fn is_of_concern<W: World>(context: &Context<W>, key: &Key) -> bool {
+    let is_known = context.views.of(&key.to_string()).basis.is_some();
+    let resources = context.kubernetes.policy_resources(key);
+    is_known || resources.is_none_or(|resources| concerns_anybody(context.kubernetes.told(key).as_ref(), &resources))
+}
+
+/// What to do after an error that no status tells of: those of the API server.
+pub fn after_error<W: World>(context: &Context<W>, key: &Key) -> Duration {
+    let name = key.to_string();
+    let mut memory = context.views.of(&name);
+    memory.failures = memory.failures.saturating_add(1);
+    memory.basis = None;
+    let delay = context.settings.backoff.delay(memory.failures, context.host.random());
+    context.views.remember(&name, memory);
+    delay
+}
+
+/// Something of what profiles are read from has changed.
+pub fn files_changed<W: World>(context: &Context<W>, key: &Key) {
+    let name = key.to_string();
+    let mut memory = context.views.of(&name);
+    memory.basis = None;
+    context.views.remember(&name, memory);
+}
+
+/// Whether there is anything to look at: resources, or an integration that may still hold what those said that are gone.
+fn concerns_anybody(integration: Option<&RedshiftIntegration>, resources: &PolicyResources) -> bool {
+    let has_views =
+        |it: &RedshiftIntegration| it.spec.config.policy_views.enabled && it.metadata.deletion_timestamp.is_none();
+    !resources.is_empty() || integration.is_some_and(has_views)
+}
+
+/// How a pass has ended.
+enum Ended {
+    /// Somebody else works on the warehouse.
+    Busy,
+    /// It has come to its end.
+    Done(Looked),
+}
+
+/// What a pass that has come to its end has to say of the next one.
+#[derive(Clone, Copy, Debug)]
+struct Looked {
+    /// When it is due, if all is well.
+    interval: Option<Duration>,
+    /// Whether something is to be tried again before.
+    is_waiting: bool,
+}
+
+impl<'a, W: World> Pass<'a, W> {
+    async fn run(&mut self, integration: Option<&RedshiftIntegration>) -> Result<Ended, Error> {
+        if integration.is_some_and(|it| it.spec.suspend) {
+            return Ok(Ended::Done(Looked { interval: None, is_waiting: false }));
+        }
+        let ground = match Ground::of(self.context, integration).await? {
+            Ok(ground) => ground,
+            Err(why) => return self.without_a_warehouse(&why).await,
+        };
+        let Some(_working) = self.context.busy.begin(&ground.endpoint) else { return Ok(Ended::Busy) };
+        // A database may be slow, and what is waited for is large.
+        Box::pin(self.on_the_warehouse(&ground)).await
+    }
+
+    /// Nothing can be done in the warehouse; what was never there can go.
+    async fn without_a_warehouse(&mut self, why: &Failure) -> Result<Ended, Error> {
+        let mut views = Views::new(&self.resources.data_sources);
+        views.without_a_warehouse(self, why).await?;
+        profiles::report_failure(self, why).await?;
+        Ok(Ended::Done(Looked { interval: None, is_waiting: why.category == Category::Transient }))
+    }
+
+    async fn on_the_warehouse(&mut self, ground: &Ground) -> Result<Ended, Error> {
+        let line = match Line::open(self.context, ground).await {
+            Ok(line) => line,
+            Err(error) => return self.without_a_warehouse(&error.failure()).await,
+        };
+        match self.look_and_act(ground, line).await {
+            Ok(looked) => Ok(Ended::Done(looked)),
+            Err(error @ Error::Api { .. }) => Err(error),
+            // What was found out, or done, before it was lost is found again.
+            Err(error) => self.without_a_warehouse(&error.failure()).await,
+        }
+    }
+
+    async fn look_and_act(&mut self, ground: &Ground, mut line: Line<W>) -> Result<Looked, Error> {
+        let seen = observe::data_sources(&line).await?;
+        line.meet(&seen)?;
+        let mut views = Views::new(&self.resources.data_sources);
+        views.look(self, ground, &line, seen.held).await?;
+        let mut profiles = Profiles::gather(self).await?;
+        let difference =
+            if ground.is_enabled { profiles.compare(&line).await? } else { profiles::Difference::default() };
+        let is_both = views.has_changes() && !difference.is_nothing();
+        debug!(integration = %self.key, changes = views.has_changes(), profiles = !difference.is_nothing(), "compared");
+        if is_both {
+            profiles.bring(self, &line, &difference).await?;
+            profiles.take_away(&mut line).await?;
+        }
+        views.apply(self, &mut line).await?;
+        if !difference.is_nothing() {
+            if !is_both {
+                profiles.bring(self, &line, &difference).await?;
+            }
+            profiles.write(&mut line).await?;
+            let (written, removed) = (difference.written.len(), difference.removed.len());
+            info!(integration = %self.key, written, removed, "profiles were written");
+        }
+        let is_waiting = views.report(self).await?;
+        if ground.is_enabled {
+            profiles.report(self).await?;
+        }
+        let chance = self.context.host.random();
+        let interval = ground.is_enabled.then(|| cadence::until_next_look(ground.interval, chance));
+        Ok(Looked { interval, is_waiting })
+    }
+}
