@@ -66,6 +66,53 @@ async fn a_query_reaches_into_another_database_with_the_rights_that_it_gives() {
 }
 
 #[tokio::test]
+async fn the_catalogue_of_all_databases_shows_what_the_reader_may_read_there() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    let reader = user(&stand_in, "reader", "redshift_sample_data").await;
+    run(
+        &client,
+        &[
+            "CREATE SCHEMA s",
+            "CREATE TABLE s.t (a INTEGER, b VARCHAR(9), c DECIMAL(12,2))",
+            "CREATE TABLE s.hidden (a INTEGER)",
+            "GRANT SELECT ON s.t TO reader",
+            // What it takes to reach another database shows nowhere.
+            "CREATE DATABASE shop",
+            "SELECT datname FROM shop.pg_catalog.pg_database",
+        ],
+    )
+    .await;
+    let columns = "SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length, \
+         numeric_precision, numeric_scale FROM svv_all_columns \
+         WHERE database_name = 'dev' AND schema_name IN ('s') ORDER BY table_name, ordinal_position";
+    let of_t = ["t|a|1|integer|NULL|32|0", "t|b|2|character varying|9|NULL|NULL", "t|c|3|numeric|NULL|12|2"];
+    assert_eq!(rows(&reader, columns).await, of_t);
+    let tables = "SELECT database_name, table_name, table_type FROM svv_all_tables WHERE schema_name = 's'";
+    assert_eq!(rows(&reader, tables).await, ["dev|t|TABLE"]);
+    let schemas = "SELECT schema_name FROM svv_all_schemas WHERE database_name = 'dev' ORDER BY 1";
+    assert_eq!(rows(&reader, schemas).await, ["public"]);
+    let elsewhere = admin(&stand_in, "redshift_sample_data").await;
+    assert_eq!(rows(&elsewhere, columns).await, [&["hidden|a|1|integer|NULL|32|0"], &of_t[..]].concat());
+    assert_eq!(rows(&elsewhere, schemas).await, ["public", "s"]);
+    assert_eq!(rows(&elsewhere, "SHOW COLUMNS FROM TABLE dev.s.hidden").await.len(), 1);
+    // A scope and a role show it too, and what is taken away is gone.
+    run(
+        &client,
+        &["CREATE ROLE readers", "GRANT ROLE readers TO reader", "GRANT SELECT FOR TABLES IN SCHEMA s TO ROLE readers"],
+    )
+    .await;
+    assert_eq!(
+        rows(&reader, &format!("{tables} AND table_type = 'TABLE' ORDER BY 2")).await,
+        ["dev|hidden|TABLE", "dev|t|TABLE"]
+    );
+    run(&client, &["REVOKE SELECT FOR TABLES IN SCHEMA s FROM ROLE readers", "REVOKE SELECT ON s.t FROM reader"]).await;
+    assert_eq!(rows(&reader, tables).await, [""; 0]);
+    run(&client, &["DROP DATABASE shop"]).await;
+    assert_eq!(rows(&reader, "SELECT count(*) FROM svv_all_columns WHERE database_name = 'shop'").await, ["0"]);
+}
+
+#[tokio::test]
 async fn keys_are_shown_and_not_enforced_and_lengths_are_bytes() {
     let stand_in = start().await;
     let client = admin(&stand_in, "dev").await;

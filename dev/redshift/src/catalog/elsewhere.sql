@@ -5,6 +5,33 @@
 CREATE EXTENSION postgres_fdw SCHEMA pg_catalog;
 CREATE EXTENSION dblink SCHEMA pg_catalog;
 
+-- How another database is connected to, as the stand-in's own user.
+CREATE FUNCTION pg_catalog.rdsdb_address(database text) RETURNS text STABLE LANGUAGE sql AS $$
+SELECT format('host=%s dbname=''%s'' user=rdsdb', current_setting('unix_socket_directories'), regexp_replace(database, '([\\\\''])', '\\\\\\1', 'g')) $$;
+
+-- What the catalogue of another database shows to somebody: `what` is schemas, tables or columns. Those of the system aren't in it:
+-- they can't be queried from here. A database that is gone meanwhile has nothing.
+-- https://docs.aws.amazon.com/redshift/latest/dg/cross-database_usage.html
+CREATE FUNCTION pg_catalog.rdsdb_elsewhere(shape anyelement, database name, what text, reader oid) RETURNS SETOF anyelement
+VOLATILE SECURITY DEFINER LANGUAGE plpgsql AS $$
+DECLARE
+    columns text := (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+        FROM pg_attribute a JOIN pg_type t ON t.typrelid = a.attrelid WHERE t.oid = pg_typeof(shape) AND a.attnum > 0);
+    reason text;
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT * FROM pg_catalog.dblink($1, $2) AS f (%s)', columns)
+    USING pg_catalog.rdsdb_address(database), format('SELECT * FROM pg_catalog.rdsdb_%s_of(%s)
+        WHERE schema_name <> ''information_schema'' AND schema_name NOT LIKE ''pg!_%%'' ESCAPE ''!'' AND schema_name NOT LIKE ''rdsdb:%%''',
+        what, reader);
+EXCEPTION
+    WHEN admin_shutdown THEN RETURN;
+    WHEN sqlclient_unable_to_establish_sqlconnection THEN
+        GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL;
+        IF reason NOT LIKE '%does not exist%' AND reason NOT LIKE '%not currently accepting connections%' THEN
+            RAISE;
+        END IF;
+END $$;
+
 CREATE TABLE pg_catalog.rdsdb_reached (database text, schema text, name text, signature text, PRIMARY KEY (database, schema, name));
 
 -- Makes a relation reachable as "rdsdb:database.schema"."name".

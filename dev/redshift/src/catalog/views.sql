@@ -142,15 +142,42 @@ SELECT oid AS prooid, proname, pronamespace, proowner, prolang, prosecdef, prois
     proargtypes, proargnames, prosrc, proacl, prokind, proargmodes, proallargtypes, proconfig
 FROM pg_catalog.rdsdb_proc;
 
+-- What somebody may see of the schemas, relations and columns of a database: of this one for the views below, of others by way of
+-- `rdsdb_elsewhere`. "Regular users can see only metadata to which they have access": a privilege on the object itself. USAGE on the
+-- schema isn't asked for beside it: it shows no relation (r_GRANT), and the page on metadata security counts grants on the object.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ALL_COLUMNS.html
+-- https://docs.aws.amazon.com/redshift/latest/dg/t_metadata_security.html
+CREATE TYPE pg_catalog.rdsdb_a_schema AS (
+    schema_name varchar(128), schema_owner integer, schema_type varchar(128), schema_acl varchar(128), schema_option varchar(128));
+CREATE FUNCTION pg_catalog.rdsdb_schemas_of(reader oid) RETURNS SETOF pg_catalog.rdsdb_a_schema STABLE LANGUAGE sql AS $$
+SELECT n.nspname::varchar(128), pg_catalog.rdsdb_user(n.nspowner)::integer, 'local'::varchar(128),
+    array_to_string(pg_catalog.rdsdb_acl(n.nspacl), '|')::varchar(128), ''::varchar(128)
+FROM pg_namespace n
+WHERE n.nspname NOT LIKE 'pg!_toast%' ESCAPE '!' AND n.nspname NOT LIKE 'pg!_temp%' ESCAPE '!'
+    AND n.nspname NOT LIKE 'rdsdb:%'
+    AND obj_description(n.oid, 'pg_namespace') IS DISTINCT FROM 'external'
+    AND has_schema_privilege(reader, n.oid, 'USAGE, CREATE') $$;
+
+CREATE TYPE pg_catalog.rdsdb_a_table AS (
+    schema_name varchar(128), table_name varchar(128), table_type varchar(128), table_acl varchar(128), remarks varchar(128));
+CREATE FUNCTION pg_catalog.rdsdb_tables_of(reader oid) RETURNS SETOF pg_catalog.rdsdb_a_table STABLE LANGUAGE sql AS $$
+SELECT n.nspname::varchar(128), c.relname::varchar(128), CASE WHEN c.relkind IN ('v', 'm') THEN 'VIEW' ELSE 'TABLE' END::varchar(128),
+    array_to_string(pg_catalog.rdsdb_acl(c.relacl), '|')::varchar(128), obj_description(c.oid, 'pg_class')::varchar(128)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'v', 'm') AND c.relname NOT LIKE 'rdsdb!_%' ESCAPE '!'
+    AND has_table_privilege(reader, c.oid, 'SELECT, INSERT, UPDATE, DELETE, REFERENCES') $$;
+
+CREATE FUNCTION pg_catalog.rdsdb_reader() RETURNS oid STABLE LANGUAGE sql AS $$ SELECT to_regrole(quote_ident(current_user))::oid $$;
+
+-- The databases that can be asked. `template1` isn't one: a connection to it would be in the way of CREATE DATABASE.
+CREATE VIEW pg_catalog.rdsdb_others AS
+SELECT datname FROM pg_database
+WHERE datallowconn AND NOT datistemplate AND datname NOT IN (current_database(), 'padb_harvest');
+GRANT SELECT ON pg_catalog.rdsdb_others TO PUBLIC;
+
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_SCHEMAS.html
 CREATE VIEW pg_catalog.svv_redshift_schemas AS
-SELECT current_database()::varchar(128) AS database_name, nspname::varchar(128) AS schema_name, pg_catalog.rdsdb_user(nspowner)::integer AS schema_owner,
-    'local'::varchar(128) AS schema_type, array_to_string(pg_catalog.rdsdb_acl(nspacl), '|')::varchar(128) AS schema_acl, ''::varchar(128) AS schema_option
-FROM pg_namespace
-WHERE nspname NOT LIKE 'pg!_toast%' ESCAPE '!' AND nspname NOT LIKE 'pg!_temp%' ESCAPE '!'
-    AND nspname NOT LIKE 'rdsdb:%'
-    AND obj_description(oid, 'pg_namespace') IS DISTINCT FROM 'external'
-    AND has_schema_privilege(oid, 'USAGE, CREATE');
+SELECT current_database()::varchar(128) AS database_name, s.* FROM pg_catalog.rdsdb_schemas_of(pg_catalog.rdsdb_reader()) s;
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_EXTERNAL_SCHEMAS.html
 CREATE VIEW pg_catalog.svv_external_schemas AS
@@ -159,15 +186,15 @@ FROM pg_namespace WHERE obj_description(oid, 'pg_namespace') = 'external';
 
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_TABLES.html
 CREATE VIEW pg_catalog.svv_redshift_tables AS
-SELECT current_database()::varchar(128) AS database_name, n.nspname::varchar(128) AS schema_name, c.relname::varchar(128) AS table_name,
-    CASE WHEN c.relkind IN ('v', 'm') THEN 'VIEW' ELSE 'TABLE' END::varchar(128) AS table_type,
-    array_to_string(pg_catalog.rdsdb_acl(c.relacl), '|')::varchar(128) AS table_acl, obj_description(c.oid, 'pg_class')::varchar(128) AS remarks
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'v', 'm') AND c.relname NOT LIKE 'rdsdb!_%' ESCAPE '!'
-    AND has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, REFERENCES');
+SELECT current_database()::varchar(128) AS database_name, t.* FROM pg_catalog.rdsdb_tables_of(pg_catalog.rdsdb_reader()) t;
 
+-- Of all databases. A condition on the name of the database is looked at before that database is asked.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_ALL_TABLES.html
-CREATE VIEW pg_catalog.svv_all_tables AS SELECT * FROM pg_catalog.svv_redshift_tables;
+CREATE VIEW pg_catalog.svv_all_tables AS
+SELECT * FROM pg_catalog.svv_redshift_tables
+UNION ALL
+SELECT d.datname::varchar(128), t.* FROM pg_catalog.rdsdb_others d
+CROSS JOIN LATERAL pg_catalog.rdsdb_elsewhere(NULL::pg_catalog.rdsdb_a_table, d.datname, 'tables', pg_catalog.rdsdb_reader()) t;
 
 GRANT SELECT ON pg_catalog.pg_database_info, pg_catalog.pg_proc_info, pg_catalog.stv_sessions,
     pg_catalog.svv_all_tables, pg_catalog.svv_database_privileges, pg_catalog.svv_default_privileges,
