@@ -132,7 +132,8 @@ pub(crate) fn as_redshift(frame: &Frame, statement: &str) -> Frame {
 }
 
 fn reword(error: &mut ServerError, statement: &str) {
-    let (sqlstate, message) = (error.get(b'C'), error.get(b'M'));
+    let (sqlstate, message) = (error.get(b'C'), of_databases(&error.get(b'M')));
+    error.set(b'M', message.as_str());
     match sqlstate.as_str() {
         // aws/amazon-redshift-jdbc-driver#21
         "28P01" => {
@@ -172,10 +173,18 @@ fn conflict() -> ServerError {
     ))
 }
 
+/// Relations of other databases are in schemas of the stand-in's own.
+fn of_databases(message: &str) -> String {
+    match message.strip_prefix("permission denied for schema rdsdb:").and_then(|name| name.split_once('.')) {
+        Some((_, schema)) => format!("permission denied for schema {schema}"),
+        None => message.replace("rdsdb:", ""),
+    }
+}
+
 /// Tables, views and the rest are all relations in `PostgreSQL` 8.0's words.
 fn of_relations(message: &str) -> String {
     for start in ["permission denied for ", "must be owner of "] {
-        for kind in ["table ", "view ", "materialized view ", "sequence "] {
+        for kind in ["table ", "view ", "materialized view ", "sequence ", "foreign table "] {
             if let Some(name) = message.strip_prefix(&format!("{start}{kind}")) {
                 return format!("{start}relation {name}");
             }

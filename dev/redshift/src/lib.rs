@@ -58,6 +58,10 @@ pub struct Options {
     pub require_tls: bool,
     /// Whether it plays Redshift Serverless, which has no STV, STL and SVL views.
     pub serverless: bool,
+    /// Whether readers of late-binding views need USAGE on the schemas that those read, in this database and in others.
+    /// They were seen to need it in the same database; the documentation doesn't say so.
+    /// <https://github.com/aws-samples/amazon-redshift-dynamic-data-masking/issues/2>
+    pub readers_use_schemas: bool,
     /// Databases that are listed and can't be entered: shared ones, and `awsdatacatalog`.
     pub foreign_databases: Vec<String>,
     /// Names in its certificate besides `localhost` and 127.0.0.1.
@@ -82,6 +86,7 @@ impl Default for Options {
             offer_tls: true,
             require_tls: false,
             serverless: false,
+            readers_use_schemas: false,
             foreign_databases: Vec::new(),
             certificate_names: Vec::new(),
             port: 0,
@@ -102,6 +107,7 @@ pub(crate) struct Shared {
     ca_pem: String,
     require_tls: bool,
     serverless: bool,
+    readers_use_schemas: bool,
     foreign_databases: Vec<String>,
     warehouses: Vec<Arc<Warehouse>>,
     round_trip: Duration,
@@ -110,6 +116,8 @@ pub(crate) struct Shared {
     away: watch::Sender<bool>,
     /// Whether ordinary users see only what is theirs; `ALTER SYSTEM` sets it. DG/`t_metadata_security`
     metadata_security: AtomicBool,
+    /// Whether there ever was a late-binding view. Without one, no relation has to be looked at before a statement.
+    late_views: AtomicBool,
 }
 
 impl Shared {
@@ -151,6 +159,7 @@ impl StandIn {
             ca_pem,
             require_tls: options.require_tls,
             serverless: options.serverless,
+            readers_use_schemas: options.readers_use_schemas,
             foreign_databases: options.foreign_databases,
             warehouses: warehouses(options.warehouses, &options.names_apart),
             round_trip: options.round_trip,
@@ -158,6 +167,7 @@ impl StandIn {
             open: AtomicU64::new(0),
             away: watch::Sender::new(false),
             metadata_security: AtomicBool::new(false),
+            late_views: AtomicBool::new(false),
         });
         let control_listener = listen(SocketAddr::from(([127, 0, 0, 1], options.control_port)))?;
         let control = control_listener.local_addr()?;

@@ -33,6 +33,9 @@ struct Arguments {
     /// Play Redshift Serverless
     #[arg(long)]
     serverless: bool,
+    /// Demand USAGE on the schemas that a late-binding view reads from its readers too
+    #[arg(long)]
+    readers_use_schemas: bool,
     /// How many warehouses to play with one server, each at a port of its own
     #[arg(long, default_value_t = 1)]
     warehouses: usize,
@@ -59,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
         admin_password: arguments.admin_password,
         require_tls: arguments.require_tls,
         serverless: arguments.serverless,
+        readers_use_schemas: arguments.readers_use_schemas,
         port: arguments.port,
         control_port: arguments.control_port,
         warehouses: arguments.warehouses,

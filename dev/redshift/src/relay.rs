@@ -20,7 +20,8 @@ use tokio::sync::mpsc;
 
 use crate::Shared;
 use crate::dialect::{
-    Refusal, SessionContext, Verdict, is_set_locally, judge, switches_case_sensitivity, switches_metadata_security,
+    Refusal, SessionContext, Verdict, is_set_locally, judge, makes_late_view, switches_case_sensitivity,
+    switches_metadata_security,
 };
 use crate::errors::{ServerError, as_redshift};
 use crate::journal::Event;
@@ -159,9 +160,13 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     /// What becomes of a statement, all that had to be asked about it being known.
     fn judge(&mut self, text: &str) -> Verdict {
         self.context.metadata_security = self.shared.metadata_security.load(Ordering::Relaxed);
+        self.context.late_views = self.shared.late_views.load(Ordering::Relaxed);
         let verdict = judge(text, &self.context);
         if matches!(verdict, Verdict::Refuse(_)) {
             return verdict;
+        }
+        if makes_late_view(&verdict) {
+            self.shared.late_views.store(true, Ordering::Relaxed);
         }
         if let Some(on) = switches_metadata_security(text) {
             self.shared.metadata_security.store(on, Ordering::Relaxed);

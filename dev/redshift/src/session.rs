@@ -166,6 +166,8 @@ impl Beginning {
             case_sensitive: false,
             metadata_security: false,
             serverless: self.shared.serverless,
+            late_views: false,
+            readers_use_schemas: self.shared.readers_use_schemas,
         };
         // Behind ReadyForQuery, the last that is read, there is nothing yet.
         let mut server = BufReader::new(server);

@@ -199,6 +199,8 @@ fn whatever_is_sent_has_a_verdict() {
         case_sensitive: false,
         metadata_security: false,
         serverless: false,
+        late_views: true,
+        readers_use_schemas: false,
     };
     let lesser = SessionContext { superuser: false, may_become_others: false, serverless: true, ..superuser.clone() };
     let procedure = SessionContext { in_procedure: true, in_transaction: true, ..superuser.clone() };

@@ -1,5 +1,7 @@
 //! Tables and views: what Redshift keeps of them, and how that shows.
 
+use redshift_stand_in::{Options, StandIn};
+
 use crate::support::{admin, code, message, rows, run, start, user, value};
 
 #[tokio::test]
@@ -54,15 +56,129 @@ async fn a_query_reaches_into_another_database_with_the_rights_that_it_gives() {
     assert_eq!(rows(&reader, "SELECT a FROM shop.s.t").await, ["7"]);
     assert_eq!(code(&reader, "SELECT a FROM shop.s.none").await, "42P01");
     assert_eq!(code(&reader, "SELECT a FROM none.s.t").await, "3D000");
-    run(&client, &["CREATE VIEW v AS SELECT a FROM shop.s.t WITH NO SCHEMA BINDING"]).await;
-    assert_eq!(code(&client, "SELECT a FROM v").await, "ok");
-    run(&shop, &["DROP TABLE s.t"]).await;
-    assert_eq!(code(&client, "SELECT a FROM v").await, "42P01");
-    run(&shop, &["CREATE TABLE s.t (a INTEGER)", "INSERT INTO s.t VALUES (8)"]).await;
-    assert_eq!(rows(&client, "SELECT a FROM v").await, ["8"]);
     drop(shop);
     // No connection of ours stands in the way.
     run(&client, &["DROP DATABASE shop FORCE"]).await;
+}
+
+#[tokio::test]
+async fn a_late_binding_view_means_what_the_other_database_has_by_now() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    run(&client, &["CREATE DATABASE shop", "CREATE SCHEMA s", "CREATE SCHEMA private"]).await;
+    let (maker, reader) = (user(&stand_in, "maker", "dev").await, user(&stand_in, "reader", "dev").await);
+    let shop = admin(&stand_in, "shop").await;
+    run(&client, &["GRANT CREATE, USAGE ON SCHEMA s TO maker", "GRANT USAGE ON SCHEMA s TO reader"]).await;
+    // Nothing is looked at before somebody queries them; the view's own schema has to be there.
+    let view = "CREATE VIEW s.v AS SELECT a, c FROM shop.b.t WITH NO SCHEMA BINDING";
+    run(
+        &maker,
+        &[
+            view,
+            "CREATE VIEW s.over AS SELECT a FROM s.v WITH NO SCHEMA BINDING",
+            "CREATE VIEW s.unreadable AS SELECT a FROM private.t WITH NO SCHEMA BINDING",
+            "GRANT SELECT ON s.v TO reader",
+            "GRANT SELECT ON s.over TO reader",
+        ],
+    )
+    .await;
+    assert_eq!(code(&maker, &view.replace("s.v", "none.v")).await, "3F000");
+    let looks = [
+        "SELECT a, c FROM s.v",
+        "SELECT a FROM s.v WHERE 1 = 0",
+        "EXPLAIN SELECT a FROM s.v",
+        "SELECT a FROM s.over WHERE 1 = 0",
+    ];
+    let all = async |expected: &str, what: &str| {
+        for look in looks {
+            assert_eq!(code(&reader, look).await, expected, "{what}: {look}");
+        }
+    };
+    all("42P01", "there is no schema").await;
+    assert_eq!(message(&reader, looks[0]).await, "relation \"shop.b.t\" does not exist");
+    run(&shop, &["CREATE SCHEMA b", "CREATE TABLE b.t (a INTEGER, c VARCHAR(9))", "INSERT INTO b.t VALUES (1, 'x')"])
+        .await;
+    all("42501", "the owner has no USAGE").await;
+    assert_eq!(message(&reader, looks[1]).await, "permission denied for schema b");
+    run(&shop, &["GRANT USAGE ON SCHEMA b TO maker"]).await;
+    all("42501", "the owner has no SELECT").await;
+    assert_eq!(message(&reader, looks[1]).await, "permission denied for relation t");
+    run(&shop, &["GRANT SELECT FOR TABLES IN SCHEMA b TO maker"]).await;
+    all("ok", "the owner has a scoped permission").await;
+    // The reader of a view that isn't his is told that, and of nothing below it.
+    assert_eq!(message(&reader, "SELECT a FROM s.unreadable").await, "permission denied for relation unreadable");
+    // As dbt rebuilds a table: columns in another order, of other types.
+    let columns = "SELECT view_name, col_name, col_type FROM pg_get_late_binding_view_cols() \
+         cols(view_schema name, view_name name, col_name name, col_type varchar, col_num int) WHERE view_name = 'v'";
+    for (definition, expected, cols) in [
+        ("(a INTEGER, c VARCHAR(9))", "ok", &["v|a|integer", "v|c|character varying(9)"][..]),
+        ("(e DATE, c VARCHAR(20), a BIGINT)", "ok", &["v|a|bigint", "v|c|character varying(20)"]),
+        ("(c VARCHAR(20))", "42703", &[]),
+        ("(a INTEGER, c VARCHAR(9))", "ok", &["v|a|integer", "v|c|character varying(9)"]),
+    ] {
+        let create = format!("CREATE TABLE b.tmp {definition}");
+        run(&shop, &["BEGIN", &create, "DROP TABLE b.t", "ALTER TABLE b.tmp RENAME TO t", "COMMIT"]).await;
+        all(expected, definition).await;
+        assert_eq!(rows(&client, columns).await, cols, "{definition}");
+    }
+    // A transaction that began before, and that has named it, is in nobody's way.
+    run(&maker, &["BEGIN", "SELECT a FROM s.v WHERE 1 = 0"]).await;
+    run(&shop, &["DROP TABLE b.t", "CREATE TABLE b.t (a DATE, c VARCHAR(9))"]).await;
+    run(&maker, &["SELECT a FROM s.v", "COMMIT"]).await;
+    all("ok", "rebuilt meanwhile").await;
+    // Names, types and their number stay; and they are those of now.
+    let replace = view.replace("CREATE", "CREATE OR REPLACE");
+    for other in ["a", "c, a", "a AS b, c", "a::VARCHAR(9) AS a, c", "a, c, a AS d"] {
+        assert_eq!(code(&maker, &replace.replace("a, c", other)).await, "42P16", "{other}");
+    }
+    let replaced = replace.replace("a, c", "a, upper(c)::VARCHAR(9) AS c");
+    run(&shop, &["ALTER TABLE b.t ADD COLUMN d INTEGER"]).await;
+    run(&maker, &["BEGIN", "SELECT a FROM s.over", &replaced, "SELECT a FROM s.v WHERE 1 = 0", "COMMIT"]).await;
+    assert_eq!(value(&client, "SHOW VIEW s.v").await, replaced);
+    let owner = "SELECT pg_get_userbyid(relowner), array_to_string(relacl, '|') FROM pg_class WHERE relname = 'v'";
+    assert_eq!(rows(&client, owner).await, ["maker|maker=arwdDxt/maker|reader=r/maker"]);
+    // Other columns take another view, in the same transaction.
+    run(&shop, &["DROP TABLE b.t", "CREATE TABLE b.t (e DATE)"]).await;
+    let other = "CREATE VIEW s.v AS SELECT e FROM shop.b.t WITH NO SCHEMA BINDING";
+    run(
+        &maker,
+        &["BEGIN", "DROP VIEW s.v", other, "GRANT SELECT ON s.v TO reader", "SELECT e FROM s.v WHERE 1 = 0", "COMMIT"],
+    )
+    .await;
+    assert_eq!(code(&reader, "SELECT e FROM s.v").await, "ok");
+    assert_eq!(code(&reader, "SELECT a FROM s.over WHERE 1 = 0").await, "42703");
+    run(&shop, &["REVOKE SELECT FOR TABLES IN SCHEMA b FROM maker"]).await;
+    assert_eq!(code(&reader, "SELECT e FROM s.v WHERE 1 = 0").await, "42501");
+    run(&client, &["DROP DATABASE shop FORCE"]).await;
+    assert_eq!(code(&reader, "SELECT e FROM s.v WHERE 1 = 0").await, "42P01");
+}
+
+#[tokio::test]
+async fn readers_of_late_binding_views_need_usage_on_what_is_below_if_that_is_asked_for() {
+    let stand_in = StandIn::start(Options { readers_use_schemas: true, ..Options::default() }).await.unwrap();
+    let client = admin(&stand_in, "dev").await;
+    let other = admin(&stand_in, "redshift_sample_data").await;
+    let reader = user(&stand_in, "reader", "dev").await;
+    for client in [&client, &other] {
+        run(client, &["CREATE SCHEMA below", "CREATE TABLE below.t (a INTEGER)"]).await;
+    }
+    run(
+        &client,
+        &[
+            "CREATE VIEW here AS SELECT a FROM below.t WITH NO SCHEMA BINDING",
+            "CREATE VIEW there AS SELECT a FROM redshift_sample_data.below.t WITH NO SCHEMA BINDING",
+            "GRANT SELECT ON here TO reader",
+            "GRANT SELECT ON there TO reader",
+        ],
+    )
+    .await;
+    for (view, owner) in [("here", &client), ("there", &other)] {
+        let query = format!("SELECT a FROM public.{view} WHERE 1 = 0");
+        assert_eq!(message(&reader, &query).await, "permission denied for schema below");
+        run(owner, &["GRANT USAGE ON SCHEMA below TO reader"]).await;
+        assert_eq!(code(&reader, &query).await, "ok");
+        assert_eq!(code(&reader, "SELECT a FROM below.t").await, "42501", "{view}");
+    }
 }
 
 #[tokio::test]
@@ -79,6 +195,7 @@ async fn the_catalogue_of_all_databases_shows_what_the_reader_may_read_there() {
             "GRANT SELECT ON s.t TO reader",
             // What it takes to reach another database shows nowhere.
             "CREATE DATABASE shop",
+            "CREATE VIEW s.over AS SELECT a FROM shop.s.none WITH NO SCHEMA BINDING",
             "SELECT datname FROM shop.pg_catalog.pg_database",
         ],
     )
@@ -93,7 +210,10 @@ async fn the_catalogue_of_all_databases_shows_what_the_reader_may_read_there() {
     let schemas = "SELECT schema_name FROM svv_all_schemas WHERE database_name = 'dev' ORDER BY 1";
     assert_eq!(rows(&reader, schemas).await, ["public"]);
     let elsewhere = admin(&stand_in, "redshift_sample_data").await;
-    assert_eq!(rows(&elsewhere, columns).await, [&["hidden|a|1|integer|NULL|32|0"], &of_t[..]].concat());
+    assert_eq!(
+        rows(&elsewhere, columns).await,
+        [&["hidden|a|1|integer|NULL|32|0", "over|a|1|character varying|NULL|NULL|NULL"], &of_t[..]].concat()
+    );
     assert_eq!(rows(&elsewhere, schemas).await, ["public", "s"]);
     assert_eq!(rows(&elsewhere, "SHOW COLUMNS FROM TABLE dev.s.hidden").await.len(), 1);
     // A scope and a role show it too, and what is taken away is gone.

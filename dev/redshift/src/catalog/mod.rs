@@ -10,8 +10,8 @@ pub const IN_EVERY_DATABASE: &str = concat!(
     include_str!("postgres8.sql"),
     include_str!("privileges.sql"),
     include_str!("scoped.sql"),
-    include_str!("late.sql"),
     include_str!("elsewhere.sql"),
+    include_str!("late.sql"),
     include_str!("views.sql"),
     include_str!("tables.sql"),
     include_str!("policies.sql"),
@@ -36,7 +36,8 @@ const SYSTEM_ROLES: [(&str, &[&str]); 5] = [
 /// What is made once, for all databases: a role for each system privilege, and the system roles.
 #[must_use]
 pub fn for_the_cluster() -> String {
-    let mut sql = String::new();
+    // What its own sessions do is done beside the clients' transactions, and sees what is there by then.
+    let mut sql = "ALTER ROLE rdsdb SET default_transaction_isolation TO 'read committed';\n".to_owned();
     for privilege in SYSTEM_PRIVILEGES {
         sql.push_str(&format!("CREATE ROLE \"privilege:{privilege}\";\n"));
     }

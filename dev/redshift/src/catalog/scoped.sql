@@ -80,6 +80,10 @@ CREATE FUNCTION pg_catalog.rdsdb_in_scope() RETURNS event_trigger SECURITY DEFIN
 DECLARE
     scope record;
 BEGIN
+    -- What is made to reach another database, and what a late-binding view is bound by, is in no scope.
+    IF coalesce(current_setting('rdsdb.rebinding', true), '') = 'on' THEN
+        RETURN;
+    END IF;
     FOR scope IN SELECT DISTINCT s.kind, s.schema, s.privilege FROM pg_catalog.rdsdb_scoped s
         WHERE to_regrole(quote_ident(pg_catalog.rdsdb_scope(s.kind, s.schema, s.privilege))) IS NOT NULL LOOP
         CALL pg_catalog.rdsdb_apply_scope(scope.kind, scope.schema, scope.privilege);

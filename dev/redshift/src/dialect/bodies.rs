@@ -73,6 +73,8 @@ fn context() -> SessionContext {
         case_sensitive: false,
         metadata_security: false,
         serverless: false,
+        late_views: false,
+        readers_use_schemas: false,
     }
 }
 

@@ -18,7 +18,7 @@ mod statement;
 pub mod tokens;
 
 pub use questions::{Question, question};
-pub use rewrites::SYSTEM_PRIVILEGES;
+pub use rewrites::{SYSTEM_PRIVILEGES, makes_late_view};
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -55,6 +55,10 @@ pub struct SessionContext {
     pub metadata_security: bool,
     /// Whether this plays Redshift Serverless.
     pub serverless: bool,
+    /// Whether there are late-binding views, so that a relation may be one.
+    pub late_views: bool,
+    /// Whether readers of late-binding views need USAGE on the schemas that those read.
+    pub readers_use_schemas: bool,
 }
 
 /// What is sent in the place of a statement that `PostgreSQL` has nothing for.
@@ -226,6 +230,8 @@ mod tests {
             case_sensitive: false,
             metadata_security: false,
             serverless: false,
+            late_views: false,
+            readers_use_schemas: false,
         }
     }
 

@@ -53,7 +53,7 @@ impl Source {
             && PREFIXES.iter().any(|prefix| self.name.starts_with(prefix))
     }
 
-    fn is_catalogue(&self) -> bool {
+    pub(super) fn is_catalogue(&self) -> bool {
         let is_in_information_schema = self.schema.as_deref() == Some("information_schema");
         // A user's schema may hold a table of any name.
         let is_in_catalogue = self.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
@@ -128,14 +128,19 @@ pub(super) fn sources(statement: &Statement<'_>) -> Vec<Source> {
 pub(super) fn starts_of_sources(statement: &Statement<'_>) -> Vec<usize> {
     let tokens = &statement.tokens;
     let depths = depths(statement);
+    let verb = statement.verb();
     let mut starts = Vec::new();
     for at in 0..tokens.len() {
         let from = tokens[at].is("FROM") && !is_part_of_an_expression(statement, at, &depths);
-        if from || tokens[at].is("JOIN") {
+        // DG/r_DELETE, DG/r_MERGE. That of a join has its columns behind it.
+        let using = tokens[at].is("USING") && ["DELETE", "MERGE"].iter().any(|word| statement.is(verb, word));
+        if from || using || tokens[at].is("JOIN") {
             starts.push(at + 1);
         }
-        if from {
-            starts.extend(listed(tokens, &depths, at));
+        if from || using {
+            let further: Vec<_> =
+                listed(tokens, &depths, at).into_iter().filter(|start| !starts.contains(start)).collect();
+            starts.extend(further);
         }
     }
     starts
@@ -200,6 +205,7 @@ mod tests {
             ("SELECT (SELECT 1 FROM b) FROM (SELECT 1 FROM c) d", &["b", "c"]),
             ("WITH x AS (SELECT 1 FROM a) SELECT 1 FROM x", &["a"]),
             ("SELECT 1 FROM f(1)", &[]),
+            ("DELETE FROM a USING s.b, c JOIN d USING (i) WHERE a.i = b.i", &["a", "s.b", "c", "d"]),
         ] {
             let mut found = of(text);
             found.sort();

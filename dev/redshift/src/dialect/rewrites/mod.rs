@@ -15,6 +15,8 @@ mod windows;
 
 use std::ops::Range;
 
+pub use views::makes_late_view;
+
 use super::settings::own_default;
 use super::{NOTHING, Refusal, SessionContext, Statement, Verdict, is_name, procedures, splice};
 
@@ -210,7 +212,10 @@ fn in_places(statement: &Statement<'_>, context: &SessionContext) -> Verdict {
     let alone = alone.then(|| "SET redshift.alone TO ''".to_owned());
     with(
         // One statement comes first: what reaches into another database goes without the lock.
-        alone.or_else(|| queries::reached(statement, context)).or_else(|| exclusive_write(statement, context)),
+        alone
+            .or_else(|| queries::reached(statement, context, true))
+            .or_else(|| exclusive_write(statement, context))
+            .or_else(|| queries::freshened(statement, context)),
         edits.verdict(statement),
         statement,
     )

@@ -91,16 +91,47 @@ fn reached_as(source: &Source) -> String {
     format!("\"rdsdb:{}.{}\".\"{}\"", part(&source.database), part(&source.schema), part(&Some(source.name.clone())))
 }
 
-/// What makes those of other databases reachable, and comes first.
-pub(super) fn reached(statement: &Statement<'_>, context: &SessionContext) -> Option<String> {
-    let found = elsewhere(statement, context);
-    let list = |part: fn(&Source) -> Option<String>| {
-        array(found.iter().map(|source| part(source).unwrap_or_default().to_lowercase()))
+/// The relations that a statement reads, as they are called here, quoted.
+pub(super) fn relations(statement: &Statement<'_>, context: &SessionContext) -> Vec<String> {
+    let folded = |name: &str| if context.case_sensitive { name.to_owned() } else { name.to_lowercase() };
+    let quoted = |name: &str| format!("\"{}\"", folded(name).replace('"', "\"\""));
+    let named = |source: &Source| match (&source.database, &source.schema) {
+        (Some(database), _) if !database.eq_ignore_ascii_case(&context.database) => reached_as(source),
+        (_, Some(schema)) => format!("{}.{}", quoted(schema), quoted(&source.name)),
+        (_, None) => quoted(&source.name),
     };
+    let mut found: Vec<_> = sources(statement).iter().filter(|source| !source.is_catalogue()).map(named).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// What makes those of other databases reachable, and comes first. `needed`: they have to be there.
+pub(super) fn reached(statement: &Statement<'_>, context: &SessionContext, needed: bool) -> Option<String> {
+    let found = elsewhere(statement, context);
+    (!found.is_empty()).then(|| reach(statement, context, &found, needed))
+}
+
+/// What makes late-binding views mean what they mean now, and comes first.
+pub(super) fn freshened(statement: &Statement<'_>, context: &SessionContext) -> Option<String> {
+    let may_name_one = context.late_views && sources(statement).iter().any(|source| !source.is_catalogue());
+    may_name_one.then(|| reach(statement, context, &[], false))
+}
+
+fn reach(statement: &Statement<'_>, context: &SessionContext, elsewhere: &[Source], needed: bool) -> String {
+    let list = |part: fn(&Source) -> Option<String>| {
+        array(elsewhere.iter().map(|source| part(source).unwrap_or_default().to_lowercase()))
+    };
+    // A late-binding view that is being made reads nothing yet.
+    let relations =
+        if context.late_views && (needed || elsewhere.is_empty()) { relations(statement, context) } else { Vec::new() };
     let arguments = [
         list(|source| source.database.clone()),
         list(|source| source.schema.clone()),
         list(|source| Some(source.name.clone())),
+        needed.to_string(),
+        array(relations),
+        context.readers_use_schemas.to_string(),
     ];
-    (!found.is_empty()).then(|| call("reach", &arguments))
+    call("reach", &arguments)
 }

@@ -101,7 +101,7 @@ fn tables_and_queries_are_written_anew_where_they_differ() {
         (
             "CREATE VIEW v AS SELECT 1 AS a WITH NO SCHEMA BINDING",
             "CALL pg_catalog.rdsdb_late_view(current_user, NULL, 'v', 'SELECT 1 AS a', \
-             'CREATE VIEW v AS SELECT 1 AS a WITH NO SCHEMA BINDING', ARRAY['a']::text[], false, false)",
+             'CREATE VIEW v AS SELECT 1 AS a WITH NO SCHEMA BINDING', ARRAY['a']::text[], false, false, ARRAY[]::text[])",
         ),
         (
             "CREATE TEMP TABLE t (a VARCHAR(MAX), b TEXT) DISTSTYLE EVEN",
@@ -129,7 +129,7 @@ fn tables_and_queries_are_written_anew_where_they_differ() {
         ),
         (
             "SELECT a FROM d2.s.t",
-            "CALL pg_catalog.rdsdb_reach(current_user, ARRAY['d2']::text[], ARRAY['s']::text[], ARRAY['t']::text[]); \
+            "CALL pg_catalog.rdsdb_reach(current_user, ARRAY['d2']::text[], ARRAY['s']::text[], ARRAY['t']::text[], true, ARRAY[]::text[], false); \
              SELECT a FROM \"rdsdb:d2.s\".\"t\"",
         ),
         ("UPDATE s.t SET a = 1", "LOCK TABLE s.t IN EXCLUSIVE MODE; UPDATE s.t SET a = 1"),

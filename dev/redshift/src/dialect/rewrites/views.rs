@@ -42,9 +42,17 @@ pub(super) fn apply(statement: &Statement<'_>, context: &SessionContext) -> Opti
         array(columns),
         has_list.to_string(),
         replaces.to_string(),
+        array(queries::relations(statement, context)),
     ];
-    let before = queries::reached(statement, context);
+    // What it reads may be missing: nothing is looked at until somebody queries it.
+    let before = queries::reached(statement, context, false);
     Some(Verdict::Rewrite { before, sql: call("late_view", &arguments), notes: Vec::new() })
+}
+
+/// Whether it is a late-binding view that is made.
+#[must_use]
+pub fn makes_late_view(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Rewrite { sql, .. } if sql.starts_with("CALL pg_catalog.rdsdb_late_view("))
 }
 
 /// What the columns of a query are called, as far as its text says.
