@@ -1,5 +1,7 @@
 //! What stands in queries on `PostgreSQL` and not on Redshift: found by its place, since most of the words are names elsewhere.
 
+use std::collections::HashSet;
+
 use super::super::tokens::{Kind, Token};
 use super::super::{grammar, is_name};
 use super::{Refusal, SYNTAX, Statement, UNSUPPORTED};
@@ -64,8 +66,13 @@ fn sequences(statement: &Statement<'_>) -> Option<Refusal> {
     let fits = |token: &Token, word: &str| token.is(word) || (word == "_" && is_name(token));
     // The first token says what the statement is.
     let rest = statement.tokens.get(1..)?;
+    // A statement of some megabytes has few different words: most sequences needn't be looked for.
+    let known: HashSet<_> =
+        rest.iter().filter(|token| token.kind == Kind::Word).map(|token| token.text.as_str()).collect();
+    let may_occur = |word: &&str| *word == "_" || !word.starts_with(char::is_alphabetic) || known.contains(word);
     let (_, message, page, _) = SEQUENCES.iter().find(|(words, ..)| {
-        rest.windows(words.len()).any(|tokens| tokens.iter().zip(*words).all(|(token, word)| fits(token, word)))
+        words.iter().all(may_occur)
+            && rest.windows(words.len()).any(|tokens| tokens.iter().zip(*words).all(|(token, word)| fits(token, word)))
     })?;
     Some(Refusal::new(SYNTAX, *message, page))
 }
