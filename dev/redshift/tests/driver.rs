@@ -45,6 +45,11 @@ print([row[0] for row in cursor.get_catalogs()])
 print('public' in [row[0] for row in cursor.get_schemas()])
 print([row[2:4] for row in cursor.get_tables(schema_pattern='public')])
 print([row[3] for row in cursor.get_columns(schema_pattern='public', tablename_pattern='described')])
+cursor.execute('CREATE VIEW late AS SELECT datname AS a, 1 AS b FROM redshift_sample_data.pg_catalog.pg_database WITH NO SCHEMA BINDING')
+print([row[3] for row in cursor.get_columns(schema_pattern='public', tablename_pattern='late')])
+cursor.execute('SELECT table_schema, column_name FROM information_schema.columns WHERE table_name = %s OR table_schema LIKE %s ORDER BY 2', ('late', 'rdsdb%'))
+print(cursor.fetchall())
+cursor.execute('DROP VIEW late')
 print(len(cursor.get_table_types()), [row[3] for row in cursor.get_primary_keys(schema='public', table='described')])
 print([row[3:8] for row in cursor.get_imported_keys(schema='public', table='referring')])
 print([row[5] for row in cursor.get_table_privileges(schema_pattern='public', table_name_pattern='described') if row[4] == 'public'])
@@ -108,6 +113,8 @@ async fn awss_driver_finds_metadata_and_executes_prepared_statements_again() {
         "True",
         "[['described', 'TABLE'], ['referring', 'TABLE']]",
         "['id', 'name']",
+        "['a', 'b']",
+        "(['public', 'a'], ['public', 'b'])",
         "5 ['id']",
         "[['id', 'dev', 'public', 'referring', 'a']]",
         "['SELECT']",

@@ -1,6 +1,6 @@
 //! Default privileges, and what the views say of grants.
 
-use crate::support::{admin, code, rows, run, start, user};
+use crate::support::{admin, code, rows, run, start, user, value};
 
 #[tokio::test]
 async fn default_privileges_in_a_schema_need_create_on_it() {
@@ -126,6 +126,45 @@ async fn lists_of_privileges_are_written_as_redshift_writes_them() {
         rows(&client, "SELECT array_to_string(relacl, '|') FROM pg_class WHERE relname = 't'").await,
         ["awsuser=arwdDxt/awsuser|group g=r/awsuser|u=D*/awsuser"]
     );
+    // Users, groups, roles and everybody, each told from the others; an owner who is no superuser sees grants to itself, to its
+    // groups and roles, to roles of its own, and to everybody. DG/r_SVV_RELATION_PRIVILEGES, DG/r_SVV_SCHEMA_PRIVILEGES
+    let maker = user(&stand_in, "maker", "dev").await;
+    run(
+        &client,
+        &[
+            "CREATE ROLE r",
+            "CREATE ROLE mine",
+            "ALTER ROLE mine OWNER TO maker",
+            "CREATE USER \"IAM:e@x.org\" PASSWORD DISABLE",
+            "CREATE SCHEMA s AUTHORIZATION maker",
+        ],
+    )
+    .await;
+    run(&maker, &["CREATE VIEW s.v AS SELECT a FROM s.t WITH NO SCHEMA BINDING"]).await;
+    for grantee in ["u", "\"IAM:e@x.org\"", "GROUP g", "ROLE r", "ROLE mine", "PUBLIC"] {
+        run(&maker, &[&format!("GRANT USAGE ON SCHEMA s TO {grantee}"), &format!("GRANT SELECT ON s.v TO {grantee}")])
+            .await;
+    }
+    for (list, letters) in [
+        ("array_to_string(relacl, '|') FROM pg_class WHERE relname = 'v'", "r"),
+        ("array_to_string(nspacl, '|') FROM pg_namespace WHERE nspname = 's'", "U"),
+    ] {
+        let listed = value(&maker, &format!("SELECT {list}")).await;
+        let (_, others) = listed.split_once('|').unwrap();
+        let expected =
+            ["u", "\"IAM:e@x.org\"", "group g", "r", "mine", ""].map(|name| format!("{name}={letters}/maker"));
+        assert_eq!(others, expected.join("|"));
+    }
+    let seen = ["mine|role|f", "public|public|f"];
+    for view in
+        ["svv_relation_privileges WHERE relation_name = 'v'", "svv_schema_privileges WHERE namespace_name = 's'"]
+    {
+        let of_others = format!(
+            "SELECT identity_name, identity_type, admin_option FROM {view} AND identity_name <> 'maker' ORDER BY 1"
+        );
+        assert_eq!(rows(&maker, &of_others).await, seen);
+        assert_eq!(rows(&client, &of_others).await.len(), 6);
+    }
     run(&client, &["ALTER DEFAULT PRIVILEGES GRANT DROP, TRUNCATE ON TABLES TO u"]).await;
     assert_eq!(
         rows(&client, "SELECT privilege_type FROM svv_default_privileges WHERE grantee_name = 'u' ORDER BY 1").await,

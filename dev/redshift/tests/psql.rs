@@ -20,10 +20,15 @@ async fn psqls_lists_are_answered_or_end_with_an_error() {
     let stand_in = start().await;
     let client = admin(&stand_in, "dev").await;
     run(&client, &["CREATE TABLE listed (a INTEGER)", "CREATE VIEW listed_view AS SELECT a FROM listed"]).await;
+    // What it takes to reach another database is in no list.
+    let late = "CREATE VIEW late_view AS SELECT datname FROM redshift_sample_data.pg_catalog.pg_database WITH NO SCHEMA BINDING";
+    run(&client, &[late, "SELECT datname FROM public.late_view"]).await;
     for (command, says) in [
         (r"\d", "listed_view"),
         (r"\dt", "listed"),
         (r"\dv", "listed_view"),
+        (r"\dv", "late_view"),
+        (r"\d", "late_view"),
         (r"\dn", "public"),
         (r"\conninfo", "SSL connection"),
         (r"\encoding", "UTF8"),
@@ -32,11 +37,13 @@ async fn psqls_lists_are_answered_or_end_with_an_error() {
         let output = psql(&stand_in, command).await;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && text.contains(says), "{command}: {text}{output:?}");
+        assert!(!text.contains("rdsdb:"), "{command}: {text}");
     }
     // They ask for columns that PostgreSQL 8.0 didn't have, or write E'…'.
     for command in [
         r"\sv listed_view",
         r"\d listed",
+        r"\d late_view",
         r"\d+ listed",
         r"\l",
         r"\du",

@@ -160,3 +160,16 @@ BEGIN
         CALL pg_catalog.rdsdb_freshen(who, relations, reader_uses_schemas);
     END IF;
 END $$;
+
+-- Clients that look for schemas, tables and columns don't find what is only there to reach other databases.
+DO $$
+DECLARE
+    view record;
+BEGIN
+    FOR view IN SELECT * FROM (VALUES ('schemata', 'schema_name'), ('tables', 'table_schema'), ('columns', 'table_schema'),
+        ('table_privileges', 'table_schema'), ('role_table_grants', 'table_schema'), ('column_privileges', 'table_schema'),
+        ('role_column_grants', 'table_schema')) v (name, place) LOOP
+        EXECUTE format('CREATE OR REPLACE VIEW information_schema.%I AS SELECT * FROM (%s) v WHERE %I NOT LIKE ''rdsdb:%%''',
+            view.name, rtrim(pg_get_viewdef(('information_schema.' || view.name)::regclass), ';'), view.place);
+    END LOOP;
+END $$;

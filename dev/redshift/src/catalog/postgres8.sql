@@ -17,6 +17,8 @@ SELECT EXISTS (SELECT FROM pg_catalog.rdsdb_identities i WHERE i.name = replace(
 -- A list of privileges: a group has the word before it, and `D` is DROP, which is kept as PostgreSQL's TRIGGER. What
 -- TRUNCATE and ALTER are called is not documented: `t` and `A` are ours, so that nobody's grant is left out. Scoped permissions
 -- are none of an object's.
+-- How a role is written isn't documented either. Here it is its name, as a user's: no user may have the same.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_ROLE.html
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_PG_DEFAULT_ACL.html
 CREATE FUNCTION pg_catalog.rdsdb_acl(items aclitem[]) RETURNS text[] STABLE STRICT LANGUAGE plpgsql AS $$
 DECLARE
