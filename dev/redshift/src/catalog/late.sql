@@ -122,7 +122,8 @@ BEGIN
     WHILE changed LOOP
         changed := false;
         FOR late IN SELECT b.* FROM pg_catalog.rdsdb_bound b
-            WHERE b.signature IS DISTINCT FROM pg_catalog.rdsdb_signature(split_part(b.signature, ':', 1))
+            -- Nothing stands behind the colon where it reads other databases alone.
+            WHERE (b.signature NOT LIKE '%:' AND b.signature IS DISTINCT FROM pg_catalog.rdsdb_signature(split_part(b.signature, ':', 1)))
                 OR (NOT b.bound AND NOT EXISTS (SELECT FROM unnest(b.reads) r WHERE pg_catalog.rdsdb_is_reached(r))) LOOP
             CALL pg_catalog.rdsdb_bind_anew(late.id);
             changed := changed OR (SELECT b.bound FROM pg_catalog.rdsdb_bound b WHERE b.id = late.id);
