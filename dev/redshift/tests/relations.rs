@@ -126,7 +126,19 @@ async fn a_late_binding_view_means_what_the_other_database_has_by_now() {
     run(&shop, &["DROP TABLE b.t", "CREATE TABLE b.t (a DATE, c VARCHAR(9))"]).await;
     run(&maker, &["SELECT a FROM s.v", "COMMIT"]).await;
     all("ok", "rebuilt meanwhile").await;
-    // Names, types and their number stay; and they are those of now.
+    // Nor do two that make views wait for one another, whatever has changed below views of others.
+    run(&shop, &["DROP TABLE b.t", "CREATE TABLE b.t (a VARCHAR(9), c VARCHAR(9))"]).await;
+    assert_eq!(code(&reader, looks[0]).await, "ok");
+    let second = user(&stand_in, "maker", "dev").await;
+    for (session, name) in [(&maker, "first"), (&second, "second")] {
+        let own = format!("CREATE VIEW s.{name} AS SELECT a FROM shop.b.t WITH NO SCHEMA BINDING");
+        let probe = format!("SELECT a FROM s.{name} WHERE 1 = 0");
+        run(session, &["BEGIN", "SET statement_timeout TO 60000", &own, &probe, "SELECT a FROM s.over WHERE 1 = 0"])
+            .await;
+    }
+    run(&maker, &["COMMIT"]).await;
+    run(&second, &["COMMIT"]).await;
+    run(&shop, &["DROP TABLE b.t", "CREATE TABLE b.t (a DATE, c VARCHAR(9))"]).await;
     let replace = view.replace("CREATE", "CREATE OR REPLACE");
     for other in ["a", "c, a", "a AS b, c", "a::VARCHAR(9) AS a, c", "a, c, a AS d"] {
         assert_eq!(code(&maker, &replace.replace("a, c", other)).await, "42P16", "{other}");

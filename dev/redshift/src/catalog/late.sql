@@ -13,12 +13,13 @@ CREATE TABLE pg_catalog.rdsdb_late (
 -- What became of it; the last counts. `failure` is a code and a message if it couldn't be bound. Rows are only added: a transaction
 -- that began before another's row came would otherwise fail.
 CREATE TABLE pg_catalog.rdsdb_binding (
-    id oid NOT NULL, number bigint GENERATED ALWAYS AS IDENTITY, signature text, failure text[], PRIMARY KEY (id, number));
+    id oid NOT NULL, number bigint GENERATED ALWAYS AS IDENTITY, signature text, failure text[],
+    transaction xid8 NOT NULL DEFAULT pg_current_xact_id(), PRIMARY KEY (id, number));
 CREATE VIEW pg_catalog.rdsdb_bound AS
 SELECT l.*, b.signature, b.failure, b.failure IS NULL AS bound,
-    coalesce(pg_current_xact_id_if_assigned()::xid IN (l.xmin, b.xmin), false) AS is_own
+    coalesce(b.transaction = pg_current_xact_id_if_assigned(), false) AS is_own
 FROM pg_catalog.rdsdb_late l
-CROSS JOIN LATERAL (SELECT b.xmin, b.* FROM pg_catalog.rdsdb_binding b WHERE b.id = l.id ORDER BY b.number DESC LIMIT 1) b;
+CROSS JOIN LATERAL (SELECT b.* FROM pg_catalog.rdsdb_binding b WHERE b.id = l.id ORDER BY b.number DESC LIMIT 1) b;
 
 CREATE FUNCTION pg_catalog.rdsdb_unbound(code text, message text) RETURNS boolean VOLATILE LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message; END $$;
@@ -111,13 +112,18 @@ BEGIN
 END $$;
 
 -- Binds those anew whose text has come to mean something else, by what has happened in this database. Of those that can't be bound,
--- the ones that read other databases are left to whoever names them.
+-- the ones that read other databases are left to whoever names them, and so are those that somebody has in an open transaction: nobody
+-- waits for another's view.
 CREATE PROCEDURE pg_catalog.rdsdb_rebind() LANGUAGE plpgsql AS $$
 DECLARE
     late record;
     changed boolean := true;
+    locked oid[] := '{}';
+    patience text := current_setting('lock_timeout');
 BEGIN
-    DELETE FROM pg_catalog.rdsdb_late l WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = l.id);
+    PERFORM set_config('lock_timeout', '100ms', true);
+    DELETE FROM pg_catalog.rdsdb_late l WHERE l.id IN (
+        SELECT l.id FROM pg_catalog.rdsdb_late l WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = l.id) FOR UPDATE SKIP LOCKED);
     -- A view may read another.
     WHILE changed LOOP
         changed := false;
@@ -125,10 +131,16 @@ BEGIN
             -- Nothing stands behind the colon where it reads other databases alone.
             WHERE (b.signature NOT LIKE '%:' AND b.signature IS DISTINCT FROM pg_catalog.rdsdb_signature(split_part(b.signature, ':', 1)))
                 OR (NOT b.bound AND NOT EXISTS (SELECT FROM unnest(b.reads) r WHERE pg_catalog.rdsdb_is_reached(r))) LOOP
-            CALL pg_catalog.rdsdb_bind_anew(late.id);
-            changed := changed OR (SELECT b.bound FROM pg_catalog.rdsdb_bound b WHERE b.id = late.id);
+            CONTINUE WHEN late.id = ANY (locked);
+            BEGIN
+                CALL pg_catalog.rdsdb_bind_anew(late.id);
+                changed := changed OR (SELECT b.bound FROM pg_catalog.rdsdb_bound b WHERE b.id = late.id);
+            EXCEPTION WHEN lock_not_available THEN
+                locked := locked || late.id;
+            END;
         END LOOP;
     END LOOP;
+    PERFORM set_config('lock_timeout', patience, true);
 END $$;
 
 -- The late-binding views among these relations, and those that they read, directly or by way of other views.
@@ -171,6 +183,10 @@ BEGIN
         DELETE FROM pg_catalog.rdsdb_binding b
         WHERE b.id = late AND b.number < (SELECT max(l.number) FROM pg_catalog.rdsdb_binding l WHERE l.id = late);
     END LOOP;
+    -- Those that read what was bound anew.
+    IF seen <> '{}' THEN
+        CALL pg_catalog.rdsdb_rebind();
+    END IF;
     RETURN QUERY SELECT b.id, b.failure FROM pg_catalog.rdsdb_bound b WHERE b.id = ANY (chain) AND NOT b.bound;
 END $$;
 
