@@ -39,3 +39,4 @@ mod signals;
 mod support;
 mod sweep;
 mod take_over;
+mod views;

@@ -73,21 +73,40 @@ pub(super) fn no_reserved_word(of: &str) -> Cow<'static, str> {
     format!("!({of} in [{}])", words.join(", ")).into()
 }
 
-/// What is compared with a user, a group or a value of a profile: `TEXT` in the rule is about each, as `text` or `self`.
-pub(super) fn of_profile(path: &'static str, rule: &str) -> Rule {
-    let of = if rule == "TEXT" { "self" } else { "text" };
-    let is_text = format!("!{of}.endsWith(' ') && !{of}.matches('\\\\p{{Cc}}')");
+/// What is compared with a user, a group or a value of a profile.
+pub(super) fn of_profile(path: &'static str) -> Rule {
     Rule {
         path,
-        rule: rule.replace("TEXT", &is_text).into(),
-        message: "a user, a group, an attribute or a value doesn't end in a blank, which wouldn't count on Redshift, and has no control \
-                  characters in it",
+        rule: r"!self.startsWith(' ') && !self.endsWith(' ') && !self.matches('\\p{Cc}')".into(),
+        message: "write it without a blank at either end and without control characters: nothing is trimmed, since names compare exactly",
         field: None,
     }
 }
 
 /// Longest texts, bounds of numbers, and other plain schema, by the path of the field.
 pub type Bounds = Vec<(&'static str, Value)>;
+
+/// The name of an object of Kubernetes.
+pub(crate) const NAME_OF_AN_OBJECT: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+/// The key of a value in a Secret or `ConfigMap`.
+pub(crate) const KEY_OF_A_VALUE: &str = "^[-._a-zA-Z0-9]+$";
+/// The value of a label.
+pub(crate) const VALUE_OF_A_LABEL: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
+
+/// An integration's name, which labels are made of.
+pub(super) fn of_integration() -> (&'static str, Value) {
+    ("spec.integrationRef.name", json!({"minLength": 1, "maxLength": 63, "pattern": NAME_OF_AN_OBJECT}))
+}
+
+/// Conditions are a map by type, as clients that wait for one expect.
+pub(super) fn conditions() -> (&'static str, Value) {
+    ("status.conditions", json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}))
+}
+
+/// What was never looked at can't be taken for done.
+pub(super) fn not_observed() -> (&'static str, Value) {
+    ("status", json!({"default": {"observedGeneration": -1}}))
+}
 
 /// Puts rules and bounds into the schema of the resource.
 ///

@@ -2,9 +2,13 @@
 
 use serde_json::json;
 
-use crate::api::rules::{Bounds, LOWER_CASE_NAME, LOWER_CASE_NAME_MESSAGE, Rule, of_profile, simple_name, stays};
+use crate::api::rules::{
+    Bounds, LOWER_CASE_NAME, LOWER_CASE_NAME_MESSAGE, Rule, conditions, not_observed, of_integration, of_profile,
+    simple_name, stays,
+};
 
-const TAG: &str = "self.all(tag, tag.matches('^[a-z0-9_-]{1,63}([.][a-z0-9_-]{1,63}){0,5}$'))";
+/// Short, and of short texts: the API server multiplies what it may cost by all tags of all columns.
+const TAG: &str = "self.matches('^([a-z0-9_-]+[.]){0,5}[a-z0-9_-]+$')";
 
 /// All rules.
 #[must_use]
@@ -24,22 +28,23 @@ pub fn rules() -> Vec<Rule> {
             field: None,
         },
         Rule {
-            path: "spec.columns",
-            rule: "self.all(column, !column.name.startsWith('immuta__'))".into(),
-            message: "names that begin with immuta__ are the integration's own; a table with such a column can't be a data source",
+            path: "spec.columns[].name",
+            rule: "!self.startsWith('immuta__')".into(),
+            message: "names that begin with immuta__ are the integration's own; take the column out, and let the table call it otherwise if \
+                      people are to see it",
             field: None,
         },
         Rule {
-            path: "spec.columns[].tags",
+            path: "spec.columns[].tags[]",
             rule: TAG.into(),
-            message: "write tags as words with dots between them, from the general to the special, such as pii.email: at most six of \
+            message: "write it as words with dots between them, from the general to the special, such as pii.email: at most six, of \
                       lower-case letters, digits, _ and -",
             field: None,
         },
         Rule {
             path: "spec.subscription",
             rule: "(self.restriction == 'Entitlements') == has(self.entitlements)".into(),
-            message: "entitlements says who may read where restriction is Entitlements, and only there",
+            message: "entitlements says who may read where restriction is Entitlements, and only there: write both, or neither",
             field: None,
         },
         Rule {
@@ -66,9 +71,10 @@ pub fn rules() -> Vec<Rule> {
         Rule {
             path: "spec",
             rule: "!has(self.unguardedColumns) || self.unguardedColumns.all(name, self.columns.exists(column, column.name == name && \
-                   !has(column.tags)))"
+                   (!has(column.tags) || size(column.tags) == 0)))"
                 .into(),
-            message: "unguardedColumns names columns that are in columns and have no tags: what has a tag is guarded",
+            message: "unguardedColumns names columns that are in columns and have no tags: list the column there, or take it out here; what \
+                      has a tag is guarded",
             field: Some(".unguardedColumns"),
         },
     ];
@@ -76,11 +82,23 @@ pub fn rules() -> Vec<Rule> {
     for path in ["spec.table.database", "spec.table.schema", "spec.table.name", "spec.columns[].name"] {
         rules.push(Rule { path, rule: LOWER_CASE_NAME.into(), message: LOWER_CASE_NAME_MESSAGE, field: None });
     }
-    for path in ["spec.subscription.entitlements.groups", "spec.subscription.entitlements.users"] {
-        rules.push(of_profile(path, "self.all(text, TEXT)"));
+    for path in ["spec.grantSelectTo[].role", "spec.grantSelectTo[].group", "spec.grantSelectTo[].user"] {
+        rules.push(Rule {
+            path,
+            rule: r#"self.matches('^[^"\\p{Cc}]+$')"#.into(),
+            message: "write the name as the warehouse lists it: quotes and control characters can't be part of it",
+            field: None,
+        });
     }
-    rules.push(of_profile("spec.subscription.entitlements.attributes[].name", "TEXT"));
-    rules.push(of_profile("spec.subscription.entitlements.attributes[].value", "TEXT"));
+    rules.extend(
+        [
+            "spec.subscription.entitlements.groups[]",
+            "spec.subscription.entitlements.users[]",
+            "spec.subscription.entitlements.attributes[].name",
+            "spec.subscription.entitlements.attributes[].value",
+        ]
+        .map(of_profile),
+    );
     rules
 }
 
@@ -90,7 +108,7 @@ pub fn bounds() -> Bounds {
     let name = json!({"minLength": 1, "maxLength": 127});
     let texts = |most: u32, longest: u32| json!({"maxItems": most, "items": {"type": "string", "minLength": 1, "maxLength": longest}, "x-kubernetes-list-type": "set"});
     vec![
-        ("spec.integrationRef.name", json!({"minLength": 1, "maxLength": 63})),
+        of_integration(),
         ("spec.table.database", name.clone()),
         ("spec.table.schema", name.clone()),
         ("spec.table.name", name.clone()),
@@ -102,7 +120,7 @@ pub fn bounds() -> Bounds {
         ),
         ("spec.columns[].name", name.clone()),
         ("spec.columns[].type", json!({"minLength": 1, "maxLength": 64})),
-        ("spec.columns[].tags", texts(20, 383)),
+        ("spec.columns[].tags", texts(20, 80)),
         ("spec.subscription.entitlements.groups", texts(100, 1024)),
         ("spec.subscription.entitlements.users", texts(100, 128)),
         ("spec.subscription.entitlements.attributes", json!({"maxItems": 100})),
@@ -113,5 +131,7 @@ pub fn bounds() -> Bounds {
         ("spec.grantSelectTo[].group", json!({"minLength": 1, "maxLength": 127})),
         ("spec.grantSelectTo[].user", json!({"minLength": 1, "maxLength": 127})),
         ("spec.unguardedColumns", texts(20, 127)),
+        conditions(),
+        not_observed(),
     ]
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::api::rules::{Bounds, Rule, no_reserved_word};
+use crate::api::rules::{Bounds, KEY_OF_A_VALUE, NAME_OF_AN_OBJECT, Rule, conditions, no_reserved_word, not_observed};
 
 const SIMPLE_NAME: &str = "self.matches('^[a-z_][a-z0-9_$]*$')";
 
@@ -301,9 +301,9 @@ pub fn rules() -> Vec<Rule> {
 /// Longest texts, and bounds of numbers.
 #[must_use]
 pub fn bounds() -> Bounds {
-    let subdomain = json!({"minLength": 1, "maxLength": 253, "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"});
+    let subdomain = json!({"minLength": 1, "maxLength": 253, "pattern": NAME_OF_AN_OBJECT});
     let name = json!({"minLength": 1, "maxLength": 127});
-    let key = json!({"minLength": 1, "maxLength": 253, "pattern": "^[-._a-zA-Z0-9]+$"});
+    let key = json!({"minLength": 1, "maxLength": 253, "pattern": KEY_OF_A_VALUE});
     let text = |length: u32| json!({"minLength": 1, "maxLength": length});
     vec![
         ("spec.validationInterval", text(16)),
@@ -330,7 +330,7 @@ pub fn bounds() -> Bounds {
         ("spec.config.tls.serverName", text(253)),
         ("spec.config.tls.caBundleRef.name", subdomain),
         ("spec.config.tls.caBundleRef.key", text(253)),
-        ("status.conditions", json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]})),
-        ("status", json!({"default": {"observedGeneration": -1}})),
+        conditions(),
+        not_observed(),
     ]
 }

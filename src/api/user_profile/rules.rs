@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::api::rules::{Bounds, Rule, of_profile, stays};
+use crate::api::rules::{Bounds, Rule, conditions, not_observed, of_integration, of_profile, stays};
 
 /// All rules.
 #[must_use]
@@ -13,10 +13,10 @@ pub fn rules() -> Vec<Rule> {
             "a profile stays with its integration: delete the resource, and create another one",
         ),
         stays("spec.user", "a profile is one user's: delete the resource, and create another one"),
-        of_profile("spec.user", "TEXT"),
-        of_profile("spec.groups", "self.all(text, TEXT)"),
-        of_profile("spec.attributes[].name", "TEXT"),
-        of_profile("spec.attributes[].values", "self.all(text, TEXT)"),
+        of_profile("spec.user"),
+        of_profile("spec.groups[]"),
+        of_profile("spec.attributes[].name"),
+        of_profile("spec.attributes[].values[]"),
     ]
 }
 
@@ -25,7 +25,7 @@ pub fn rules() -> Vec<Rule> {
 pub fn bounds() -> Bounds {
     let texts = json!({"maxItems": 500, "items": {"type": "string", "minLength": 1, "maxLength": 1024}});
     vec![
-        ("spec.integrationRef.name", json!({"minLength": 1, "maxLength": 63})),
+        of_integration(),
         ("spec.user", json!({"minLength": 1, "maxLength": 128})),
         ("spec.groups", texts.clone()),
         (
@@ -37,5 +37,7 @@ pub fn bounds() -> Bounds {
             "spec.attributes[].values",
             json!({"maxItems": 100, "items": {"type": "string", "minLength": 1, "maxLength": 1024}}),
         ),
+        conditions(),
+        not_observed(),
     ]
 }

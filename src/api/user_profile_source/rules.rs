@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::api::rules::{Bounds, Rule, stays};
+use crate::api::rules::{
+    Bounds, NAME_OF_AN_OBJECT, Rule, VALUE_OF_A_LABEL, conditions, not_observed, of_integration, stays,
+};
 
 /// All rules.
 #[must_use]
@@ -24,6 +26,13 @@ pub fn rules() -> Vec<Rule> {
             message: "write a label at least: none would be all ConfigMaps of the namespace",
             field: None,
         },
+        Rule {
+            path: "spec.configMaps.selector.matchLabels",
+            rule: "self.all(key, key.matches('^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$'))".into(),
+            message: "write the keys of labels, such as redshift-governance.dev/profiles: letters, digits, -, _ and ., with the name of a \
+                      domain and a slash before it or without",
+            field: None,
+        },
     ]
 }
 
@@ -31,19 +40,24 @@ pub fn rules() -> Vec<Rule> {
 #[must_use]
 pub fn bounds() -> Bounds {
     vec![
-        ("spec.integrationRef.name", json!({"minLength": 1, "maxLength": 63})),
+        of_integration(),
         (
             "spec.configMaps.names",
             json!({
                 "maxItems": 200,
-                "items": {"type": "string", "minLength": 1, "maxLength": 253},
+                "items": {"type": "string", "minLength": 1, "maxLength": 253, "pattern": NAME_OF_AN_OBJECT},
                 "x-kubernetes-list-type": "set",
             }),
         ),
         (
             "spec.configMaps.selector.matchLabels",
-            json!({"maxProperties": 20, "additionalProperties": {"type": "string", "maxLength": 63}}),
+            json!({
+                "maxProperties": 20,
+                "additionalProperties": {"type": "string", "maxLength": 63, "pattern": VALUE_OF_A_LABEL},
+            }),
         ),
         ("spec.maxRemovedPercent", json!({"minimum": 0, "maximum": 100})),
+        conditions(),
+        not_observed(),
     ]
 }

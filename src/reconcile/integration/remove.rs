@@ -19,8 +19,8 @@ use crate::lifecycle::{
     Category, Connection, Endpoint, Failure, ManagedDatabase, Member, Ownership, Place, Seen, Setup, Stages, Standing,
     SystemAccount, WarehouseFacts, brief, checks, folded, queries, removal,
 };
-use crate::ports::{StatementError, World};
-use crate::scripts::CLAIM_USER;
+use crate::ports::{Key, Kubernetes, StatementError, World};
+use crate::scripts::{CLAIM_USER, POLICY_VIEWS_VERSION};
 
 /// The resource is gone.
 pub struct Gone {
@@ -32,6 +32,11 @@ pub struct Gone {
 
 /// Takes away what is ours, or goes on with it; nothing as long as the resource is there.
 pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
+    if let Some(failure) = used_by_data_sources(work) {
+        work.begin(Phase::Deleting, Reason::Deleting, "the integration is being removed");
+        work.stop(Phase::DeleteError, failure);
+        return None;
+    }
     if work.object.spec.deletion_policy == DeletionPolicy::Retain {
         return retain(work).await;
     }
@@ -50,6 +55,31 @@ pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
             None
         }
     }
+}
+
+/// Their views stand on it, and go before it.
+fn used_by_data_sources<W: World>(work: &Work<'_, W>) -> Option<Failure> {
+    let key = Key::of(&work.object);
+    let Some(resources) = work.kubernetes.policy_resources(&key) else {
+        let created = work.outcome.created.as_ref();
+        let may_have_views = created.is_some_and(|created| created.schema_version == POLICY_VIEWS_VERSION);
+        let message = "which data sources use the integration isn't known yet";
+        return may_have_views.then(|| Failure::waiting(Reason::DataSourcesLeft, message));
+    };
+    let names: Vec<_> = resources.data_sources.iter().map(ResourceExt::name_any).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let (number, verb) = (names.len(), if names.len() == 1 { "data source uses" } else { "data sources use" });
+    let message = format!("{number} {verb} the integration: {}", brief::list(&names));
+    Some(Failure::waiting(Reason::DataSourcesLeft, message).remedy(Remedy::command(
+        "delete them first: their views go with them, or stay, as their deletionPolicy says",
+        format!(
+            "kubectl -n {} delete rsds {}",
+            key.namespace,
+            names.iter().take(20).cloned().collect::<Vec<_>>().join(" ")
+        ),
+    )))
 }
 
 /// With a namespace its Secrets go in any order: nobody must be told to make them again.

@@ -2,10 +2,10 @@
 
 use crate::api::Reason;
 use crate::lifecycle::Failure;
-use crate::ports::{Answer, Row, Session, SessionOf, StatementError, World};
+use crate::ports::{Answer, Row, Session, SessionOf, World};
 use crate::reconcile::Context;
 use crate::reconcile::integration::{Error, validate};
-use crate::scripts::{LookUp, Parameters, Section, Statement, look_up, statements};
+use crate::scripts::{LookUp, Parameters, Section, look_up, statements};
 
 use super::ground::Ground;
 use super::observe::Seen;

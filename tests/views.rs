@@ -1,0 +1,273 @@
+//! Policy-enforced views, as those who work with them see them: who registers a table, who says who is who, and who reads.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::support::{World, admin, login, rows};
+
+const READ: &str = "SELECT order_id, customer FROM sales.orders ORDER BY 1";
+const NOBODY: [&str; 0] = [];
+
+/// A warehouse with a table in another database, people who read, and an integration that makes views.
+struct Town {
+    world: World,
+    raw: Client,
+}
+
+impl Town {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let raw = admin(&world.stand_in, "dev").await;
+        let town = Self { world, raw };
+        town.raw("CREATE SCHEMA sales").await;
+        town.raw("CREATE TABLE sales.orders (order_id BIGINT, customer VARCHAR(64), region VARCHAR(8))").await;
+        town.raw("INSERT INTO sales.orders VALUES (1, 'Ann', 'EU'), (2, 'Bob', 'US')").await;
+        for user in ["bob", "carol", "dave"] {
+            town.raw(&format!("CREATE USER {user} PASSWORD 'Abcd1234'")).await;
+        }
+        town.raw("CREATE ROLE analysts").await;
+        town.raw("GRANT ROLE analysts TO bob").await;
+        town.raw("GRANT ROLE analysts TO carol").await;
+        town.world.create(json!({"config": {"policyViews": {"enabled": true}}})).await;
+        town.world
+            .until("its views can be made", |object| {
+                object.status.as_ref().and_then(|it| it.created.as_ref()).is_some_and(|it| it.schema_version == 3)
+            })
+            .await;
+        town
+    }
+
+    /// The system account may read what is in a schema, whoever makes it.
+    async fn open_raw(&self) {
+        self.raw("GRANT USAGE ON SCHEMA sales TO immuta_system_account").await;
+        self.raw("GRANT SELECT FOR TABLES IN SCHEMA sales TO immuta_system_account").await;
+    }
+
+    async fn raw(&self, sql: &str) {
+        self.raw.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    fn api(&self, kind: &str) -> Api<DynamicObject> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("redshift-governance.dev", "v1alpha1", kind));
+        Api::namespaced_with(self.world.client.clone(), &self.world.namespace, &resource)
+    }
+
+    async fn create(&self, kind: &str, name: &str, mut spec: Value) {
+        spec["integrationRef"] = json!({"name": "analytics"});
+        let object = json!({
+            "apiVersion": "redshift-governance.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec,
+        });
+        let object = serde_json::from_value(object).unwrap();
+        self.api(kind).create(&PostParams::default(), &object).await.unwrap();
+    }
+
+    async fn patch(&self, kind: &str, name: &str, patch: Value) {
+        self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    async fn delete(&self, kind: &str, name: &str) {
+        self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    async fn put_files(&self, name: &str, files: Value) {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"profiles": "hr"}}, "data": files});
+        let api: Api<ConfigMap> = Api::namespaced(self.world.client.clone(), &self.world.namespace);
+        let params = PatchParams::apply("test").force();
+        api.patch(name, &params, &Patch::Apply(map)).await.unwrap();
+    }
+
+    /// Waits until the condition `Ready` of a resource has this status and reason for what it says now; gives its message.
+    async fn until_ready(&self, kind: &str, name: &str, status: &str, reason: &str) -> String {
+        let api = self.api(kind);
+        let mut seen = Value::Null;
+        for _ in 0..3_000 {
+            let Some(object) = api.get_opt(name).await.unwrap() else { panic!("there is no {kind} {name}") };
+            seen = object.data["status"].clone();
+            let is_current = seen["observedGeneration"].as_i64() == object.metadata.generation;
+            let ready = seen["conditions"].as_array().into_iter().flatten().find(|it| it["type"] == "Ready");
+            if let Some(ready) = ready
+                && is_current
+                && ready["status"] == status
+                && ready["reason"] == reason
+            {
+                return ready["message"].as_str().unwrap().to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{kind} {name} isn't {status} {reason} but {seen:#}\n{}", self.world.log());
+    }
+
+    async fn until_gone(&self, kind: &str, name: &str) {
+        while self.api(kind).get_opt(name).await.unwrap().is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn log_in(&self, user: &str) -> Client {
+        login(&self.world.stand_in, user, "Abcd1234", "immuta").await.unwrap()
+    }
+
+    /// What somebody sees, or the code of the error.
+    async fn seen(&self, user: &str, sql: &str) -> Vec<String> {
+        let client = self.log_in(user).await;
+        match client.simple_query(sql).await {
+            Ok(_) => rows(&client, sql).await,
+            Err(error) => vec![error.code().unwrap().code().to_owned()],
+        }
+    }
+
+    async fn until_seen(&self, user: &str, sql: &str, expected: &[&str]) {
+        let mut seen = Vec::new();
+        for _ in 0..1_000 {
+            seen = self.seen(user, sql).await;
+            if seen == expected {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        }
+        panic!("{user} sees {seen:?} and not {expected:?}: {}", self.world.log());
+    }
+}
+
+fn orders(changes: Value) -> Value {
+    let mut spec = json!({
+        "table": {"schema": "sales", "name": "orders"},
+        "columns": [{"name": "order_id"}, {"name": "customer"}],
+        "subscription": {"restriction": "Entitlements", "entitlements": {"groups": ["staff"]}},
+        "grantSelectTo": [{"role": "analysts"}],
+    });
+    crate::support::merge(&mut spec, changes);
+    spec
+}
+
+#[tokio::test]
+async fn who_is_subscribed_sees_a_registered_table_and_nobody_else_does_whatever_becomes_of_the_table() {
+    let town = Town::new().await;
+    town.create("RedshiftDataSource", "orders", orders(json!({}))).await;
+    // Nobody has let the system account read it yet.
+    let said = town.until_ready("RedshiftDataSource", "orders", "False", "AccessMissing").await;
+    assert!(said.starts_with("immuta_system_account can't read dev.sales.orders"), "{said}");
+    town.open_raw().await;
+    let said = town.until_ready("RedshiftDataSource", "orders", "True", "Enforced").await;
+    assert_eq!(said, "sales.orders shows dev.sales.orders");
+
+    // In no profile, in one, in two.
+    town.put_files("hr", json!({"users.csv": "user,groups,attributes\nbob,staff,region=EU\ndave,staff,\n"})).await;
+    town.create(
+        "RedshiftUserProfileSource",
+        "hr",
+        json!({"configMaps": {"selector": {"matchLabels": {"profiles": "hr"}}}}),
+    )
+    .await;
+    let said = town.until_ready("RedshiftUserProfileSource", "hr", "True", "Applied").await;
+    assert_eq!(said, "2 users have profiles from 1 files");
+    assert_eq!(town.seen("bob", READ).await, ["1|Ann", "2|Bob"]);
+    assert_eq!(town.seen("carol", READ).await, NOBODY);
+    assert_eq!(town.seen("dave", READ).await, ["42501"]);
+    town.create("RedshiftUserProfile", "carol", json!({"user": "carol", "groups": ["staff"]})).await;
+    town.until_ready("RedshiftUserProfile", "carol", "True", "Applied").await;
+    assert_eq!(town.seen("carol", READ).await.len(), 2);
+    town.create("RedshiftUserProfile", "bob", json!({"user": "bob", "groups": ["staff"]})).await;
+    let said = town.until_ready("RedshiftUserProfile", "bob", "False", "DuplicateUser").await;
+    assert!(said.contains("RedshiftUserProfileSource hr: hr/users.csv, line 2"), "{said}");
+    town.until_seen("bob", READ, &NOBODY).await;
+    town.delete("RedshiftUserProfile", "bob").await;
+    town.until_seen("bob", READ, &["1|Ann", "2|Bob"]).await;
+
+    // As dbt builds a table anew; a column comes, and shows nothing until it is listed.
+    town.raw("BEGIN").await;
+    town.raw("CREATE TABLE sales.orders_tmp AS SELECT *, 'secret' AS note FROM sales.orders").await;
+    town.raw("DROP TABLE sales.orders CASCADE").await;
+    town.raw("ALTER TABLE sales.orders_tmp RENAME TO orders").await;
+    town.raw("COMMIT").await;
+    assert_eq!(town.seen("bob", READ).await, ["1|Ann", "2|Bob"]);
+    // A change of anything has it looked at.
+    town.patch(
+        "RedshiftDataSource",
+        "orders",
+        json!({"spec": {"columns": [{"name": "order_id"}, {"name": "customer"}, {"name": "region"}]}}),
+    )
+    .await;
+    let all = "SELECT * FROM sales.orders ORDER BY 1";
+    town.until_seen("bob", all, &["1|Ann|EU|", "2|Bob|US|"]).await;
+
+    // Who may read, changed; and who isn't in the group any more.
+    town.patch("RedshiftDataSource", "orders", json!({"spec": {"grantSelectTo": [{"user": "dave"}]}})).await;
+    town.until_seen("bob", READ, &["42501"]).await;
+    assert_eq!(town.seen("dave", READ).await.len(), 2);
+    town.put_files("hr", json!({"users.csv": "user,groups,attributes\nbob,staff,region=EU\ndave,,\n"})).await;
+    town.until_seen("dave", READ, &NOBODY).await;
+
+    // The view goes with the resource, and its schema with it.
+    town.delete("RedshiftDataSource", "orders").await;
+    town.until_gone("RedshiftDataSource", "orders").await;
+    let managed = admin(&town.world.stand_in, "immuta").await;
+    assert_eq!(rows(&managed, "SELECT nspname FROM pg_namespace WHERE nspname = 'sales'").await, NOBODY);
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_is_told_and_nothing_of_others_is_touched() {
+    let town = Town::new().await;
+    town.open_raw().await;
+    let managed = admin(&town.world.stand_in, "immuta").await;
+    // A schema and a view of others'.
+    managed.batch_execute("CREATE SCHEMA taken").await.unwrap();
+    town.create("RedshiftDataSource", "taken", orders(json!({"view": {"schema": "taken"}}))).await;
+    let said = town.until_ready("RedshiftDataSource", "taken", "False", "ForeignObject").await;
+    assert!(said.starts_with("the schema taken belongs to awsuser"), "{said}");
+    town.create("RedshiftDataSource", "orders", orders(json!({}))).await;
+    town.until_ready("RedshiftDataSource", "orders", "True", "Enforced").await;
+    town.create("RedshiftDataSource", "other", orders(json!({}))).await;
+    let said = town.until_ready("RedshiftDataSource", "other", "False", "NameTaken").await;
+    assert!(said.contains(&format!("{}/orders", town.world.namespace)), "{said}");
+    town.create("RedshiftDataSource", "missing", orders(json!({"table": {"schema": "sales", "name": "nothing"}})))
+        .await;
+    let said = town.until_ready("RedshiftDataSource", "missing", "False", "TableMissing").await;
+    assert!(said.starts_with("there is no table dev.sales.nothing"), "{said}");
+    town.raw("CREATE TABLE sales.nothing (order_id BIGINT, customer VARCHAR(64))").await;
+    town.until_ready("RedshiftDataSource", "missing", "True", "Enforced").await;
+
+    // What others change is made as it was.
+    managed.batch_execute("GRANT SELECT ON sales.orders TO dave").await.unwrap();
+    managed.batch_execute("CREATE OR REPLACE VIEW sales.nothing AS SELECT 1::bigint AS order_id, 'x'::varchar(64) AS customer, 1 AS region WITH NO SCHEMA BINDING").await.ok();
+    town.patch("RedshiftDataSource", "taken", json!({"spec": {"suspend": true}})).await;
+    town.until_seen("dave", READ, &["42501"]).await;
+
+    // Others read the view, late: it stays until they don't.
+    managed.batch_execute("CREATE SCHEMA others").await.unwrap();
+    managed
+        .batch_execute("CREATE VIEW others.report AS SELECT * FROM sales.orders WITH NO SCHEMA BINDING")
+        .await
+        .unwrap();
+    town.delete("RedshiftDataSource", "orders").await;
+    let said = town.until_ready("RedshiftDataSource", "orders", "True", "Enforced").await;
+    assert!(said.contains("others' views read sales.orders: others.report"), "{said}");
+    managed.batch_execute("DROP VIEW others.report").await.unwrap();
+    town.until_gone("RedshiftDataSource", "orders").await;
+
+    // The integration waits for those that are left; one is left behind on purpose.
+    for name in ["other", "missing"] {
+        town.until_ready("RedshiftDataSource", name, "True", "Enforced").await;
+    }
+    town.world.delete().await;
+    let object = town.world.until_phase("deleteError").await;
+    let said = object.status.unwrap().conditions.into_iter().find(|it| it.reason == "DataSourcesLeft").unwrap().message;
+    assert!(said.starts_with("3 data sources use the integration: "), "{said}");
+    town.patch("RedshiftDataSource", "missing", json!({"spec": {"deletionPolicy": "Retain"}})).await;
+    for name in ["taken", "other", "missing"] {
+        town.delete("RedshiftDataSource", name).await;
+    }
+    // What was left is others' work by now: a person confirms that it goes with the database.
+    let object = town
+        .world
+        .until("it asks", |object| {
+            let conditions = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+            conditions.iter().any(|it| it.reason == "ForeignObjects")
+        })
+        .await;
+    let said = object.status.unwrap().conditions.into_iter().find(|it| it.reason == "ForeignObjects").unwrap().message;
+    assert!(said.contains("sales.nothing"), "{said}");
+}
