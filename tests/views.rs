@@ -3,6 +3,8 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use redshift_stand_in::faults::{Action, Fault};
+use redshift_stand_in::journal::Event;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
@@ -129,6 +131,36 @@ impl Town {
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
         }
         panic!("{user} sees {seen:?} and not {expected:?}: {}", self.world.log());
+    }
+}
+
+impl Town {
+    /// Waits until a table and its view are there, or gone, whatever is disturbed; where that holds a statement, the operator is
+    /// killed meanwhile, and another one starts.
+    async fn disturb_and_wait(&mut self, id: u64, is_killed: bool, what: &str, there: bool) {
+        for _ in 0..2_000 {
+            if is_killed && self.world.stand_in.faults().is_held() {
+                self.world.kill_operator();
+                self.world.stand_in.faults().release();
+                self.world.start_operator();
+            }
+            let object = self.api("RedshiftDataSource").get_opt("orders").await.unwrap();
+            let managed = admin(&self.world.stand_in, "immuta").await;
+            let users = rows(&managed, "SELECT immuta__userid FROM immuta_system.entitlement WHERE kind = 'u'").await;
+            let is_ready = object.as_ref().is_some_and(|object| {
+                let conditions = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+                conditions.iter().any(|it| it["type"] == "Ready" && it["status"] == "True")
+            });
+            if there == is_ready && there == (users == ["bob"]) && there == object.is_some() {
+                if there && self.seen("bob", READ).await != ["1|Ann", "2|Bob"] {
+                    panic!("{what}, and bob doesn't see it");
+                }
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        }
+        let fired = self.world.stand_in.faults().fired(id);
+        panic!("waited in vain until {what} (fired {fired} times): {}", self.world.log());
     }
 }
 
@@ -270,4 +302,154 @@ async fn what_is_in_the_way_is_told_and_nothing_of_others_is_touched() {
         .await;
     let said = object.status.unwrap().conditions.into_iter().find(|it| it.reason == "ForeignObjects").unwrap().message;
     assert!(said.contains("sales.nothing"), "{said}");
+}
+
+/// The statements of the system account that the stand-in has seen since it was asked last, by their first words.
+fn said(town: &Town) -> Vec<String> {
+    // As many as tell one statement from another.
+    let first_words = |text: String| {
+        let words = if text.starts_with("SELECT") { 1 } else { 4 };
+        text.split_whitespace().take(words).collect::<Vec<_>>().join(" ")
+    };
+    let entries = town.world.stand_in.journal().since(0);
+    let of_account = entries.into_iter().filter(|entry| entry.user == "immuta_system_account");
+    let statements = of_account.filter_map(|entry| match entry.event {
+        Event::Statement { text, .. } => Some(text),
+        _ => None,
+    });
+    statements.map(first_words).collect()
+}
+
+const OF_PROFILES: [&str; 13] = [
+    "SELECT",
+    "SELECT",
+    "CREATE TEMP TABLE incoming",
+    "INSERT INTO incoming (immuta__userid,",
+    "BEGIN",
+    "LOCK TABLE immuta_system.registry_lock",
+    "SELECT",
+    "DELETE FROM immuta_system.entitlement USING",
+    "INSERT INTO immuta_system.entitlement (immuta__userid,",
+    "DELETE FROM immuta_system.profile USING",
+    "INSERT INTO immuta_system.profile (immuta__userid,",
+    "UPDATE immuta_system.registry SET fencing_counter",
+    "COMMIT",
+];
+
+#[tokio::test]
+async fn a_change_of_one_user_is_thirteen_statements_and_a_look_at_what_is_well_is_four_and_no_write() {
+    let town = Town::new().await;
+    town.open_raw().await;
+    town.create("RedshiftDataSource", "orders", orders(json!({}))).await;
+    town.create("RedshiftUserProfile", "bob", json!({"user": "bob", "groups": ["staff"]})).await;
+    town.until_seen("bob", READ, &["1|Ann", "2|Bob"]).await;
+    town.until_ready("RedshiftUserProfile", "bob", "True", "Applied").await;
+    town.until_ready("RedshiftDataSource", "orders", "True", "Enforced").await;
+
+    let journal = town.world.stand_in.journal();
+    journal.clear();
+    town.patch("RedshiftUserProfile", "bob", json!({"spec": {"groups": ["others"]}})).await;
+    town.until_seen("bob", READ, &NOBODY).await;
+    assert_eq!(said(&town), OF_PROFILES);
+
+    // Another edit that leads to the same.
+    town.until_ready("RedshiftUserProfile", "bob", "True", "Applied").await;
+    let before = town.world.api_writes().len();
+    journal.clear();
+    town.patch("RedshiftUserProfile", "bob", json!({"spec": {"groups": ["others", "others"]}})).await;
+    town.until_ready("RedshiftUserProfile", "bob", "True", "Applied").await;
+    assert_eq!(said(&town), ["SELECT", "SELECT"]);
+    // The status speaks of the new generation.
+    assert_eq!(town.world.api_writes().len(), before + 1);
+    journal.clear();
+    town.patch(
+        "RedshiftDataSource",
+        "orders",
+        json!({"spec": {"columns": [{"name": "customer"}, {"name": "order_id"}]}}),
+    )
+    .await;
+    town.until_ready("RedshiftDataSource", "orders", "True", "Enforced").await;
+    assert_eq!(said(&town), ["SELECT", "SELECT", "SELECT"]);
+}
+
+/// What is disturbed, on the way there and back.
+const DISTURBED: [&str; 26] = [
+    "FROM immuta_system.registry r",
+    "FROM svv_all_columns c",
+    "FROM pg_namespace n\nLEFT JOIN pg_user",
+    "LEFT JOIN immuta_system.entitlement x",
+    "CREATE TEMP TABLE incoming (",
+    "INSERT INTO incoming (",
+    "LOCK TABLE immuta_system.registry_lock",
+    "CREATE TEMP TABLE incoming_kept",
+    "SELECT immuta__userid, kind, name, value FROM incoming_kept",
+    "SELECT immuta__userid, '[]'",
+    "CREATE SCHEMA \"sales\"",
+    "CREATE VIEW \"sales\".\"orders\"",
+    "GRANT USAGE ON SCHEMA \"sales\"",
+    "GRANT SELECT ON \"sales\".\"orders\"",
+    "SELECT * FROM \"sales\".\"orders\" WHERE 1 = 0",
+    "SHOW VIEW \"sales\".\"orders\"",
+    "INSERT INTO immuta_system.data_source",
+    "SET fencing_counter = fencing_counter + 1",
+    "COMMIT",
+    "DELETE FROM immuta_system.entitlement",
+    "INSERT INTO immuta_system.entitlement",
+    "DELETE FROM immuta_system.profile",
+    "INSERT INTO immuta_system.profile",
+    "DROP VIEW \"sales\".\"orders\"",
+    "DELETE FROM immuta_system.data_source",
+    "DROP SCHEMA \"sales\"",
+];
+
+/// All that is ours in the managed database.
+async fn ours(managed: &Client) -> Vec<String> {
+    let mut all = Vec::new();
+    for query in [
+        "SELECT immuta__userid, kind, name, value FROM immuta_system.entitlement ORDER BY 1, 2, 3, 4",
+        "SELECT immuta__userid, immuta__groups, immuta__attributes FROM immuta_system.profile ORDER BY 1",
+        "SELECT resource, view_schema, view_name, state, granted, schema_is_ours FROM immuta_system.data_source",
+        "SELECT nspname FROM pg_namespace WHERE nspname = 'sales'",
+    ] {
+        all.extend(rows(managed, query).await);
+    }
+    all
+}
+
+#[tokio::test]
+async fn disturbed_at_whatever_statement_views_and_profiles_come_to_what_is_wanted() {
+    let mut town = Town::new().await;
+    town.open_raw().await;
+    let managed = admin(&town.world.stand_in, "immuta").await;
+    let resource = format!("{}/orders", town.world.namespace);
+    let cases =
+        (0..3).flat_map(|round| DISTURBED.into_iter().enumerate().map(move |(number, it)| (number + round, it)));
+    for (number, fragment) in cases {
+        let faults = town.world.stand_in.faults();
+        let is_killed = number % 3 == 2;
+        let action = match number % 3 {
+            0 => Action::DropBefore,
+            1 => Action::DropAfter,
+            _ => Action::HoldAfter,
+        };
+        faults.clear();
+        let id = faults.set(Fault::new(action).at(fragment).of("immuta_system_account"));
+        town.create("RedshiftUserProfile", "bob", json!({"user": "bob", "groups": ["staff"]})).await;
+        town.create("RedshiftDataSource", "orders", orders(json!({}))).await;
+        town.disturb_and_wait(id, is_killed, "bob sees it", true).await;
+        let there = ours(&managed).await;
+        let expected = [
+            "bob|g||staff".to_owned(),
+            "bob|u|p:bob|bob".to_owned(),
+            "bob|[\"staff\"]|{}".to_owned(),
+            format!("{resource}|sales|orders|applied|role analysts|1"),
+            "sales".to_owned(),
+        ];
+        assert_eq!(there, expected, "{fragment}");
+        town.delete("RedshiftUserProfile", "bob").await;
+        town.delete("RedshiftDataSource", "orders").await;
+        town.disturb_and_wait(id, is_killed, "all is gone", false).await;
+        assert_eq!(ours(&managed).await, NOBODY, "{fragment}");
+        assert!(town.world.stand_in.faults().fired(id) > 0, "nothing says {fragment}");
+    }
 }

@@ -27,9 +27,6 @@ use crate::ports::{Key, Object};
 use crate::reconcile::{Context, Next, views};
 use crate::telemetry::{Contact, Health};
 
-/// How long more is waited for once something was changed: a team applies what belongs together.
-const TOGETHER: Duration = Duration::from_secs(1);
-
 /// What a pass is due for.
 #[derive(Clone, Debug)]
 pub enum Wake {
@@ -174,6 +171,8 @@ pub async fn run(
 ) {
     let (again, due_again) = mpsc::unbounded_channel::<ScheduleRequest<Key>>();
     let due_again = stream::unfold(due_again, |mut due| async move { due.recv().await.map(|request| (request, due)) });
+    // A team applies together what belongs together: a second, with the usual settings.
+    let together = context.settings.backoff.initial / 2;
     let for_files = context.clone();
     let wakes = stream::unfold(wakes, |mut wakes| async move { wakes.recv().await.map(|wake| (wake, wakes)) });
     let woken = wakes.map(move |wake| {
@@ -184,7 +183,7 @@ pub async fn run(
                 key
             }
         };
-        ScheduleRequest { message: key, run_at: (Instant::now() + TOGETHER).into() }
+        ScheduleRequest { message: key, run_at: (Instant::now() + together).into() }
     });
     let mut due = std::pin::pin!(scheduler(stream::select(woken.boxed(), due_again.boxed())));
     let mut watches = std::pin::pin!(watches);

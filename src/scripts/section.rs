@@ -311,12 +311,8 @@ sections! {
         WriteDataSource = "write-data-source",
         /// Makes room for profiles that are to be written.
         Incoming = "incoming",
-        /// Brings users there.
-        IncomingUsers = "incoming-users",
-        /// Brings their entitlements there.
-        IncomingEntitlements = "incoming-entitlements",
-        /// Finds what stays of what they have.
-        IncomingKept = "incoming-kept",
+        /// Brings rows there.
+        IncomingRows = "incoming-rows",
         /// Takes from users what they are to lose.
         TakeAway = "take-away",
         /// Writes their profiles.

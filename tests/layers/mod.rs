@@ -103,7 +103,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "reconcile",
-        imports: &["api", "lifecycle", "ports", "scripts", "telemetry"],
+        imports: &["api", "lifecycle", "policy", "ports", "scripts", "telemetry"],
         knows_nothing_of: &[RUNTIMES, CLIENTS, MACHINE],
         but: &[],
         instead: "it is run in a simulated world too: what it needs of the world is a method of a port (src/ports), and of \

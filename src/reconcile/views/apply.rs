@@ -250,42 +250,51 @@ pub async fn end<W: World>(
             return Ok(Err(read_by_others(&held.view, &brief::list(dependents.iter().map(String::as_str)))));
         }
     }
-    let result = async {
-        line.wait_shortly().await?;
-        line.begin().await?;
-        for act in acts.iter().filter(|act| **act != Act::DropSchema) {
-            carry_out(line, entry, &held.view, act).await?;
+    match take_away(line, entry, job, held, acts).await {
+        // What others have put into the schema, functions for example, keeps it: that is no obstacle to the end of a data source.
+        Err(Error::Statement(error)) if error.definitely_refused() && error.statement == "drop-view-schema" => {
+            line.roll_back().await?;
+            let acts: Vec<_> = acts.iter().filter(|act| **act != Act::DropSchema).cloned().collect();
+            let result = take_away(line, entry, job, held, &acts).await;
+            outcome(line, entry, result).await
         }
-        if let Task::Retain(held) = &job.task {
-            write_down(line, true, &Held { retained: Retained::Yes, ..held.clone() }).await?;
-        } else {
-            line.run(Section::ForgetDataSource, &of_view(&held.view)).await?;
-        }
-        line.commit().await
-    };
-    let result: Result<(), Error> = result.await;
-    if let Err(error) = result {
-        let Error::Statement(error) = error else { return Err(error) };
-        if !error.definitely_refused() {
-            return Err(error.into());
-        }
-        line.roll_back().await?;
-        return Ok(Err(explain(&error, entry, &line.account)));
+        result => outcome(line, entry, result).await,
     }
-    if acts.contains(&Act::DropSchema) {
-        drop_schema(line, entry, &held.view).await?;
-    }
-    Ok(Ok(()))
 }
 
-/// What others have put into it, functions for example, keeps a schema: that is no obstacle to the end of a data source.
-async fn drop_schema<W: World>(line: &mut Line<W>, entry: &Entry, view: &ViewName) -> Result<(), Error> {
-    line.begin().await?;
-    match carry_out(line, entry, view, &Act::DropSchema).await {
-        Ok(()) => line.commit().await,
-        Err(Error::Statement(error)) if error.definitely_refused() => line.roll_back().await,
-        Err(error) => Err(error),
+async fn outcome<W: World>(
+    line: &Line<W>,
+    entry: &Entry,
+    result: Result<(), Error>,
+) -> Result<Result<(), Failure>, Error> {
+    match result {
+        Ok(()) => Ok(Ok(())),
+        Err(error) => {
+            let error = refused(line, error).await?;
+            Ok(Err(explain(&error, entry, &line.account)))
+        }
     }
+}
+
+/// One transaction.
+async fn take_away<W: World>(
+    line: &mut Line<W>,
+    entry: &Entry,
+    job: &Job,
+    held: &Held,
+    acts: &[Act],
+) -> Result<(), Error> {
+    line.wait_shortly().await?;
+    line.begin().await?;
+    for act in acts {
+        carry_out(line, entry, &held.view, act).await?;
+    }
+    if let Task::Retain(held) = &job.task {
+        write_down(line, true, &Held { retained: Retained::Yes, ..held.clone() }).await?;
+    } else {
+        line.run(Section::ForgetDataSource, &of_view(&held.view)).await?;
+    }
+    line.commit().await
 }
 
 fn read_by_others(view: &ViewName, who: &str) -> Failure {

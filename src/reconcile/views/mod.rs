@@ -16,12 +16,13 @@ use std::time::Duration;
 
 use tracing::{debug, info};
 
-pub use basis::Basis;
+pub use basis::{Basis, files_changed};
 
+use self::basis::{Looked, Parts};
 use self::data_sources::Views;
 use self::ground::Ground;
 use self::line::Line;
-use self::profiles::Profiles;
+use self::profiles::{Difference, Profiles};
 use super::Context;
 use super::integration::Error;
 use super::pace::Next;
@@ -37,6 +38,7 @@ struct Pass<'a, W: World> {
     context: &'a Context<W>,
     key: &'a Key,
     resources: PolicyResources,
+    parts: Parts,
 }
 
 /// One pass on what is for the integration of that name, whether there is one or not.
@@ -51,15 +53,15 @@ pub async fn pass<W: World>(context: &Context<W>, key: &Key) -> Result<Next, Err
         context.views.forget(&key.to_string());
         return Ok(Next::OnChange);
     }
-    let fingerprint = basis::fingerprint(integration.as_ref(), &resources);
-    if let Some(next) = basis::rest(context, key, fingerprint) {
-        return Ok(next);
-    }
-    let mut pass = Pass { context, key, resources };
-    match pass.run(integration.as_ref()).await {
-        Ok(Ended::Busy) => Ok(Next::After(SHORTLY)),
-        Ok(Ended::Done(looked)) => Ok(basis::remember(context, key, fingerprint, looked)),
-        Err(error) => Err(error),
+    let now = basis::fingerprints(integration.as_ref(), &resources);
+    let parts = match basis::due(context, key, now) {
+        Ok(parts) => parts,
+        Err(next) => return Ok(next),
+    };
+    let mut pass = Pass { context, key, resources, parts };
+    match pass.run(integration.as_ref()).await? {
+        Ended::Busy => Ok(Next::After(SHORTLY)),
+        Ended::Done(looked) => Ok(basis::remember(context, key, now, looked)),
     }
 }
 
@@ -81,14 +83,6 @@ pub fn after_error<W: World>(context: &Context<W>, key: &Key) -> Duration {
     delay
 }
 
-/// Something of what profiles are read from has changed.
-pub fn files_changed<W: World>(context: &Context<W>, key: &Key) {
-    let name = key.to_string();
-    let mut memory = context.views.of(&name);
-    memory.basis = None;
-    context.views.remember(&name, memory);
-}
-
 /// Whether there is anything to look at: resources, or an integration that may still hold what those said that are gone.
 fn concerns_anybody(integration: Option<&RedshiftIntegration>, resources: &PolicyResources) -> bool {
     let has_views =
@@ -104,19 +98,10 @@ enum Ended {
     Done(Looked),
 }
 
-/// What a pass that has come to its end has to say of the next one.
-#[derive(Clone, Copy, Debug)]
-struct Looked {
-    /// When it is due, if all is well.
-    interval: Option<Duration>,
-    /// Whether something is to be tried again before.
-    is_waiting: bool,
-}
-
 impl<'a, W: World> Pass<'a, W> {
     async fn run(&mut self, integration: Option<&RedshiftIntegration>) -> Result<Ended, Error> {
         if integration.is_some_and(|it| it.spec.suspend) {
-            return Ok(Ended::Done(Looked { interval: None, is_waiting: false }));
+            return Ok(Ended::Done(Looked { done: self.parts, interval: None, is_waiting: false }));
         }
         let ground = match Ground::of(self.context, integration).await? {
             Ok(ground) => ground,
@@ -132,7 +117,10 @@ impl<'a, W: World> Pass<'a, W> {
         let mut views = Views::new(&self.resources.data_sources);
         views.without_a_warehouse(self, why).await?;
         profiles::report_failure(self, why).await?;
-        Ok(Ended::Done(Looked { interval: None, is_waiting: why.category == Category::Transient }))
+        // As long as it is only that, nothing was looked at.
+        let is_waiting = why.category == Category::Transient;
+        let done = Parts { views: !is_waiting, profiles: !is_waiting };
+        Ok(Ended::Done(Looked { done, interval: None, is_waiting }))
     }
 
     async fn on_the_warehouse(&mut self, ground: &Ground) -> Result<Ended, Error> {
@@ -152,31 +140,37 @@ impl<'a, W: World> Pass<'a, W> {
         let seen = observe::data_sources(&line).await?;
         line.meet(&seen)?;
         let mut views = Views::new(&self.resources.data_sources);
-        views.look(self, ground, &line, seen.held).await?;
-        let mut profiles = Profiles::gather(self).await?;
-        let difference =
-            if ground.is_enabled { profiles.compare(&line).await? } else { profiles::Difference::default() };
-        let is_both = views.has_changes() && !difference.is_nothing();
+        if self.parts.views {
+            views.look(self, ground, &line, seen.held).await?;
+        }
+        let mut profiles = match self.parts.profiles && ground.is_enabled {
+            true => Some(Profiles::gather(self).await?),
+            false => None,
+        };
+        let difference = match &mut profiles {
+            Some(profiles) => profiles.compare(&line).await?,
+            None => Difference::default(),
+        };
         debug!(integration = %self.key, changes = views.has_changes(), profiles = !difference.is_nothing(), "compared");
-        if is_both {
+        let to_write = profiles.as_ref().filter(|_| !difference.is_nothing());
+        if let Some(profiles) = to_write {
             profiles.bring(self, &line, &difference).await?;
-            profiles.take_away(&mut line).await?;
+            if views.has_changes() {
+                profiles.take_away(&mut line).await?;
+            }
         }
         views.apply(self, &mut line).await?;
-        if !difference.is_nothing() {
-            if !is_both {
-                profiles.bring(self, &line, &difference).await?;
-            }
+        if let Some(profiles) = to_write {
             profiles.write(&mut line).await?;
             let (written, removed) = (difference.written.len(), difference.removed.len());
             info!(integration = %self.key, written, removed, "profiles were written");
         }
         let is_waiting = views.report(self).await?;
-        if ground.is_enabled {
+        if let Some(profiles) = &profiles {
             profiles.report(self).await?;
         }
         let chance = self.context.host.random();
         let interval = ground.is_enabled.then(|| cadence::until_next_look(ground.interval, chance));
-        Ok(Looked { interval, is_waiting })
+        Ok(Looked { done: self.parts, interval, is_waiting })
     }
 }

@@ -146,53 +146,38 @@ INSERT INTO immuta_system.data_source (
 
 --= incoming
 
--- What is to be written comes into tables of the session first, outside of the transaction: nobody waits for that.
+-- What is to be written comes into a table of the session first, outside of the transaction: nobody waits for that. A row for each user
+-- whose rows are replaced or taken away ('x'), the entitlements that he gets ('u', 'g', 'a'), and his groups and attributes as JSON ('G', 'A').
 
---! create-incoming-user
-CREATE TEMP TABLE incoming_user (
-    immuta__userid VARCHAR(128) NOT NULL,
-    is_removed SMALLINT NOT NULL,
-    immuta__groups VARCHAR(65535) NOT NULL,
-    immuta__attributes VARCHAR(65535) NOT NULL
-);
-
---! create-incoming-entitlement
-CREATE TEMP TABLE incoming_entitlement (
+--! create-incoming
+CREATE TEMP TABLE incoming (
     immuta__userid VARCHAR(128) NOT NULL,
     kind CHAR(1) NOT NULL,
     name VARCHAR(256) NOT NULL,
-    value VARCHAR(1024) NOT NULL
+    value VARCHAR(65535) NOT NULL
 );
 
---= incoming-users
+--= incoming-rows
 
---! write-incoming-users
-INSERT INTO incoming_user (immuta__userid, is_removed, immuta__groups, immuta__attributes) VALUES
+--! write-incoming
+INSERT INTO incoming (immuta__userid, kind, name, value) VALUES
 {{rows}};
 
---= incoming-entitlements
-
---! write-incoming-entitlements
-INSERT INTO incoming_entitlement (immuta__userid, kind, name, value) VALUES
-{{rows}};
-
---= incoming-kept
+--= take-away
 
 --! create-incoming-kept
 -- What stays of what users have who are about to get something else: all that they have until the views are as they are to be.
 CREATE TEMP TABLE incoming_kept AS
 SELECT e.immuta__userid, e.kind, e.name, e.value
 FROM immuta_system.entitlement e
-INNER JOIN incoming_entitlement i
+INNER JOIN incoming i
     ON e.immuta__userid = i.immuta__userid AND e.kind = i.kind AND e.name = i.name AND e.value = i.value
     AND len(e.value) = len(i.value);
 
---= take-away
-
 --! delete-entitlements-but-for-kept
 DELETE FROM immuta_system.entitlement
-USING incoming_user i
-WHERE immuta_system.entitlement.immuta__userid = i.immuta__userid;
+USING incoming i
+WHERE immuta_system.entitlement.immuta__userid = i.immuta__userid AND i.kind = 'x';
 
 --! write-kept-entitlements
 INSERT INTO immuta_system.entitlement (immuta__userid, kind, name, value)
@@ -200,33 +185,35 @@ SELECT immuta__userid, kind, name, value FROM incoming_kept;
 
 --! delete-profiles-but-for-kept
 DELETE FROM immuta_system.profile
-USING incoming_user i
-WHERE immuta_system.profile.immuta__userid = i.immuta__userid;
+USING incoming i
+WHERE immuta_system.profile.immuta__userid = i.immuta__userid AND i.kind = 'x';
 
 --! write-kept-profiles
 -- Until the rest is written they read as those of users without groups, and so differ from what is wanted.
 INSERT INTO immuta_system.profile (immuta__userid, immuta__groups, immuta__attributes, immuta__permitted_objects, changed_at)
-SELECT i.immuta__userid, '[]', '{}', '[]', getdate()
-FROM incoming_user i
-INNER JOIN (SELECT immuta__userid FROM incoming_kept GROUP BY immuta__userid) k ON k.immuta__userid = i.immuta__userid
-WHERE i.is_removed = 0;
+SELECT immuta__userid, '[]', '{}', '[]', getdate()
+FROM incoming_kept
+WHERE kind = 'u';
 
 --= write-profiles
 
 --! delete-entitlements
 DELETE FROM immuta_system.entitlement
-USING incoming_user i
-WHERE immuta_system.entitlement.immuta__userid = i.immuta__userid;
+USING incoming i
+WHERE immuta_system.entitlement.immuta__userid = i.immuta__userid AND i.kind = 'x';
 
 --! write-entitlements
 INSERT INTO immuta_system.entitlement (immuta__userid, kind, name, value)
-SELECT immuta__userid, kind, name, value FROM incoming_entitlement;
+SELECT immuta__userid, kind, name, value FROM incoming WHERE kind IN ('u', 'g', 'a');
 
 --! delete-profiles
 DELETE FROM immuta_system.profile
-USING incoming_user i
-WHERE immuta_system.profile.immuta__userid = i.immuta__userid;
+USING incoming i
+WHERE immuta_system.profile.immuta__userid = i.immuta__userid AND i.kind = 'x';
 
 --! write-profiles
 INSERT INTO immuta_system.profile (immuta__userid, immuta__groups, immuta__attributes, immuta__permitted_objects, changed_at)
-SELECT immuta__userid, immuta__groups, immuta__attributes, '[]', getdate() FROM incoming_user WHERE is_removed = 0;
+SELECT g.immuta__userid, g.value, a.value, '[]', getdate()
+FROM incoming g
+INNER JOIN incoming a ON a.immuta__userid = g.immuta__userid
+WHERE g.kind = 'G' AND a.kind = 'A';

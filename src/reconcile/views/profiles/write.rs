@@ -17,64 +17,49 @@ use crate::scripts::{Fragment, Parameters, QuoteError, RenderError, Section, quo
 const LONGEST_INSERT: usize = 2 * 1024 * 1024;
 
 /// Rows that wait to be sent.
-struct Rows {
-    section: Section,
-    text: String,
-}
+#[derive(Default)]
+struct Incoming(String);
 
-impl Rows {
-    fn new(section: Section) -> Self {
-        Self { section, text: String::new() }
-    }
-
+impl Incoming {
     async fn add<W: World>(&mut self, line: &Line<W>, row: &str) -> Result<(), Error> {
-        if self.text.len() + row.len() > LONGEST_INSERT {
+        if self.0.len() + row.len() > LONGEST_INSERT {
             self.send(line).await?;
         }
-        if !self.text.is_empty() {
-            self.text.push_str(",\n");
+        if !self.0.is_empty() {
+            self.0.push_str(",\n");
         }
-        self.text.push_str(row);
+        self.0.push_str(row);
         Ok(())
     }
 
     async fn send<W: World>(&mut self, line: &Line<W>) -> Result<(), Error> {
-        if self.text.is_empty() {
+        if self.0.is_empty() {
             return Ok(());
         }
-        let rows = Fragment::new(std::mem::take(&mut self.text));
-        line.run(self.section, &Parameters::new().fragment("rows", rows)).await
+        let rows = Fragment::new(std::mem::take(&mut self.0));
+        line.run(Section::IncomingRows, &Parameters::new().fragment("rows", rows)).await
     }
-}
 
-fn quoted(text: &str) -> Result<String, Error> {
-    let refused = |source: QuoteError| RenderError::Quote {
-        statement: "write-incoming-users",
-        parameter: "rows".to_owned(),
-        source,
-    };
-    Ok(quote_literal(text).map_err(refused)?)
-}
-
-/// What is about to be written.
-struct Incoming {
-    users: Rows,
-    entitlements: Rows,
-}
-
-impl Incoming {
-    async fn add<W: World>(&mut self, line: &Line<W>, profile: &Profile, origin: &str) -> Result<(), Error> {
+    /// All that a user is to have, and that what he has goes.
+    async fn add_profile<W: World>(&mut self, line: &Line<W>, profile: &Profile, origin: &str) -> Result<(), Error> {
         let user = quoted(profile.user())?;
         let (groups, attributes) = (quoted(&profile.groups_json())?, quoted(&profile.attributes_json())?);
-        self.users.add(line, &format!("({user}, 0, {groups}, {attributes})")).await?;
+        self.add(line, &format!("({user}, 'x', '', ''), ({user}, 'G', '', {groups}), ({user}, 'A', '', {attributes})"))
+            .await?;
         for entitlement in profile.entitlements() {
             let name = if entitlement.kind == Kind::User { origin } else { entitlement.name };
             let (name, value) = (quoted(name)?, quoted(entitlement.value)?);
             let kind = entitlement.kind.letter();
-            self.entitlements.add(line, &format!("({user}, '{kind}', {name}, {value})")).await?;
+            self.add(line, &format!("({user}, '{kind}', {name}, {value})")).await?;
         }
         Ok(())
     }
+}
+
+fn quoted(text: &str) -> Result<String, Error> {
+    let refused =
+        |source: QuoteError| RenderError::Quote { statement: "write-incoming", parameter: "rows".to_owned(), source };
+    Ok(quote_literal(text).map_err(refused)?)
 }
 
 impl Profiles {
@@ -86,12 +71,9 @@ impl Profiles {
         difference: &Difference,
     ) -> Result<(), Error> {
         line.run(Section::Incoming, &Parameters::new()).await?;
-        let mut incoming = Incoming {
-            users: Rows::new(Section::IncomingUsers),
-            entitlements: Rows::new(Section::IncomingEntitlements),
-        };
+        let mut incoming = Incoming::default();
         for user in &difference.removed {
-            incoming.users.add(line, &format!("({}, 1, '', '')", quoted(user)?)).await?;
+            incoming.add(line, &format!("({}, 'x', '', '')", quoted(user)?)).await?;
         }
         let mut left = difference.written.clone();
         for (object, _) in &self.single {
@@ -108,8 +90,7 @@ impl Profiles {
                 Failure::waiting(Reason::FilesUnreadable, "a file of profiles was changed while it was read").into()
             );
         }
-        incoming.users.send(line).await?;
-        incoming.entitlements.send(line).await
+        incoming.send(line).await
     }
 
     async fn bring_one<W: World>(
@@ -123,7 +104,7 @@ impl Profiles {
         if profile.digests() != *digests || !left.remove(profile.user()) {
             return Ok(());
         }
-        incoming.add(line, profile, &self.origin_name(*spot)).await
+        incoming.add_profile(line, profile, &self.origin_name(*spot)).await
     }
 
     async fn bring_from_files<W: World>(
@@ -161,7 +142,6 @@ impl Profiles {
     /// Takes from users what they are to lose: before views open, and not after.
     pub async fn take_away<W: World>(&self, line: &mut Line<W>) -> Result<(), Error> {
         line.begin_large().await?;
-        line.run(Section::IncomingKept, &Parameters::new()).await?;
         line.run(Section::TakeAway, &Parameters::new()).await?;
         line.commit().await
     }
