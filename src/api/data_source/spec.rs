@@ -22,13 +22,13 @@ use crate::api::{DeletionPolicy, IntegrationReference};
     namespaced,
     doc = "A table, and the view through which people read it. The operator makes the view in the managed database of the integration and keeps it as the table and this resource say. It binds late, so that it survives a table that is dropped and made anew.",
     status = "RedshiftDataSourceStatus",
-    printcolumn = r#"{"name":"Integration","type":"string","jsonPath":".spec.integrationRef.name"}"#,
     printcolumn = r#"{"name":"Table","type":"string","jsonPath":".status.table"}"#,
     printcolumn = r#"{"name":"View","type":"string","jsonPath":".status.viewName"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason"}"#,
     printcolumn = r#"{"name":"Guard","type":"string","jsonPath":".status.rowGuard"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Integration","type":"string","priority":1,"jsonPath":".spec.integrationRef.name"}"#,
     printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type=='Ready')].message"}"#
 )]
 #[serde(rename_all = "camelCase")]

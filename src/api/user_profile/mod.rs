@@ -23,11 +23,11 @@ use crate::api::{IntegrationReference, Remedy, not_observed};
     namespaced,
     doc = "One user's groups and attributes, by which policy-enforced views decide what he sees. Whoever may write this may give himself everything.",
     status = "RedshiftUserProfileStatus",
-    printcolumn = r#"{"name":"Integration","type":"string","jsonPath":".spec.integrationRef.name"}"#,
     printcolumn = r#"{"name":"User","type":"string","jsonPath":".spec.user"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Integration","type":"string","priority":1,"jsonPath":".spec.integrationRef.name"}"#,
     printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type=='Ready')].message"}"#
 )]
 #[serde(rename_all = "camelCase")]

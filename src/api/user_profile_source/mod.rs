@@ -25,13 +25,13 @@ use crate::api::{IntegrationReference, Remedy, not_observed};
     namespaced,
     doc = "Many users' groups and attributes, from files in ConfigMaps. Whoever may write this, or these ConfigMaps, may give himself everything.",
     status = "RedshiftUserProfileSourceStatus",
-    printcolumn = r#"{"name":"Integration","type":"string","jsonPath":".spec.integrationRef.name"}"#,
     printcolumn = r#"{"name":"Format","type":"string","jsonPath":".spec.format"}"#,
     printcolumn = r#"{"name":"Users","type":"integer","jsonPath":".status.users"}"#,
     printcolumn = r#"{"name":"Refused","type":"integer","jsonPath":".status.refusedCount"}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].status"}"#,
     printcolumn = r#"{"name":"Reason","type":"string","jsonPath":".status.conditions[?(@.type=='Ready')].reason"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Integration","type":"string","priority":1,"jsonPath":".spec.integrationRef.name"}"#,
     printcolumn = r#"{"name":"Message","type":"string","priority":1,"jsonPath":".status.conditions[?(@.type=='Ready')].message"}"#
 )]
 #[serde(rename_all = "camelCase")]
