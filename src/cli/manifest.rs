@@ -10,9 +10,11 @@ use kube::Resource;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::input::{self, Content, Document, Mistake, Node};
-use super::schema::{self, Finding, is_near};
-use crate::api::{GROUP, RedshiftIntegration};
+use super::input::{self, Content, Document, Mistake, Node, Place};
+use super::schema::{self, Finding, is_near, nearest};
+use crate::api::{
+    GROUP, Kind, RedshiftDataSource, RedshiftIntegration, RedshiftUserProfile, RedshiftUserProfileSource,
+};
 
 /// So much of a wrong kind or version is quoted at most.
 const LONGEST_QUOTED: usize = 80;
@@ -20,6 +22,8 @@ const LONGEST_QUOTED: usize = 80;
 /// An object of a file.
 #[derive(Clone, Debug)]
 pub struct Found<T> {
+    /// How many objects were found before it, in whatever files.
+    pub number: usize,
     /// Where it is from.
     pub document: Document,
     /// What it is, or what is wrong with it: one finding at least.
@@ -29,8 +33,14 @@ pub struct Found<T> {
 /// All that files hold.
 #[derive(Debug, Default)]
 pub struct Manifests {
-    /// Resources of ours, and what was meant to be one.
+    /// Integrations, and what was meant to be one.
     pub integrations: Vec<Found<RedshiftIntegration>>,
+    /// Data sources, likewise.
+    pub data_sources: Vec<Found<RedshiftDataSource>>,
+    /// Users' profiles, likewise.
+    pub profiles: Vec<Found<RedshiftUserProfile>>,
+    /// Sources of profiles, likewise.
+    pub profile_sources: Vec<Found<RedshiftUserProfileSource>>,
     /// Secrets, with plain texts among their data. What is wrong with one matters to whoever needs it.
     pub secrets: Vec<Found<Secret>>,
     /// `ConfigMap`s.
@@ -39,12 +49,29 @@ pub struct Manifests {
     pub others: Vec<Document>,
     /// What can't be read.
     pub unreadable: Vec<Mistake>,
+    count: usize,
+}
+
+/// A resource of ours, of whatever kind, and what is wrong with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Checked<'a> {
+    /// How many objects were found before it.
+    pub number: usize,
+    /// Where it is from.
+    pub document: &'a Document,
+    /// What is wrong with it by itself.
+    pub findings: &'a [Finding],
 }
 
 impl<T> Found<T> {
     /// What is wrong, with file, line and column.
     pub fn mistakes(&self) -> impl Iterator<Item = Mistake> {
         self.object.as_ref().err().into_iter().flatten().map(|finding| finding.within(&self.document))
+    }
+
+    fn checked(&self) -> Checked<'_> {
+        let findings = self.object.as_ref().err().map(Vec::as_slice).unwrap_or_default();
+        Checked { number: self.number, document: &self.document, findings }
     }
 }
 
@@ -63,6 +90,18 @@ impl Document {
     /// Its namespace, where it says one.
     pub fn namespace(&self) -> Option<&str> {
         self.root.at(&["metadata", "namespace"]).and_then(Node::text)
+    }
+
+    /// Where a field stands, or what is around it: its value, or its name where the value is a block.
+    pub fn place_of(&self, field: &str) -> Place {
+        let (mut node, mut place) = (&self.root, self.root.place);
+        for name in field.split('.') {
+            let Some(field) = node.field(name) else { break };
+            let is_compound = matches!(field.value.content, Content::Fields(_) | Content::List(_));
+            place = if is_compound { field.place } else { field.value.place };
+            node = &field.value;
+        }
+        place
     }
 
     /// That it is none of ours, as a line `FILE:LINE:COLUMN: ConfigMap name: not one of ours; skipped`.
@@ -99,18 +138,36 @@ impl Manifests {
             for item in items {
                 self.add(document(item.clone()));
             }
-        } else if is_meant_as_ours(&root) {
-            let object = integration(&root);
-            self.integrations.push(Found { document: document(root), object });
+            return;
+        }
+        let number = self.count;
+        self.count += 1;
+        if let Some(kind) = meant(&root) {
+            match kind {
+                Kind::RedshiftIntegration => self.integrations.push(found(number, file, root, kind)),
+                Kind::RedshiftDataSource => self.data_sources.push(found(number, file, root, kind)),
+                Kind::RedshiftUserProfile => self.profiles.push(found(number, file, root, kind)),
+                Kind::RedshiftUserProfileSource => self.profile_sources.push(found(number, file, root, kind)),
+            }
         } else if is_of::<Secret>(&root) {
             let object = secret(&root);
-            self.secrets.push(Found { document: document(root), object });
+            self.secrets.push(Found { number, document: document(root), object });
         } else if is_of::<ConfigMap>(&root) {
             let object = object(&root, root.to_value());
-            self.config_maps.push(Found { document: document(root), object });
+            self.config_maps.push(Found { number, document: document(root), object });
         } else {
             self.others.push(document(root));
         }
+    }
+
+    /// All resources of ours, in the order in which they were found.
+    pub fn resources(&self) -> Vec<Checked<'_>> {
+        let mut resources: Vec<_> = self.integrations.iter().map(Found::checked).collect();
+        resources.extend(self.data_sources.iter().map(Found::checked));
+        resources.extend(self.profiles.iter().map(Found::checked));
+        resources.extend(self.profile_sources.iter().map(Found::checked));
+        resources.sort_by_key(|resource| resource.number);
+        resources
     }
 
     /// What is none of ours, as lines.
@@ -127,36 +184,60 @@ fn is_of<K: Resource<DynamicType = ()>>(root: &Node) -> bool {
     text(root, "apiVersion") == K::api_version(&()) && text(root, "kind") == K::kind(&())
 }
 
-/// Whether a document is, or was to be, a resource of ours: its group or its kind says so.
-fn is_meant_as_ours(root: &Node) -> bool {
-    let (version, kind) = (text(root, "apiVersion"), text(root, "kind"));
+/// Which of our kinds a document has, or was to have: its group or its kind says so.
+fn meant(root: &Node) -> Option<Kind> {
+    let (version, written) = (text(root, "apiVersion"), text(root, "kind"));
     let group = version.split_once('/').map_or("", |(group, _)| group);
-    group == GROUP || is_near(kind, &RedshiftIntegration::kind(&())) || is_near(group, GROUP) && kind.is_empty()
+    let names = Kind::ALL.map(|kind| kind.to_string());
+    let of_name = |name: &str| Kind::ALL.into_iter().find(|kind| kind.to_string() == name);
+    if let Some(kind) = of_name(written) {
+        return Some(kind);
+    }
+    let near =
+        nearest(written, names.iter().map(String::as_str)).filter(|near| is_near(written, near)).and_then(of_name);
+    if group == GROUP || is_near(group, GROUP) && written.is_empty() {
+        return near.or_else(|| Some(by_spec(root)));
+    }
+    near
+}
+
+/// The kind whose fields a spec has.
+fn by_spec(root: &Node) -> Kind {
+    let has = |field: &str| root.at(&["spec", field]).is_some();
+    match () {
+        () if has("table") => Kind::RedshiftDataSource,
+        () if has("user") => Kind::RedshiftUserProfile,
+        () if has("configMaps") => Kind::RedshiftUserProfileSource,
+        () => Kind::RedshiftIntegration,
+    }
+}
+
+fn found<T: DeserializeOwned>(number: usize, file: String, root: Node, kind: Kind) -> Found<T> {
+    let object = resource(&root, kind);
+    Found { number, document: Document { file, root }, object }
 }
 
 /// Checks a resource of ours, from the first line to the last.
-fn integration(root: &Node) -> Result<RedshiftIntegration, Vec<Finding>> {
-    let mut findings: Vec<_> =
-        [("apiVersion", RedshiftIntegration::api_version(&())), ("kind", RedshiftIntegration::kind(&()))]
-            .into_iter()
-            .filter_map(|(name, wanted)| {
-                let (place, message) = match root.field(name) {
-                    Some(field) if field.value.text() == Some(&wanted) => return None,
-                    Some(field) => {
-                        let written =
-                            field.value.text().filter(|text| text.len() <= LONGEST_QUOTED && !text.is_empty());
-                        let written =
-                            written.map(|text| format!("it is `{}`; ", text.escape_debug())).unwrap_or_default();
-                        (field.value.place, format!("{written}write {wanted}"))
-                    }
-                    // The misspelled name is told.
-                    None if root.fields().iter().any(|field| is_near(&field.name, name)) => return None,
-                    None => (root.place, format!("it is missing; write {wanted}")),
-                };
-                Some(Finding { place, field: name.to_owned(), message })
-            })
-            .collect();
-    match schema::check(root) {
+fn resource<T: DeserializeOwned>(root: &Node, kind: Kind) -> Result<T, Vec<Finding>> {
+    let version = RedshiftIntegration::api_version(&()).into_owned();
+    let mut findings: Vec<_> = [("apiVersion", version), ("kind", kind.to_string())]
+        .into_iter()
+        .filter_map(|(name, wanted)| {
+            let (place, message) = match root.field(name) {
+                Some(field) if field.value.text() == Some(&wanted) => return None,
+                Some(field) => {
+                    let written = field.value.text().filter(|text| text.len() <= LONGEST_QUOTED && !text.is_empty());
+                    let written = written.map(|text| format!("it is `{}`; ", text.escape_debug())).unwrap_or_default();
+                    (field.value.place, format!("{written}write {wanted}"))
+                }
+                // The misspelled name is told.
+                None if root.fields().iter().any(|field| is_near(&field.name, name)) => return None,
+                None => (root.place, format!("it is missing; write {wanted}")),
+            };
+            Some(Finding { place, field: name.to_owned(), message })
+        })
+        .collect();
+    match schema::check(kind, root) {
         Ok(object) if findings.is_empty() => Ok(object),
         Ok(_) => Err(findings),
         Err(found) => {
@@ -233,16 +314,23 @@ mod tests {
         manifests
     }
 
-    fn integrations(text: &str) -> Vec<String> {
-        read(text).integrations.iter().flat_map(Found::mistakes).map(|mistake| mistake.to_string()).collect()
+    fn mistakes(text: &str) -> Vec<String> {
+        let manifests = read(text);
+        let resources = manifests.resources();
+        let mistakes = resources.iter().flat_map(|it| it.findings.iter().map(|finding| finding.within(it.document)));
+        mistakes.map(|mistake| mistake.to_string()).collect()
     }
 
     const GOOD: &str = include_str!("../../deploy/samples/quick-start.yaml");
 
     #[test]
     fn the_samples_are_right() {
-        for sample in [GOOD, include_str!("../../deploy/samples/all-fields.yaml")] {
-            assert_eq!(integrations(sample), [""; 0]);
+        for sample in [
+            GOOD,
+            include_str!("../../deploy/samples/all-fields.yaml"),
+            include_str!("../../deploy/samples/policy-views.yaml"),
+        ] {
+            assert_eq!(mistakes(sample), [""; 0]);
             assert!(!read(sample).integrations.is_empty());
         }
     }
@@ -271,7 +359,7 @@ mod tests {
             ("redshift-governance.dev/v1alpha1", "{a: b}", "apiVersion: write a text here, not a block"),
         ] {
             assert!(GOOD.contains(from), "{from}");
-            let told = integrations(&GOOD.replacen(from, to, 1));
+            let told = mistakes(&GOOD.replacen(from, to, 1));
             assert_eq!(told.len(), 1, "{to}: {told:?}");
             assert!(told[0].ends_with(expected), "{told:?}");
         }
@@ -332,6 +420,7 @@ mod tests {
                 prop_oneof![
                     prop::sample::select(GOOD.lines().map(str::to_owned).collect::<Vec<_>>()),
                     Just("---".to_owned()), Just("kind: Secret".to_owned()), Just("apiVersion: v1".to_owned()), Just("data:".to_owned()),
+                    Just("kind: RedshiftDataSource".to_owned()), Just("kind: RedshiftUserProfile".to_owned()),
                     Just("kind: List".to_owned()), Just("items:".to_owned()), Just("- kind: RedshiftIntegration".to_owned()),
                     "[ -:{}\\[\\]&*a-z]{0,12}",
                 ],
@@ -341,7 +430,7 @@ mod tests {
             for root in input::nodes(&lines.join("\n")).unwrap_or_default() {
                 let mut manifests = Manifests::default();
                 manifests.add(Document { file: "it.yaml".to_owned(), root });
-                manifests.integrations.iter().flat_map(Found::mistakes).for_each(drop);
+                manifests.resources().iter().flat_map(|it| it.findings.iter().map(ToString::to_string)).for_each(drop);
                 manifests.skipped().for_each(drop);
             }
         }

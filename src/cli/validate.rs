@@ -4,6 +4,7 @@ mod credentials;
 mod files;
 mod online;
 mod schema_only;
+mod views;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,7 +46,8 @@ Examples:
 
 Nothing is ever changed.
 
-Exit codes: 0 all is right, 1 something is wrong, 2 a file can't be read or there is no RedshiftIntegration in any,
+Exit codes: 0 all is right, 1 something is wrong, 2 a file can't be read or there is no RedshiftIntegration in any (with
+--schema-only: no resource of redshift-governance.dev),
 3 the warehouse, or who gives out logins to it, wasn't reached.";
 
 /// How the result is printed.
@@ -66,8 +68,9 @@ pub struct Arguments {
     /// A file, a folder with all manifests in and below it, or - for standard input; can be given several times
     #[arg(short, long = "file", value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Check the manifests against the custom resource definition alone: fields, values and rules, as the API server does.
-    /// Neither a cluster nor a warehouse is needed
+    /// Check the manifests against the custom resource definitions alone: fields, values and rules, as the API server does; and
+    /// data sources, profiles and files of profiles beside one another, as the operator does. Neither a cluster nor a warehouse
+    /// is needed
     #[arg(long)]
     schema_only: bool,
     /// Namespace of what names none
@@ -89,6 +92,10 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or("default")
+    }
+
     /// Whether nothing is connected to.
     pub fn is_schema_only(&self) -> bool {
         self.schema_only
@@ -97,7 +104,7 @@ impl Arguments {
 
 /// Checks manifests against the definition.
 pub fn schema_only(arguments: &Arguments) -> Ending {
-    schema_only::schema_only(&arguments.files, arguments.output)
+    schema_only::schema_only(&arguments.files, arguments.namespace(), arguments.output)
 }
 
 /// What is printed with `-o json`: fields are added at most.
@@ -114,8 +121,8 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     let files = arguments.files.clone();
     let manifests = tokio::task::spawn_blocking(move || Manifests::read(&files)).await;
     let Ok(manifests) = manifests else { return ExitCode::FAILURE };
-    let mut ending = tell_mistakes(&manifests);
-    let namespace = arguments.namespace.as_deref().unwrap_or("default");
+    let namespace = arguments.namespace();
+    let mut ending = tell_mistakes(&manifests, namespace);
     let (objects, files) = sorted(&manifests, namespace);
     let authorities = match arguments.ca_file.as_deref().map(|path| std::fs::read(path).map_err(|error| (path, error)))
     {
@@ -150,21 +157,32 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 }
 
 /// Says what is wrong in the files, and with what the command ends for that.
-fn tell_mistakes(manifests: &Manifests) -> Ending {
+fn tell_mistakes(manifests: &Manifests, namespace: &str) -> Ending {
     let mut ending = Ending::Success;
     for mistake in &manifests.unreadable {
         output::say(mistake);
         ending = Ending::Usage;
     }
-    let mistakes = manifests.integrations.iter().flat_map(Found::mistakes);
+    let review = views::review(manifests, namespace);
     let of_secrets = manifests.secrets.iter().flat_map(Found::mistakes);
-    for mistake in mistakes.chain(of_secrets).chain(manifests.config_maps.iter().flat_map(Found::mistakes)) {
+    // What a source of profiles reads is told with the source.
+    let of_maps = manifests.config_maps.iter().flat_map(Found::mistakes);
+    let mut mistakes = schema_only::mistakes(&manifests.resources(), &review);
+    for mistake in of_secrets.chain(of_maps) {
+        if !mistakes.contains(&mistake) {
+            mistakes.push(mistake);
+        }
+    }
+    for mistake in mistakes {
         output::say(mistake);
         ending = ending.max(Ending::Failure);
     }
     manifests.skipped().for_each(output::say);
+    review.hints.iter().for_each(output::warning);
     if manifests.integrations.is_empty() && manifests.unreadable.is_empty() {
-        output::error("there is no RedshiftIntegration in these files");
+        let others =
+            if manifests.resources().is_empty() { "" } else { "; with --schema-only the others alone are checked" };
+        output::error(format!("there is no RedshiftIntegration in these files{others}"));
         ending = Ending::Usage;
     }
     ending

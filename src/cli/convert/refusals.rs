@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use kube::Resource;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::manifests::Spec;
-use crate::api::{AuthenticationType, DatabaseMode, RedshiftIntegration, RedshiftIntegrationSpec};
+use crate::api::{AuthenticationType, DatabaseMode, Kind, RedshiftIntegration, RedshiftIntegrationSpec};
 use crate::cli::input;
 use crate::cli::schema::{self, Finding};
 use crate::lifecycle::{Invalid, folded, login, validate};
@@ -69,7 +69,11 @@ fn of_the_manifest(spec: &Spec) -> Vec<(String, String)> {
         "spec": value,
     });
     let findings = match input::nodes(&manifest.to_string()) {
-        Ok(nodes) => nodes.iter().filter_map(|root| schema::check(root).err()).flatten().collect(),
+        Ok(nodes) => nodes
+            .iter()
+            .filter_map(|root| schema::check::<Value>(Kind::RedshiftIntegration, root).err())
+            .flatten()
+            .collect(),
         Err((_, message)) => return vec![("config".to_owned(), message)],
     };
     let in_payload = |finding: Finding| {

@@ -12,10 +12,11 @@ mod walk;
 
 use std::sync::LazyLock;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::input::{Content, Document, Mistake, Node, Place};
-use crate::api::{Kind, RedshiftIntegration};
+use crate::api::Kind;
 use rules::Rules;
 use walk::Walk;
 
@@ -51,13 +52,33 @@ impl std::fmt::Display for Finding {
 struct Definition {
     schema: Value,
     rules: Rules,
+    /// As people name it to kubectl.
+    short_name: String,
 }
 
-static DEFINITION: LazyLock<Definition> = LazyLock::new(|| {
-    let schema = Kind::RedshiftIntegration.crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take();
-    let rules = Rules::of(&schema);
-    Definition { schema: with_what_all_objects_have(schema), rules }
-});
+impl Definition {
+    fn read(kind: Kind) -> Self {
+        let mut crd = kind.crd();
+        let short_name = crd["spec"]["names"]["shortNames"][0].as_str().unwrap_or_else(|| kind.plural()).to_owned();
+        let schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take();
+        let rules = Rules::of(&schema);
+        Self { schema: with_what_all_objects_have(schema), rules, short_name }
+    }
+
+    /// Each is read when the first document of its kind is met.
+    fn of(kind: Kind) -> &'static Self {
+        static INTEGRATION: LazyLock<Definition> = LazyLock::new(|| Definition::read(Kind::RedshiftIntegration));
+        static DATA_SOURCE: LazyLock<Definition> = LazyLock::new(|| Definition::read(Kind::RedshiftDataSource));
+        static PROFILE: LazyLock<Definition> = LazyLock::new(|| Definition::read(Kind::RedshiftUserProfile));
+        static SOURCE: LazyLock<Definition> = LazyLock::new(|| Definition::read(Kind::RedshiftUserProfileSource));
+        match kind {
+            Kind::RedshiftIntegration => &INTEGRATION,
+            Kind::RedshiftDataSource => &DATA_SOURCE,
+            Kind::RedshiftUserProfile => &PROFILE,
+            Kind::RedshiftUserProfileSource => &SOURCE,
+        }
+    }
+}
 
 /// Kubernetes adds the schema of `metadata` itself, and takes the status from the operator alone.
 fn with_what_all_objects_have(mut schema: Value) -> Value {
@@ -68,19 +89,20 @@ fn with_what_all_objects_have(mut schema: Value) -> Value {
     schema
 }
 
-/// Checks the document of a `RedshiftIntegration`. All that is wrong is told at once, in the order of places.
+/// Checks the document of a resource, and reads it: as its type, or as the JSON that the API server would keep, but for defaults.
+/// All that is wrong is told at once, in the order of places.
 ///
 /// # Errors
 ///
 /// What is wrong; one finding at least.
-pub fn check(root: &Node) -> Result<RedshiftIntegration, Vec<Finding>> {
-    let Definition { schema, rules } = &*DEFINITION;
-    let mut walk = Walk::default();
-    let mut value = walk.root(root, schema);
+pub fn check<T: DeserializeOwned>(kind: Kind, root: &Node) -> Result<T, Vec<Finding>> {
+    let definition = Definition::of(kind);
+    let mut walk = Walk::new(definition);
+    let mut value = walk.root(root);
     // As it does for whoever isn't the operator.
     value.as_object_mut().map(|object| object.remove("status"));
     metadata::check(root, &mut walk);
-    let broken = rules.broken(&metadata::named(&value)).into_iter().filter(|rule| !walk.has_hidden(rule));
+    let broken = definition.rules.broken(&metadata::named(&value)).into_iter().filter(|rule| !walk.has_hidden(rule));
     let found: Vec<_> = broken
         .map(|rule| Finding { place: walk.place_of(&rule.around()), field: rule.field, message: rule.message })
         .collect();

@@ -53,15 +53,33 @@ impl Rules {
 
     /// The field that a rule is about.
     fn field(&self, part: &str, rule: &str) -> String {
-        let schema = part
-            .split('.')
-            .filter(|name| !name.is_empty())
-            .try_fold(&self.schema, |schema, name| schema.get("properties")?.get(name));
+        let schema = names(part).try_fold(&self.schema, |schema, name| match name {
+            Name::Field(name) => {
+                let field = schema.get("properties").and_then(|fields| fields.get(name));
+                field.or_else(|| schema.get("additionalProperties"))
+            }
+            Name::Item => schema.get("items"),
+        });
         let rules = schema.and_then(|schema| schema["x-kubernetes-validations"].as_array());
         let entry = rules.and_then(|rules| rules.iter().find(|entry| entry["rule"] == rule));
         let within = entry.and_then(|entry| entry["fieldPath"].as_str()).unwrap_or_default();
         format!("{part}{within}").trim_start_matches('.').to_owned()
     }
+}
+
+/// What stands in a path.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Name<'a> {
+    Field(&'a str),
+    /// Whichever of a list.
+    Item,
+}
+
+/// The parts of a path such as `spec.columns[3].name`.
+fn names(path: &str) -> impl Iterator<Item = Name<'_>> {
+    path.split(['.', '['])
+        .filter(|part| !part.is_empty())
+        .map(|part| if part.ends_with(']') { Name::Item } else { Name::Field(part) })
 }
 
 impl Broken {
@@ -84,9 +102,10 @@ impl Broken {
             // What it is about may stand around or beside the field.
             return below(&self.part, field).is_some();
         };
-        let within: Vec<_> = within.split('.').filter(|name| !name.is_empty()).collect();
+        // What a rule looks at within a list isn't told by its first names.
+        let within: Vec<_> = names(within).take_while(|name| *name != Name::Item).collect();
         SELF.captures_iter(&self.rule).any(|chain| {
-            let names = chain[1].split('.').filter(|name| !name.is_empty());
+            let names = names(chain.get(1).map_or("", |chain| chain.as_str()));
             names.zip(&within).all(|(looked_at, name)| looked_at == *name)
         })
     }
@@ -98,7 +117,7 @@ static SELF: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\bself((?:\.\w+)*)"
 /// What a path has below another.
 fn below<'a>(path: &'a str, other: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(other)?;
-    (other.is_empty() || rest.is_empty() || rest.starts_with('.')).then_some(rest)
+    (other.is_empty() || rest.is_empty() || rest.starts_with(['.', '['])).then_some(rest)
 }
 
 fn remove_field_paths(schema: &mut Value) {
@@ -107,4 +126,7 @@ fn remove_field_paths(schema: &mut Value) {
     }
     let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
     fields.into_iter().flat_map(serde_json::Map::values_mut).for_each(remove_field_paths);
+    for of_all in ["items", "additionalProperties"] {
+        schema.get_mut(of_all).into_iter().for_each(remove_field_paths);
+    }
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::super::input::nodes;
 use super::*;
+use crate::api::{RedshiftDataSource, RedshiftIntegration, RedshiftUserProfile, RedshiftUserProfileSource};
 
 const GOOD: &str = "\
 apiVersion: redshift-governance.dev/v1alpha1
@@ -23,8 +24,12 @@ spec:
 ";
 
 fn told(text: &str) -> Vec<String> {
+    told_of(Kind::RedshiftIntegration, text)
+}
+
+fn told_of(kind: Kind, text: &str) -> Vec<String> {
     let nodes = nodes(text).unwrap();
-    let findings = check(&nodes[0]).err().unwrap_or_default();
+    let findings = check::<Value>(kind, &nodes[0]).err().unwrap_or_default();
     findings.iter().map(|finding| format!("{}: {finding}", finding.place)).collect()
 }
 
@@ -36,7 +41,7 @@ fn changed(from: &str, to: &str) -> Vec<String> {
 
 #[test]
 fn what_is_right_is_read() {
-    let integration = check(&nodes(GOOD).unwrap()[0]).unwrap();
+    let integration: RedshiftIntegration = check(Kind::RedshiftIntegration, &nodes(GOOD).unwrap()[0]).unwrap();
     assert_eq!(integration.spec.config.port, 5439);
     for addition in [
         "  rotation: {interval: 90d}\n",
@@ -191,7 +196,7 @@ fn a_broken_rule_is_told_in_its_own_words_and_only_if_it_is_known_to_be_broken()
 }
 
 /// What the walk knows of a schema. Another word in the definition needs code.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 21] = [
     "type",
     "properties",
     "required",
@@ -209,6 +214,10 @@ const KNOWN: [&str; 17] = [
     "additionalProperties",
     "items",
     "format",
+    "maxItems",
+    "maxProperties",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
 ];
 
 fn for_each_schema(schema: &Value, path: &str, act: &mut impl FnMut(&str, &Value)) {
@@ -216,21 +225,142 @@ fn for_each_schema(schema: &Value, path: &str, act: &mut impl FnMut(&str, &Value
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         for_each_schema(field, &format!("{path}.{name}"), act);
     }
+    if schema["items"].is_object() {
+        for_each_schema(&schema["items"], &format!("{path}[]"), act);
+    }
+    if schema["additionalProperties"].is_object() {
+        for_each_schema(&schema["additionalProperties"], &format!("{path}.any"), act);
+    }
 }
 
 #[test]
-fn all_that_the_definition_says_is_checked() {
-    let spec = &DEFINITION.schema["properties"]["spec"];
-    for_each_schema(spec, "spec", &mut |path, schema| {
-        for word in schema.as_object().unwrap().keys() {
-            assert!(KNOWN.contains(&word.as_str()), "{path}: {word}");
-        }
-        assert!(schema["properties"].is_object() || schema["type"] != "object", "{path}: it would be pruned");
-        assert!(schema["pattern"].as_str().is_none_or(|pattern| regex::Regex::new(pattern).is_ok()), "{path}");
-        // A null of such a field stays one, and has no default.
-        assert!(schema["nullable"] != true || schema["default"].is_null(), "{path}");
-    });
-    assert!(DEFINITION.schema["properties"]["metadata"]["properties"]["ownerReferences"].is_object());
+fn all_that_the_definitions_say_is_checked() {
+    for kind in Kind::ALL {
+        let schema = &Definition::of(kind).schema["properties"];
+        for_each_schema(&schema["spec"], "spec", &mut |path, schema| {
+            for word in schema.as_object().unwrap().keys() {
+                assert!(KNOWN.contains(&word.as_str()), "{kind} {path}: {word}");
+            }
+            let has_fields = schema["properties"].is_object() || schema["additionalProperties"].is_object();
+            assert!(has_fields || schema["type"] != "object", "{kind} {path}: it would be pruned");
+            assert!(schema["items"].is_object() || schema["type"] != "array", "{kind} {path}");
+            assert!(
+                schema["maxItems"].is_u64() || schema["type"] != "array",
+                "{kind} {path}: what it may cost is unbounded"
+            );
+            assert!(
+                schema["pattern"].as_str().is_none_or(|pattern| regex::Regex::new(pattern).is_ok()),
+                "{kind} {path}"
+            );
+            let list = &schema["x-kubernetes-list-type"];
+            assert!(list.is_null() || list == "set" || list == "map", "{kind} {path}: {list}");
+            // A null of such a field stays one, and has no default.
+            assert!(schema["nullable"] != true || schema["default"].is_null(), "{kind} {path}");
+        });
+        assert!(schema["metadata"]["properties"]["ownerReferences"].is_object());
+    }
+}
+
+const SOURCE: &str = "\
+apiVersion: redshift-governance.dev/v1alpha1
+kind: RedshiftDataSource
+metadata: {name: orders}
+spec:
+  integrationRef: {name: analytics}
+  table: {schema: sales, name: orders}
+  columns:
+  - name: id
+  - name: email
+    tags: [pii.email]
+  subscription:
+    restriction: Entitlements
+    entitlements: {groups: [staff]}
+  unguardedColumns: [id]
+";
+
+#[test]
+fn entries_of_lists_are_told_by_their_numbers_and_places() {
+    assert_eq!(told_of(Kind::RedshiftDataSource, SOURCE), [""; 0]);
+    for (from, to, expected) in [
+        (
+            "- name: email",
+            "- name: id",
+            "9:5: spec.columns[1]: `id` stands in this list already; take one of the two out",
+        ),
+        (
+            "[pii.email]",
+            "[pii.email, a, a]",
+            "10:26: spec.columns[1].tags[2]: `a` stands in this list already; take one of the two out",
+        ),
+        (
+            "[pii.email]",
+            "[a, PII]",
+            "10:15: spec.columns[1].tags[1]: write it as words with dots between them, from the general to the special, such as \
+             pii.email: at most six, of lower-case letters, digits, _ and -",
+        ),
+        ("[pii.email]", "[7]", "10:12: spec.columns[1].tags[0]: write it in quotes: it is a text"),
+        ("[pii.email]", "[a, ~, b]", "10:15: spec.columns[1].tags[1]: write a text here, not a null"),
+        ("tags:", "tgas:", "10:5: spec.columns[1].tgas: there is no such field; write tags"),
+        ("name: email", "nmae: email", "9:5: spec.columns[1].nmae: there is no such field; write name"),
+        ("- name: id", "- email\n  - name: id", "8:5: spec.columns[0]: write a block here, with fields such as name"),
+        (
+            "    tags",
+            "    mask: x\n    tags",
+            "10:5: spec.columns[1].mask: there is no such field; there are name, tags and type",
+        ),
+        (
+            "  columns:",
+            "  tags: [a]\n  columns:",
+            "7:3: spec.tags: there is no such field here; write it in an entry of spec.columns",
+        ),
+        (
+            "  columns:",
+            "  colour: red\n  columns:",
+            "7:3: spec.colour: there is no such field; see: kubectl explain rsds.spec",
+        ),
+        (
+            "{groups: [staff]}",
+            "{groups: ['staff ']}",
+            "13:29: spec.subscription.entitlements.groups[0]: write it without a blank",
+        ),
+        ("[id]", "[email]", "14:3: spec.unguardedColumns: unguardedColumns names columns"),
+        ("[id]", "[id, id]", "14:26: spec.unguardedColumns[1]: `id` stands in this list already"),
+    ] {
+        assert!(SOURCE.contains(from), "{from}");
+        let told = told_of(Kind::RedshiftDataSource, &SOURCE.replacen(from, to, 1));
+        let [told] = told.as_slice() else { panic!("{to}: {told:?}") };
+        assert!(told.starts_with(expected), "{told}");
+    }
+    let many: Vec<_> = (0..21).map(|number| format!("t{number}")).collect();
+    let told = told_of(Kind::RedshiftDataSource, &SOURCE.replace("[pii.email]", &format!("[{}]", many.join(","))));
+    assert_eq!(told, ["10:5: spec.columns[1].tags: it has 21 entries; 20 are the most"]);
+    // Whether a column is there, and without tags, can't be known.
+    let told = told_of(Kind::RedshiftDataSource, &SOURCE.replace("- name: id", "- name: 7"));
+    assert_eq!(told, ["8:11: spec.columns[0].name: write it in quotes: it is a text"]);
+}
+
+#[test]
+fn labels_are_checked_by_their_values() {
+    let source = |labels: &str| {
+        format!(
+            "apiVersion: redshift-governance.dev/v1alpha1\nkind: RedshiftUserProfileSource\nmetadata: {{name: hr}}\nspec:\n  \
+             integrationRef: {{name: analytics}}\n  configMaps: {{selector: {{matchLabels: {labels}}}}}\n"
+        )
+    };
+    let told = |labels: &str| told_of(Kind::RedshiftUserProfileSource, &source(labels));
+    assert_eq!(told("{example.com/profiles: hr, empty: ''}"), [""; 0]);
+    assert_eq!(
+        told("{example.com/profiles: h r}"),
+        [
+            "6:63: spec.configMaps.selector.matchLabels.example.com/profiles: write the value of a label: letters, digits, -, _ and ., \
+          beginning and ending with a letter or digit"
+        ]
+    );
+    let many: Vec<_> = (0..21).map(|number| format!("l{number}: a")).collect();
+    let many = told(&format!("{{{}}}", many.join(", ")));
+    assert_eq!(many, ["6:27: spec.configMaps.selector.matchLabels: it has 21 entries; 20 are the most"]);
+    assert!(told("{}")[0].contains("write a label at least"), "{:?}", told("{}"));
+    assert!(told("{a b: c}")[0].contains("write the keys of labels"), "{:?}", told("{a b: c}"));
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -257,34 +387,77 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Changes at paths that the definition has.
-fn any_changes() -> impl Strategy<Value = Vec<(String, Option<Value>)>> {
-    let mut paths = vec!["metadata.name".to_owned(), "metadata.labels".to_owned(), "spec.confg".to_owned()];
-    for_each_schema(&DEFINITION.schema["properties"]["spec"], "spec", &mut |path, _| paths.push(path.to_owned()));
-    let change = (prop::sample::select(paths), prop::option::weighted(0.8, any_value()));
-    prop::collection::vec(change, 0..4)
+/// Small ones of each kind that are right.
+fn small(kind: Kind) -> Value {
+    let spec = match kind {
+        Kind::RedshiftIntegration => return serde_saphyr::from_str(GOOD).unwrap(),
+        Kind::RedshiftDataSource => return serde_saphyr::from_str(SOURCE).unwrap(),
+        Kind::RedshiftUserProfile => {
+            json!({"user": "bob", "groups": ["a"], "attributes": [{"name": "region", "values": ["EU"]}]})
+        }
+        Kind::RedshiftUserProfileSource => json!({"configMaps": {"selector": {"matchLabels": {"any": "b"}}}}),
+    };
+    let mut object =
+        json!({"apiVersion": "redshift-governance.dev/v1alpha1", "kind": kind.to_string(), "metadata": {"name": "it"}});
+    object["spec"] = spec;
+    object["spec"]["integrationRef"] = json!({"name": "analytics"});
+    object
+}
+
+/// A kind, and changes at paths that its definition has.
+fn any_changes() -> impl Strategy<Value = (Kind, Vec<(String, Option<Value>)>)> {
+    prop::sample::select(Kind::ALL.to_vec()).prop_flat_map(|kind| {
+        let mut paths = vec!["metadata.name".to_owned(), "metadata.labels".to_owned(), "spec.confg".to_owned()];
+        let spec = &Definition::of(kind).schema["properties"]["spec"];
+        for_each_schema(spec, "spec", &mut |path, _| paths.push(path.replace("[]", ".0")));
+        let change = (prop::sample::select(paths), prop::option::weighted(0.8, any_value()));
+        (Just(kind), prop::collection::vec(change, 0..4))
+    })
+}
+
+fn change(object: &mut Value, path: &str, change: Option<Value>) {
+    let (around, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let pointer = if around.is_empty() { String::new() } else { format!("/{}", around.replace('.', "/")) };
+    match (object.pointer_mut(&pointer), change) {
+        (Some(Value::Object(around)), Some(change)) => drop(around.insert(name.to_owned(), change)),
+        (Some(Value::Object(around)), None) => drop(around.remove(name)),
+        (Some(Value::Array(around)), Some(change)) => around.push(change),
+        (Some(Value::Array(around)), None) => around.clear(),
+        _ => {}
+    }
+}
+
+/// Whether what passes can be read as its type.
+fn findings(kind: Kind, node: &Node) -> Vec<Finding> {
+    let found = match kind {
+        Kind::RedshiftIntegration => check::<RedshiftIntegration>(kind, node).err(),
+        Kind::RedshiftDataSource => check::<RedshiftDataSource>(kind, node).err(),
+        Kind::RedshiftUserProfile => check::<RedshiftUserProfile>(kind, node).err(),
+        Kind::RedshiftUserProfileSource => check::<RedshiftUserProfileSource>(kind, node).err(),
+    };
+    found.unwrap_or_default()
+}
+
+#[test]
+fn what_is_small_and_right_is_taken() {
+    for kind in Kind::ALL {
+        assert_eq!(findings(kind, &nodes(&small(kind).to_string()).unwrap()[0]), [], "{kind}");
+    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn no_document_is_too_strange(value in any_value(), changes in any_changes()) {
-        let mut object = serde_saphyr::from_str::<Value>(GOOD).unwrap();
-        for (path, change) in changes {
-            let (around, name) = path.rsplit_once('.').unwrap_or(("", &path));
-            let pointer = if around.is_empty() { String::new() } else { format!("/{}", around.replace('.', "/")) };
-            let Some(Value::Object(around)) = object.pointer_mut(&pointer) else { continue };
-            match change {
-                Some(change) => around.insert(name.to_owned(), change),
-                None => around.remove(name),
-            };
+    fn no_document_is_too_strange(value in any_value(), (kind, changes) in any_changes()) {
+        let mut object = small(kind);
+        for (path, to) in changes {
+            change(&mut object, &path, to);
         }
         for document in [value, object] {
             for node in nodes(&document.to_string()).unwrap_or_default() {
-                let findings = check(&node).err().unwrap_or_default();
                 let mut text = String::new();
-                for finding in findings {
+                for finding in findings(kind, &node) {
                     write!(text, "{finding}").unwrap();
                 }
                 prop_assert!(!text.contains("can't be read") && !text.contains("can't be evaluated"), "{text}");

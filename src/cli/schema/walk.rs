@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use super::super::input::{Content, Field, Node, Place};
 use super::rules::Broken;
-use super::{Finding, is_compound, nearest};
+use super::{Definition, Finding, is_compound, nearest};
+use crate::api::rules::{KEY_OF_A_VALUE, NAME_OF_AN_OBJECT, VALUE_OF_A_LABEL};
 
 /// So much of a wrong value is quoted at most: more is a document that went astray.
 const LONGEST_QUOTED: usize = 40;
@@ -18,8 +19,8 @@ const CREDENTIALS: [&str; 2] = ["username", "password"];
 const MOST_LISTED: usize = 12;
 
 /// What is found on the way.
-#[derive(Default)]
 pub struct Walk {
+    definition: &'static Definition,
     /// What is wrong.
     pub findings: Vec<Finding>,
     /// Where each field of the schema stands.
@@ -38,9 +39,14 @@ struct Part<'a> {
 }
 
 impl Walk {
+    /// Nothing is found yet.
+    pub fn new(definition: &'static Definition) -> Self {
+        Self { definition, findings: Vec::new(), places: BTreeMap::new(), hidden: Vec::new() }
+    }
+
     /// What a document says, as the API server would keep it: a null is nothing, a misspelled word is what it probably means.
-    pub fn root(&mut self, root: &Node, schema: &Value) -> Value {
-        self.value(root, Part { path: "", name: root.place, schema }).unwrap_or_default()
+    pub fn root(&mut self, root: &Node) -> Value {
+        self.value(root, Part { path: "", name: root.place, schema: &self.definition.schema }).unwrap_or_default()
     }
 
     /// Where a field stands, or what is around it.
@@ -50,7 +56,7 @@ impl Walk {
             if let Some(place) = self.places.get(path) {
                 return *place;
             }
-            path = path.rsplit_once('.').map_or("", |(around, _)| around);
+            path = path.rfind(['.', '[']).map_or("", |end| &path[..end]);
         }
     }
 
@@ -93,17 +99,52 @@ impl Walk {
     }
 
     fn list(&mut self, items: &[Node], part: Part<'_>) -> Value {
-        let values = items.iter().enumerate().filter_map(|(n, item)| {
-            let path = format!("{}[{n}]", part.path);
-            self.value(item, Part { path: &path, name: item.place, schema: &part.schema["items"] })
-        });
-        values.collect()
+        self.count(items.len(), "maxItems", part);
+        let mut values = Vec::new();
+        for (number, item) in items.iter().enumerate() {
+            let path = format!("{}[{number}]", part.path);
+            let item = self.value(item, Part { path: &path, name: item.place, schema: &part.schema["items"] });
+            // Those behind it keep their numbers.
+            values.push(item.unwrap_or_default());
+        }
+        self.tell_repeated(items, &values, part);
+        Value::Array(values)
+    }
+
+    /// What may be there once, and is there again.
+    fn tell_repeated(&mut self, items: &[Node], values: &[Value], part: Part<'_>) {
+        let keys: Vec<_> = part.schema["x-kubernetes-list-map-keys"].as_array().into_iter().flatten().collect();
+        let keys: Vec<_> = keys.into_iter().filter_map(Value::as_str).collect();
+        let is_set = part.schema["x-kubernetes-list-type"] == "set";
+        if !is_set && keys.is_empty() {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        for (number, (item, value)) in items.iter().zip(values).enumerate().filter(|(_, (_, value))| !value.is_null()) {
+            let what = if is_set { value.clone() } else { keys.iter().map(|key| value[*key].clone()).collect() };
+            if seen.insert(what.to_string()) {
+                continue;
+            }
+            let text = if is_set { value } else { &value[keys[0]] };
+            let quoted =
+                text.as_str().filter(|text| is_brief(text)).map_or_else(|| "it".to_owned(), |it| format!("`{it}`"));
+            let path = format!("{}[{number}]", part.path);
+            self.tell(item.place, &path, format!("{quoted} stands in this list already; take one of the two out"));
+        }
+    }
+
+    /// Whether there are too many.
+    fn count(&mut self, there: usize, bound: &str, part: Part<'_>) {
+        if let Some(most) = part.schema[bound].as_u64().filter(|most| there as u64 > *most) {
+            self.tell(part.name, part.path, format!("it has {there} entries; {most} are the most"));
+        }
     }
 
     fn object(&mut self, fields: &[Field], part: Part<'_>) -> Value {
         let nothing = Map::new();
         let known = part.schema["properties"].as_object().unwrap_or(&nothing);
         let others = &part.schema["additionalProperties"];
+        self.count(fields.len(), "maxProperties", part);
         let takes_anything =
             part.schema["x-kubernetes-preserve-unknown-fields"] == true || known.is_empty() && !others.is_object();
         let (mut object, mut unknown, mut said) = (Map::new(), Vec::new(), BTreeSet::new());
@@ -124,7 +165,7 @@ impl Walk {
             let absent = || known.keys().map(String::as_str).filter(|name| !said.contains(name));
             let path = join(part.path, &field.name);
             let Some(meant) = nearest(&field.name, absent()) else {
-                let message = unknown_field(&field.name, known, part.path);
+                let message = unknown_field(&field.name, known, part.path, self.definition);
                 self.tell(field.place, &path, message);
                 // It may be any of those.
                 absent().map(|name| join(part.path, name)).for_each(|absent| self.hidden.push(absent));
@@ -201,9 +242,7 @@ impl Walk {
     fn other_value(&mut self, node: &Node, text: &str, known: &[&str], part: Part<'_>) -> Option<Value> {
         let quoted = match text {
             "" => "it is empty".to_owned(),
-            text if text.chars().count() <= LONGEST_QUOTED && !text.contains(char::is_control) => {
-                format!("there is no `{text}`")
-            }
+            text if is_brief(text) => format!("there is no `{text}`"),
             _ => "it is none of its values".to_owned(),
         };
         let meant = nearest(text, known.iter().copied());
@@ -240,6 +279,11 @@ impl Walk {
     }
 }
 
+/// Whether it can be quoted.
+fn is_brief(text: &str) -> bool {
+    text.chars().count() <= LONGEST_QUOTED && !text.contains(char::is_control)
+}
+
 /// What to write where something of another type stands.
 fn other_type(kind: &str, node: &Node, schema: &Value) -> String {
     let is_text = node.text().is_some();
@@ -263,17 +307,17 @@ fn other_type(kind: &str, node: &Node, schema: &Value) -> String {
     }
 }
 
-fn unknown_field(name: &str, known: &Map<String, Value>, path: &str) -> String {
+fn unknown_field(name: &str, known: &Map<String, Value>, path: &str, definition: &Definition) -> String {
     if let Some(there) = nearest(name, known.keys().map(String::as_str)) {
         return format!("there is no such field; {there} stands beside it already");
     }
-    if CREDENTIALS.contains(&name) {
+    let spec = &definition.schema["properties"]["spec"];
+    if CREDENTIALS.contains(&name) && spec["properties"]["config"].is_object() {
         return "there is no such field: credentials stand in the Secret that spec.config.credentialsSecretRef names"
             .to_owned();
     }
-    let root = &super::DEFINITION.schema["properties"]["spec"];
     let mut elsewhere = Vec::new();
-    places_of(name, root, "spec", &mut elsewhere);
+    places_of(name, spec, "spec", &mut elsewhere);
     if let ([place], true) = (elsewhere.as_slice(), path.is_empty() || path.starts_with("spec")) {
         return format!("there is no such field here; write it in {place}");
     }
@@ -281,7 +325,9 @@ fn unknown_field(name: &str, known: &Map<String, Value>, path: &str) -> String {
         let names: Vec<_> = known.keys().map(String::as_str).collect();
         return format!("there is no such field; there are {}", all(&names));
     }
-    format!("there is no such field; see: kubectl explain rsi.{path}")
+    // kubectl knows no numbers of entries.
+    let path = path.split('.').map(|name| name.split('[').next().unwrap_or(name)).collect::<Vec<_>>().join(".");
+    format!("there is no such field; see: kubectl explain {}.{path}", definition.short_name)
 }
 
 /// In which parts of the schema a field of this name is.
@@ -290,7 +336,9 @@ fn places_of(name: &str, schema: &Value, path: &str, found: &mut Vec<String>) {
         if field == name {
             found.push(path.to_owned());
         }
-        places_of(name, schema, &join(path, field), found);
+        let path = join(path, field);
+        places_of(name, schema, &path, found);
+        places_of(name, &schema["items"], &format!("an entry of {path}"), found);
     }
 }
 
@@ -312,11 +360,12 @@ fn hint(schema: &Value) -> String {
 /// What a pattern of the definition means.
 fn meaning(pattern: &str) -> String {
     match pattern {
-        "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" => {
+        NAME_OF_AN_OBJECT => {
             "write the name of an object: lower-case letters, digits, - and ., beginning and ending with a letter or digit"
                 .to_owned()
         }
-        "^[-._a-zA-Z0-9]+$" => "write a key of a Secret: letters, digits, -, _ and .".to_owned(),
+        KEY_OF_A_VALUE => "write a key of a Secret: letters, digits, -, _ and .".to_owned(),
+        VALUE_OF_A_LABEL => "write the value of a label: letters, digits, -, _ and ., beginning and ending with a letter or digit".to_owned(),
         pattern => format!("it doesn't fit the pattern {pattern}"),
     }
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::super::input::{Document, Mistake};
-use super::super::manifest::{Found, Manifests};
+use super::super::manifest::{Checked as Resource, Manifests};
 use super::super::output::{self, BAD, Ending, GOOD, styled};
 use super::Format;
-use crate::api::RedshiftIntegration;
+use super::views::{Remark, Review, review};
 
 /// What is printed with `-o json`: fields are added at most.
 #[derive(Serialize)]
@@ -16,6 +16,7 @@ struct Report<'a> {
     /// Whether all could be read and all is right.
     valid: bool,
     resources: Vec<Checked<'a>>,
+    hints: Vec<Told<'a>>,
     skipped: Vec<Skipped<'a>>,
     unreadable: Vec<Told<'a>>,
 }
@@ -50,8 +51,9 @@ struct Told<'a> {
 }
 
 /// Checks all manifests that files, folders and standard input hold.
-pub fn schema_only(paths: &[PathBuf], format: Format) -> Ending {
+pub fn schema_only(paths: &[PathBuf], namespace: &str, format: Format) -> Ending {
     let manifests = Manifests::read(paths);
+    let (resources, review) = (manifests.resources(), review(&manifests, namespace));
     let skipped = skipped(&manifests);
     for mistake in &manifests.unreadable {
         output::say(mistake);
@@ -59,76 +61,106 @@ pub fn schema_only(paths: &[PathBuf], format: Format) -> Ending {
     for document in &skipped {
         output::say(document.skipped());
     }
-    for mistake in manifests.integrations.iter().flat_map(Found::mistakes) {
+    for mistake in mistakes(&resources, &review) {
         output::say(mistake);
     }
-    let ending = ending(&manifests);
-    match format {
-        Format::Table => manifests.integrations.iter().for_each(|found| output::print(line(found))),
-        Format::Json => output::print(output::json(&report(&manifests, &skipped, ending))),
-        Format::Yaml => output::print(output::yaml(&report(&manifests, &skipped, ending))),
+    for hint in &review.hints {
+        output::warning(hint);
     }
-    if manifests.integrations.is_empty() && manifests.unreadable.is_empty() {
-        output::error("there is no RedshiftIntegration in these files");
+    let ending = ending(&manifests, &resources, &review);
+    match format {
+        Format::Table => resources.iter().for_each(|resource| output::print(line(resource, &review))),
+        Format::Json => output::print(output::json(&report(&manifests, &resources, &review, ending))),
+        Format::Yaml => output::print(output::yaml(&report(&manifests, &resources, &review, ending))),
+    }
+    if resources.is_empty() && manifests.unreadable.is_empty() {
+        output::error("there is no resource of redshift-governance.dev in these files");
     }
     ending
 }
 
-fn ending(manifests: &Manifests) -> Ending {
-    if manifests.integrations.is_empty() || !manifests.unreadable.is_empty() {
+/// What is wrong with resources by themselves and beside one another, as lines, in the order of the resources.
+pub fn mistakes(resources: &[Resource<'_>], review: &Review<'_>) -> Vec<Mistake> {
+    let of = |resource: &Resource<'_>| {
+        let alone = resource.findings.iter().map(|finding| finding.within(resource.document));
+        alone.chain(remarks(resource, review).map(Remark::mistake)).collect::<Vec<_>>()
+    };
+    resources.iter().flat_map(of).collect()
+}
+
+fn remarks<'r, 'a>(resource: &Resource<'_>, review: &'r Review<'a>) -> impl Iterator<Item = &'r Remark<'a>> {
+    let number = resource.number;
+    review.mistakes.iter().filter(move |remark| remark.resource == number)
+}
+
+fn ending(manifests: &Manifests, resources: &[Resource<'_>], review: &Review<'_>) -> Ending {
+    if resources.is_empty() || !manifests.unreadable.is_empty() {
         return Ending::Usage;
     }
-    let all = manifests.integrations.iter().all(|found| found.object.is_ok());
+    let all = resources.iter().all(|resource| resource.findings.is_empty()) && review.mistakes.is_empty();
     if all { Ending::Success } else { Ending::Failure }
 }
 
-/// What nobody looks at here: nothing is logged in to.
+/// What nobody looks at here: nothing is logged in to. A `ConfigMap` may be one that a source of profiles reads.
 fn skipped(manifests: &Manifests) -> Vec<&Document> {
     let secrets = manifests.secrets.iter().map(|found| &found.document);
-    let config_maps = manifests.config_maps.iter().map(|found| &found.document);
-    manifests.others.iter().chain(secrets).chain(config_maps).collect()
+    let config_maps = manifests.config_maps.iter().filter(|_| manifests.profile_sources.is_empty());
+    manifests.others.iter().chain(secrets).chain(config_maps.map(|found| &found.document)).collect()
 }
 
-fn line(found: &Found<RedshiftIntegration>) -> String {
-    let document = &found.document;
+fn line(resource: &Resource<'_>, review: &Review<'_>) -> String {
+    let document = resource.document;
     let namespace = document.namespace().map(|namespace| format!("{namespace}/")).unwrap_or_default();
     let name = document.name().unwrap_or("(without a name)");
     let kind = document.kind().unwrap_or("(without a kind)");
-    let verdict = match found.object.as_ref().err().map(Vec::len) {
-        None => styled(GOOD, "valid"),
-        Some(1) => styled(BAD, "1 mistake"),
-        Some(several) => styled(BAD, format!("{several} mistakes")),
+    let verdict = match resource.findings.len() + remarks(resource, review).count() {
+        0 => styled(GOOD, "valid"),
+        1 => styled(BAD, "1 mistake"),
+        several => styled(BAD, format!("{several} mistakes")),
     };
     format!("{}: {kind} {namespace}{name}: {verdict}\n", document.file)
 }
 
-fn report<'a>(manifests: &'a Manifests, skipped: &[&'a Document], ending: Ending) -> Report<'a> {
+fn report<'a>(
+    manifests: &'a Manifests,
+    resources: &[Resource<'a>],
+    review: &'a Review<'a>,
+    ending: Ending,
+) -> Report<'a> {
     Report {
         valid: ending == Ending::Success,
-        resources: manifests.integrations.iter().map(checked).collect(),
-        skipped: skipped.iter().map(|it| skipped_document(it)).collect(),
+        resources: resources.iter().map(|resource| checked(resource, review)).collect(),
+        hints: review.hints.iter().map(told).collect(),
+        skipped: skipped(manifests).into_iter().map(skipped_document).collect(),
         unreadable: manifests.unreadable.iter().map(told).collect(),
     }
 }
 
-fn checked(found: &Found<RedshiftIntegration>) -> Checked<'_> {
-    let document = &found.document;
-    let findings = found.object.as_ref().err().into_iter().flatten();
-    let mistakes = findings.map(|finding| Told {
+fn checked<'a>(resource: &Resource<'a>, review: &'a Review<'a>) -> Checked<'a> {
+    let document = resource.document;
+    let alone = resource.findings.iter().map(|finding| Told {
         file: &document.file,
         line: Some(finding.place.line),
         column: Some(finding.place.column),
         field: Some(&finding.field),
         message: &finding.message,
     });
+    let together = remarks(resource, review).map(|remark| Told {
+        file: &remark.document.file,
+        line: Some(remark.place.line),
+        column: Some(remark.place.column),
+        field: Some(&remark.field),
+        message: &remark.message,
+    });
+    let mistakes: Vec<_> = alone.chain(together).collect();
     Checked {
         file: &document.file,
         line: document.root.place.line,
         kind: document.kind(),
         namespace: document.namespace(),
         name: document.name(),
-        valid: found.object.is_ok(),
-        mistakes: mistakes.collect(),
+        valid: mistakes.is_empty(),
+        mistakes,
     }
 }
 
