@@ -152,8 +152,8 @@ impl Town {
                 conditions.iter().any(|it| it["type"] == "Ready" && it["status"] == "True")
             });
             if there == is_ready && there == (users == ["bob"]) && there == object.is_some() {
-                if there && self.seen("bob", READ).await != ["1|Ann", "2|Bob"] {
-                    panic!("{what}, and bob doesn't see it");
+                if there {
+                    assert_eq!(self.seen("bob", READ).await, ["1|Ann", "2|Bob"], "{what}");
                 }
                 return;
             }

@@ -58,7 +58,7 @@ pub async fn run(context: Arc<Context<Real>>, scope: &Scope, places: &Places, he
     let client = context.kubernetes.client();
     let namespaces: Vec<_> =
         if scope.namespaces.is_empty() { vec![None] } else { scope.namespaces.iter().map(Some).collect() };
-    let (waker, wakes) = Waker::new();
+    let (waker, heard) = Waker::new();
     let (mut of_views, mut watched) = (Vec::new(), Vec::new());
     for namespace in namespaces {
         let namespace = namespace.map(String::as_str);
@@ -67,7 +67,7 @@ pub async fn run(context: Arc<Context<Real>>, scope: &Scope, places: &Places, he
         watched.push(watch(client, namespace, scope.api_deadline, health, of_these, &waker));
     }
     context.kubernetes.watch(watched.iter().map(|(watch, _)| watch.clone()).collect());
-    let passes_on_views = views::run(context.clone(), wakes, places.clone(), stream::select_all(of_views));
+    let passes_on_views = views::run(context.clone(), heard, places.clone(), stream::select_all(of_views));
     let controllers = watched.into_iter().map(|(Watch { resources, .. }, queue)| {
         let places = places.clone();
         // Unbounded here: this queue gives its places away in no order.

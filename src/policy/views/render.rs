@@ -141,6 +141,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the macro's values are made where they are used")]
     fn view(changes: serde_json::Value) -> View {
         let mut spec = json!({
             "integrationRef": {"name": "analytics"},
@@ -160,6 +161,7 @@ mod tests {
         query(&view(changes), "immuta").unwrap().as_str().to_owned()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the macro's values are made where they are used")]
     fn who(entitlements: serde_json::Value) -> serde_json::Value {
         json!({"subscription": {"restriction": "Entitlements", "entitlements": entitlements}})
     }

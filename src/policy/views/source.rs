@@ -275,6 +275,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "the macro's values are made where they are used")]
     fn read(changes: serde_json::Value) -> Result<DataSource, Unfit> {
         let mut spec = json!({"integrationRef": {"name": "analytics"}, "table": {"schema": "sales", "name": "orders"}});
         for (key, value) in changes.as_object().unwrap() {
@@ -289,12 +290,12 @@ mod tests {
             let source = read(changes).unwrap();
             (source.table.to_string(), source.view.to_string())
         };
-        let names = |table: &str, view: &str| (table.to_owned(), view.to_owned());
-        assert_eq!(named(json!({})), names("dev.sales.orders", "sales.orders"));
+        let called = |table: &str, view: &str| (table.to_owned(), view.to_owned());
+        assert_eq!(named(json!({})), called("dev.sales.orders", "sales.orders"));
         let beside = json!({"table": {"database": "immuta", "schema": "sales", "name": "orders"}});
-        assert_eq!(named(beside), names("immuta.sales.orders", "sales_immuta.orders"));
+        assert_eq!(named(beside), called("immuta.sales.orders", "sales_immuta.orders"));
         let other = json!({"view": {"name": "all_orders"}});
-        assert_eq!(named(other), names("dev.sales.orders", "sales.all_orders"));
+        assert_eq!(named(other), called("dev.sales.orders", "sales.all_orders"));
     }
 
     #[test]

@@ -167,7 +167,7 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         }
         match section {
             Section::Mended | Section::Migrated | Section::Rotated | Section::PolicyViewsSetUp => {
-                self.expected.fencing_counter += 1
+                self.expected.fencing_counter += 1;
             }
             Section::Complete => self.expected.becomes(RegistryState::Complete),
             Section::MarkDeleting => self.expected.becomes(RegistryState::Deleting),

@@ -62,8 +62,12 @@ pub fn fingerprints(integration: Option<&RedshiftIntegration>, resources: &Polic
         }
     }
     let PolicyResources { data_sources, profiles: single, profile_sources, unreadable } = resources;
-    data_sources.iter().for_each(|source| of_object(source, &mut views));
-    single.iter().for_each(|profile| of_object(profile, &mut profiles));
+    for source in data_sources {
+        of_object(source, &mut views);
+    }
+    for profile in single {
+        of_object(profile, &mut profiles);
+    }
     for source in profile_sources {
         of_object(source, &mut profiles);
         source.annotations().get(CONFIRM_REMOVAL_ANNOTATION).hash(&mut profiles);

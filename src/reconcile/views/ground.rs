@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use crate::api::{Reason, RedshiftIntegration, Remedy};
 use crate::lifecycle::{Endpoint, Failure, SystemAccount, Wanted};
-use crate::ports::{Target, World};
+use crate::ports::{Key, Target, World};
 use crate::reconcile::Context;
 use crate::reconcile::integration::secret::{self, Found};
 use crate::reconcile::integration::{Error, dereference};
@@ -36,9 +36,10 @@ impl Ground {
     /// Looks for it in Kubernetes; or why there is none.
     pub async fn of<W: World>(
         context: &Context<W>,
+        key: &Key,
         integration: Option<&RedshiftIntegration>,
     ) -> Result<Result<Self, Failure>, Error> {
-        let Some(integration) = integration else { return Ok(Err(missing())) };
+        let Some(integration) = integration else { return Ok(Err(missing(key))) };
         let Ok(wanted) = Wanted::read(&integration.spec) else { return Ok(Err(not_ready(integration))) };
         let created = integration.status.as_ref().and_then(|status| status.created.as_ref());
         let Some(created) = created.filter(|created| created.schema_version == POLICY_VIEWS_VERSION) else {
@@ -52,7 +53,7 @@ impl Ground {
         let Found::Ours(account) = secret::find(kubernetes, integration).await? else {
             return Ok(Err(not_ready(integration)));
         };
-        let patience = context.views.of(&format!("{}/{}", namespace(integration), integration.name_any())).patience();
+        let patience = context.views.of(&key.to_string()).patience();
         let target = match dereference::target(kubernetes, integration, patience).await {
             Ok(target) => target,
             Err(error @ Error::Api { .. }) => return Err(error),
@@ -75,9 +76,11 @@ fn namespace(integration: &RedshiftIntegration) -> String {
     integration.namespace().unwrap_or_default()
 }
 
-fn missing() -> Failure {
-    let message = "there is no such RedshiftIntegration in the namespace";
-    Failure::stalled(Reason::IntegrationMissing, message).remedy(Remedy::new("create it, or name another one"))
+fn missing(key: &Key) -> Failure {
+    let message = format!("there is no RedshiftIntegration {} in the namespace", key.name);
+    let remedy =
+        Remedy::new("create it; or create this resource anew for another one: spec.integrationRef can't be changed");
+    Failure::stalled(Reason::IntegrationMissing, message).remedy(remedy)
 }
 
 fn disabled(integration: &RedshiftIntegration) -> Failure {

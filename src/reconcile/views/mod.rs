@@ -98,12 +98,12 @@ enum Ended {
     Done(Looked),
 }
 
-impl<'a, W: World> Pass<'a, W> {
+impl<W: World> Pass<'_, W> {
     async fn run(&mut self, integration: Option<&RedshiftIntegration>) -> Result<Ended, Error> {
         if integration.is_some_and(|it| it.spec.suspend) {
             return Ok(Ended::Done(Looked { done: self.parts, interval: None, is_waiting: false }));
         }
-        let ground = match Ground::of(self.context, integration).await? {
+        let ground = match Ground::of(self.context, self.key, integration).await? {
             Ok(ground) => ground,
             Err(why) => return self.without_a_warehouse(&why).await,
         };
@@ -143,10 +143,8 @@ impl<'a, W: World> Pass<'a, W> {
         if self.parts.views {
             views.look(self, ground, &line, seen.held).await?;
         }
-        let mut profiles = match self.parts.profiles && ground.is_enabled {
-            true => Some(Profiles::gather(self).await?),
-            false => None,
-        };
+        let mut profiles =
+            if self.parts.profiles && ground.is_enabled { Some(Profiles::gather(self).await?) } else { None };
         let difference = match &mut profiles {
             Some(profiles) => profiles.compare(&line).await?,
             None => Difference::default(),

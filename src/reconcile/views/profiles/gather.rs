@@ -38,6 +38,9 @@ pub struct Spot {
     pub line: u64,
 }
 
+/// A user of a file, with what is compared: digests, the sum of entitlements, and where it stands.
+type Found = (String, Digests, Option<(i64, i64)>, Spot);
+
 /// What came of one source.
 #[derive(Default)]
 pub struct Gathered {
@@ -206,7 +209,7 @@ impl Profiles {
         file: &files::File,
         spot: Spot,
         gathered: &mut Gathered,
-        found: &mut Vec<(String, Digests, Option<(i64, i64)>, Spot)>,
+        found: &mut Vec<Found>,
     ) -> Option<Failure> {
         for record in read(files::format(source), &file.name, &file.content) {
             let record = match record {

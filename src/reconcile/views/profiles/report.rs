@@ -34,21 +34,17 @@ impl Profiles {
         gathered: &Gathered,
     ) -> Result<(), Error> {
         let mut status = object.status().cloned().unwrap_or_default();
-        let verdict = match &gathered.failure {
-            Some(failure) => Verdict::Not(failure.clone()),
-            None => {
-                status.users = Some(gathered.users);
-                status.content_hash = Some(gathered.content_hash.clone());
-                let users = gathered.users;
-                let refused = match gathered.refused_count {
-                    0 => String::new(),
-                    refused => format!("; {refused} have none, see status.refused"),
-                };
-                Verdict::Done(
-                    Reason::Applied,
-                    format!("{users} users have profiles from {} files{refused}", gathered.files.len()),
-                )
-            }
+        let verdict = if let Some(failure) = &gathered.failure {
+            Verdict::Not(failure.clone())
+        } else {
+            status.users = Some(gathered.users);
+            status.content_hash = Some(gathered.content_hash.clone());
+            let (users, files) = (gathered.users, gathered.files.len());
+            let refused = match gathered.refused_count {
+                0 => String::new(),
+                refused => format!("; {refused} have none, see status.refused"),
+            };
+            Verdict::Done(Reason::Applied, format!("{users} users have profiles from {files} files{refused}"))
         };
         status.refused_count = Some(gathered.refused_count);
         status.refused.clone_from(&gathered.refused);

@@ -1,6 +1,6 @@
 //! Writes profiles: into tables of the session first, then all of them in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::super::{Pass, line::Line};
 use super::files;
@@ -116,14 +116,14 @@ impl Profiles {
     ) -> Result<(), Error> {
         let kubernetes = &pass.context.kubernetes;
         // Only those ConfigMaps that name somebody who is to be written.
-        let mut needed: BTreeMap<(usize, &str), ()> = BTreeMap::new();
+        let mut needed: BTreeSet<(usize, &str)> = BTreeSet::new();
         for user in left.iter() {
             let Some((_, spot)) = self.wanted.get(user) else { continue };
             let Some(source) = (spot.origin as usize).checked_sub(self.single.len()) else { continue };
             let Some((name, _)) = self.sources[source].1.files.get(spot.file as usize) else { continue };
-            needed.insert((source, name.as_str()), ());
+            needed.insert((source, name.as_str()));
         }
-        for (index, name) in needed.into_keys() {
+        for (index, name) in needed {
             let source = &self.sources[index].0;
             let Ok(files) = files::read(kubernetes, source, name).await? else { continue };
             for file in files {
