@@ -158,6 +158,55 @@ pub fn bounds() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// Manifests as people write them, and whether they are right. Nulls are kept.
+pub fn written() -> Vec<(bool, Value)> {
+    let with = |mut manifest: Value, name: &str, value: Value| {
+        manifest["spec"][name] = value;
+        manifest
+    };
+    let source = |name: &str, value: Value| with(data_source(json!({})), name, value);
+    let user = |name: &str, value: Value| with(profile(json!({})), name, value);
+    let maps = |value: Value| with(profile_source(json!({})), "configMaps", value);
+    vec![
+        (true, source("columns", Value::Null)),
+        (true, source("columns", json!([]))),
+        (true, source("columns", json!([{"name": "id", "type": null}]))),
+        // What has no default isn't taken for absent.
+        (false, source("columns", json!([{"name": "id", "tags": null}]))),
+        (true, source("columns", json!([{"name": "id", "tags": []}]))),
+        (false, source("columns", json!([null]))),
+        (false, source("columns", json!("id"))),
+        (false, source("columns", json!({"name": "id"}))),
+        (false, source("columns", json!([{"name": "id", "mask": "Hash"}]))),
+        (false, source("columns", json!([{"name": "id"}, {"name": "id"}]))),
+        (true, source("view", json!({}))),
+        (true, source("view", json!({"schema": null}))),
+        (true, source("table", json!({"database": null, "schema": "sales", "name": "orders"}))),
+        (false, source("table", json!({"database": "", "schema": "sales", "name": "orders"}))),
+        (true, source("subscription", Value::Null)),
+        (true, source("subscription", json!({}))),
+        (false, source("subscription", json!({"entitlements": {"groups": ["a"]}}))),
+        (false, source("subscription", json!({"restriction": "Entitlements", "entitlements": {}}))),
+        (true, source("grantSelectTo", json!([{"role": "a", "user": null}]))),
+        (false, source("grantSelectTo", json!([{}]))),
+        (true, source("unguardedColumns", json!([]))),
+        (false, source("unguardedColumns", json!(["unknown"]))),
+        (true, user("groups", Value::Null)),
+        (false, user("groups", json!([null]))),
+        (true, user("attributes", json!([{"name": "a", "values": []}]))),
+        (false, user("attributes", json!([{"name": "a", "values": null}]))),
+        (false, user("attributes", json!({"region": ["EU"]}))),
+        (false, maps(json!({}))),
+        (false, maps(json!({"names": []}))),
+        (false, maps(json!({"selector": {}}))),
+        (true, maps(json!({"names": [], "selector": {"matchLabels": {"a": "b"}}}))),
+        (false, maps(json!({"selector": {"matchLabels": {"a": 1}}}))),
+        (false, maps(json!({"selector": {"matchLabels": {"a": null}}}))),
+        (true, with(profile_source(json!({})), "maxRemovedPercent", json!(0))),
+        (false, with(profile_source(json!({})), "maxRemovedPercent", json!(-1))),
+    ]
+}
+
 fn merged(mut one: Value, other: Value) -> Value {
     merge(&mut one, other);
     one

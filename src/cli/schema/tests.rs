@@ -299,6 +299,11 @@ fn entries_of_lists_are_told_by_their_numbers_and_places() {
              pii.email: at most six, of lower-case letters, digits, _ and -",
         ),
         ("[pii.email]", "[7]", "10:12: spec.columns[1].tags[0]: write it in quotes: it is a text"),
+        (
+            "[pii.email]",
+            "~",
+            "10:5: spec.columns[1].tags: write a list here, each line with - before it, or take the field out",
+        ),
         ("[pii.email]", "[a, ~, b]", "10:15: spec.columns[1].tags[1]: write a text here, not a null"),
         ("tags:", "tgas:", "10:5: spec.columns[1].tgas: there is no such field; write tags"),
         ("name: email", "nmae: email", "9:5: spec.columns[1].nmae: there is no such field; write name"),

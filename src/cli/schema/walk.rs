@@ -199,11 +199,16 @@ impl Walk {
         around: Part<'_>,
         object: &mut Map<String, Value>,
     ) -> bool {
-        // The API server removes them, or takes them for absent.
+        let path = join(around.path, name);
         if field.value.content == Content::Null {
+            if !may_be_null(&path, name, schema, around) {
+                let kind = schema["type"].as_str().unwrap_or_default();
+                let message = format!("{}, or take the field out", other_type(kind, &field.value, schema));
+                self.tell(field.place, &path, message);
+                self.hide(&path);
+            }
             return false;
         }
-        let path = join(around.path, name);
         let part = Part { path: &path, name: field.place, schema };
         object.extend(self.value(&field.value, part).map(|value| (name.to_owned(), value)));
         true
@@ -277,6 +282,13 @@ impl Walk {
         }
         Some(Value::Number(number.clone()))
     }
+}
+
+/// Whether the API server takes a null for absent: where that is allowed, or there is a default. That a field is required is told as such.
+fn may_be_null(path: &str, name: &str, schema: &Value, around: Part<'_>) -> bool {
+    let is_required = around.schema["required"].as_array().is_some_and(|names| names.iter().any(|it| it == name));
+    // All of `metadata` may be.
+    is_required || schema["nullable"] == true || !schema["default"].is_null() || !path.starts_with("spec.")
 }
 
 /// Whether it can be quoted.
