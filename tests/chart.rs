@@ -104,6 +104,68 @@ fn the_operator_has_the_rights_it_needs_and_no_others() {
 }
 
 #[test]
+fn data_owners_and_who_keeps_identities_are_different_people() {
+    const ALL: &str = "create delete deletecollection get list patch update watch";
+    const LOOK: &str = "get list watch";
+    const TO_GOVERNOR: &str = "redshift-governance.dev/aggregate-to-governor";
+    let name = |role: &str| format!("operator-redshift-integration-operator-{role}");
+    let objects = render(&[]);
+    let roles = of_kind(&objects, "ClusterRole");
+    let of = |role: &str| *roles.iter().find(|object| object["metadata"]["name"] == name(role)).expect(role);
+    // Each kind with what may be done to it.
+    let rights = |role: &str| {
+        let mut rights = Vec::new();
+        for rule in of(role)["rules"].as_array().unwrap() {
+            assert_eq!(rule["apiGroups"], serde_json::json!(["redshift-governance.dev"]), "{role}");
+            assert!(rule["resourceNames"].is_null() && rule["nonResourceURLs"].is_null(), "{role}");
+            let list = |key: &str| {
+                rule[key].as_array().unwrap().iter().map(|value| value.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+            };
+            let mut verbs = list("verbs");
+            verbs.sort();
+            rights.extend(list("resources").into_iter().map(|resource| (resource, verbs.join(" "))));
+        }
+        rights.sort();
+        rights
+    };
+    let expected = |rights: &[(&str, &str)]| {
+        rights.iter().map(|(resource, verbs)| ((*resource).to_owned(), (*verbs).to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(rights("data-owner"), expected(&[("redshiftdatasources", ALL), ("redshiftintegrations", LOOK)]));
+    let profiles = [("redshiftuserprofiles", ALL), ("redshiftuserprofilesources", ALL)];
+    assert_eq!(rights("identity"), expected(&[&[("redshiftintegrations", LOOK)], &profiles[..]].concat()));
+    let all = [("redshiftdatasources", LOOK), ("redshiftuserprofiles", LOOK), ("redshiftuserprofilesources", LOOK)];
+    assert_eq!(rights("policy-views-view"), expected(&all));
+    // A governor is both of them, and nobody gets either in passing with the cluster's own roles.
+    let selectors = &of("governor")["aggregationRule"]["clusterRoleSelectors"];
+    assert_eq!(*selectors, serde_json::json!([{"matchLabels": {TO_GOVERNOR: "true"}}]));
+    assert_eq!(rights("governor"), []);
+    for (role, labels) in [
+        ("data-owner", &[TO_GOVERNOR][..]),
+        ("identity", &[TO_GOVERNOR]),
+        ("governor", &[]),
+        ("policy-views-view", &["rbac.authorization.k8s.io/aggregate-to-view"]),
+        ("view", &["rbac.authorization.k8s.io/aggregate-to-view"]),
+        ("edit", &["rbac.authorization.k8s.io/aggregate-to-admin", "rbac.authorization.k8s.io/aggregate-to-edit"]),
+    ] {
+        let given =
+            of(role)["metadata"]["labels"].as_object().unwrap().keys().filter(|label| label.contains("/aggregate-to-"));
+        assert_eq!(given.collect::<Vec<_>>(), labels, "{role}");
+    }
+    assert_eq!(rights("edit").len(), 1, "who may edit integrations may edit nothing else");
+    // Nobody is bound to any of them, and whoever wants none of them gets none.
+    let bound = of_kind(&objects, "ClusterRoleBinding");
+    assert!(bound.iter().all(|binding| binding["roleRef"]["name"] == "operator-redshift-integration-operator"));
+    let roles = ["data-owner", "identity", "governor", "policy-views-view", "view", "edit"].map(name);
+    for set in ["aggregateRoles=false", "watchNamespaces={one}"] {
+        let objects = render(&[set]);
+        let there =
+            objects.iter().filter(|object| roles.iter().any(|role| object["metadata"]["name"] == role.as_str()));
+        assert_eq!(there.count(), 0, "{set}");
+    }
+}
+
+#[test]
 fn the_pod_can_do_nothing_it_does_not_need() {
     let objects = render(&[]);
     let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"];
