@@ -8,7 +8,7 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 # Payloads, manifests and documents, the names made of them, literals and identifiers, and privileges as the catalogue shows them.
-FUZZED := cli::convert cli::manifest cli::schema scripts::quote lifecycle::shell lifecycle::contents lifecycle::words lifecycle::brief
+FUZZED := cli::convert cli::datasource cli::manifest cli::schema scripts::quote lifecycle::shell lifecycle::contents lifecycle::words lifecycle::brief
 
 demo: ## start everything, apply a sample, show what came of it
 	@dev/environment demo

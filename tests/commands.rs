@@ -3,10 +3,11 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+use redshift_stand_in::{Options, StandIn};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{Dump, World, admin, asked_for, assert_same, kubeconfig, output, phase_of, succeed};
+use crate::support::{Dump, World, admin, asked_for, assert_same, kubeconfig, merge, output, phase_of, succeed};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_redshift-integration-operator");
 
@@ -208,6 +209,121 @@ async fn the_operators_tests_run_where_somebody_sits_and_change_nothing() {
     dba.batch_execute("REVOKE SELECT ON immuta_system.user_profile FROM PUBLIC").await.unwrap();
     let (code, printed, _) = validated(&whole, ca_file, &[]).await;
     assert!(code == 1 && printed.to_string().contains("user_profile"), "{printed:#}");
+
+    // A first draft of data sources, by the account that their views read with.
+    let dba = admin(&world.stand_in, "dev").await;
+    dba.batch_execute("CREATE SCHEMA sales").await.unwrap();
+    dba.batch_execute("CREATE TABLE sales.orders (id INTEGER)").await.unwrap();
+    let more = ["--ca-file", ca_file, "--schema", "sales"];
+    let (code, _, said) = generated(&whole, &more, ("", "")).await;
+    let grants: Vec<_> = said.lines().filter(|line| line.starts_with("  GRANT")).collect();
+    assert!(code == 1 && grants.len() == 2 && said.contains("dev.sales shows immuta_system_account nothing"), "{said}");
+    for grant in grants {
+        dba.batch_execute(grant).await.unwrap();
+    }
+    let (code, printed, said) = generated(&whole, &more, ("", "")).await;
+    assert!(code == 0 && printed.contains("    name: orders\n") && said.is_empty(), "{printed}{said}");
+}
+
+/// Exit code, standard output and standard error of `datasource generate`, of manifests on standard input.
+async fn generated(manifests: &str, more: &[&str], user: (&str, &str)) -> (i32, String, String) {
+    let mut child = tokio::process::Command::new(BINARY)
+        .args(["datasource", "generate", "-f", "-"])
+        .args(more)
+        .env_remove("KUBECONFIG")
+        .envs([("REDSHIFT_USERNAME", user.0), ("REDSHIFT_PASSWORD", user.1)])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(manifests.as_bytes()).await.unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test]
+async fn a_first_draft_of_each_table_is_printed_and_passes_its_own_check() {
+    let stand_in = StandIn::start(Options::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.crt");
+    std::fs::write(&ca_file, stand_in.ca_pem()).unwrap();
+    let dba = admin(&stand_in, "dev").await;
+    for statement in [
+        "CREATE SCHEMA sales",
+        "CREATE TABLE sales.orders (order_id BIGINT, amount DECIMAL(12,2), note VARCHAR(40))",
+        "CREATE TABLE sales.\"order\" (id INTEGER)",
+        "CREATE VIEW sales.recent AS SELECT order_id FROM sales.orders",
+        "CREATE TABLE sales.secrets (id INTEGER)",
+        "CREATE SCHEMA empty",
+        "CREATE USER reader PASSWORD 'Abcd1234'",
+        "GRANT USAGE ON SCHEMA sales TO reader",
+        "GRANT SELECT ON sales.orders TO reader",
+    ] {
+        dba.batch_execute(statement).await.unwrap();
+    }
+    let manifest = |changes: Value| {
+        let mut manifest = json!({
+            "apiVersion": "redshift-governance.dev/v1alpha1",
+            "kind": "RedshiftIntegration",
+            "metadata": {"name": "analytics", "namespace": "data"},
+            "spec": {"config": {
+                "host": stand_in.host(), "port": stand_in.port(), "database": "immuta", "initialDatabase": "DEV",
+                "authenticationType": "userPassword", "credentialsSecretRef": {"name": "redshift-admin"},
+                "tls": {"caBundleRef": {"kind": "ConfigMap", "name": "redshift-ca"}}, "policyViews": {"enabled": true},
+            }},
+        });
+        merge(&mut manifest["spec"]["config"], changes);
+        manifest.to_string()
+    };
+    let (dba, reader) = ((stand_in.admin_user(), stand_in.admin_password()), ("reader", "Abcd1234"));
+    let of = async |more: &[&str], user| {
+        let more = [&["--ca-file", ca_file.to_str().unwrap()], more].concat();
+        generated(&manifest(json!({})), &more, user).await
+    };
+
+    let (code, printed, said) = of(&["--schema", "sales"], dba).await;
+    assert_eq!(code, 0, "{said}");
+    let names: Vec<_> = printed.lines().filter_map(|line| line.strip_prefix("  name: ")).collect();
+    assert_eq!(names, ["sales-order", "sales-orders", "sales-recent", "sales-secrets"]);
+    assert!(printed.contains("  columns:\n  - name: order_id\n  - name: amount\n  - name: note\n"), "{printed}");
+    assert!(printed.contains("    name: order_view\n"), "the name of a view is no reserved word: {printed}");
+    assert!(said.contains("GRANT SELECT ON ALL TABLES IN SCHEMA \"sales\" TO \"immuta_system_account\";"), "{said}");
+    let whole = format!("{}\n---\n{printed}", manifest(json!({})));
+    let (taken, checked) = output(BINARY, &["validate", "--schema-only", "-f", "-"], &whole);
+    assert!(taken && checked.matches(": valid").count() == 5 && !checked.contains("warning"), "{checked}");
+
+    // Elsewhere in the warehouse, and by who may read less.
+    let other = manifest(json!({"initialDatabase": "redshift_sample_data"}));
+    let more = ["--ca-file", ca_file.to_str().unwrap(), "--database", "dev", "--schema", "sales", "--with-types"];
+    let (code, printed, said) = generated(&other, &more, reader).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(printed.contains("    database: dev\n") && printed.contains("    type: numeric(12,2)\n"), "{printed}");
+    assert!(!printed.contains("secrets") && !printed.contains("recent"), "{printed}");
+    let (code, printed, _) = of(&["--schema", "sales", "--table", "orders"], dba).await;
+    assert_eq!((code, printed.matches("kind: RedshiftDataSource").count()), (0, 1));
+
+    for (more, user, expected) in [
+        (&["--schema", "sale"][..], dba, "dev.sale shows"),
+        (&["--schema", "empty"], reader, "GRANT USAGE ON SCHEMA \"empty\" TO \"reader\";"),
+        (
+            &["--schema", "sales", "--table", "ordres"],
+            dba,
+            "no table ordres: it isn't there, or it may not read it; there is orders",
+        ),
+        (&["--schema", "sales"], ("reader", "wrong-canary-4711"), "the server refused the login"),
+        (&["--schema", "sales", "--database", "nowhere"], dba, "nowhere"),
+    ] {
+        let (code, printed, said) = of(more, user).await;
+        assert_eq!((code, printed.as_str()), (1, ""), "{said}");
+        assert!(said.contains(expected) && !said.contains("4711"), "{said}");
+    }
+    let more = ["--ca-file", ca_file.to_str().unwrap(), "--schema", "sales"];
+    assert_eq!(generated(&manifest(json!({"port": 1})), &more, dba).await.0, 3);
+    let (code, _, said) = generated(&manifest(json!({"database": "Immuta"})), &more, dba).await;
+    assert!(code == 1 && said.contains("lower-case letters"), "{said}");
+    assert_eq!(generated("a: b", &more, dba).await.0, 2);
 }
 
 /// `script` gives what is typed to the program's terminal, where the third control character interrupts it.

@@ -3,6 +3,7 @@
 mod cluster;
 mod convert;
 mod crd;
+mod datasource;
 mod input;
 mod manifest;
 mod manual_pages;
@@ -64,6 +65,9 @@ enum Command {
     Convert(convert::Arguments),
     /// Say whether manifests are right, before they are applied
     Validate(validate::Arguments),
+    /// Make manifests of data sources
+    #[command(name = "datasource", subcommand)]
+    DataSource(datasource::Command),
 }
 
 /// Of a program that ended because it was asked to, as shells have it.
@@ -105,6 +109,9 @@ impl Cli {
             Command::Scripts(arguments) => unless_interrupted(move || scripts::print(&arguments).into(), signals).await,
             Command::Validate(arguments) if arguments.is_schema_only() => {
                 unless_interrupted(move || validate::schema_only(&arguments).into(), signals).await
+            }
+            Command::DataSource(datasource::Command::Generate(arguments)) => {
+                until_interrupted(datasource::generate(arguments), signals).await
             }
             Command::Validate(arguments) => until_interrupted(validate::run(arguments), signals).await,
         }

@@ -20,7 +20,8 @@ use super::status::Layout;
 use super::values::namespace;
 use crate::api::RedshiftIntegration;
 use files::Files;
-use online::{Options, Report};
+use online::Report;
+pub use online::{Options, Ready, UNREACHABLE, ready};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,6 +77,19 @@ pub struct Arguments {
     /// Namespace of what names none
     #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
     namespace: Option<String>,
+    #[command(flatten)]
+    connection: ConnectionArguments,
+    /// Show what the tests that passed have seen, too
+    #[arg(short, long)]
+    verbose: bool,
+    /// How the result is printed
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+/// How a warehouse is connected to.
+#[derive(Args, Debug)]
+pub struct ConnectionArguments {
     /// File with certificate authorities (PEM): in the place of the object that a resource names, where that isn't among the
     /// files; and besides the public ones, for the endpoints of AWS and Okta
     #[arg(long, value_name = "FILE")]
@@ -83,12 +97,23 @@ pub struct Arguments {
     /// How long a login may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
     connect_timeout_seconds: u64,
-    /// Show what the tests that passed have seen, too
-    #[arg(short, long)]
-    verbose: bool,
-    /// How the result is printed
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+}
+
+impl ConnectionArguments {
+    /// The same, read.
+    ///
+    /// # Errors
+    ///
+    /// Why the file can't be read.
+    pub fn options(&self) -> Result<Options, String> {
+        let read =
+            |path: &PathBuf| std::fs::read(path).map_err(|error| format!("--ca-file {}: {error}", path.display()));
+        Ok(Options {
+            ca_file: self.ca_file.clone(),
+            authorities: self.ca_file.as_ref().map(read).transpose()?,
+            connect: Duration::from_secs(self.connect_timeout_seconds),
+        })
+    }
 }
 
 impl Arguments {
@@ -124,17 +149,13 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     let namespace = arguments.namespace();
     let mut ending = tell_mistakes(&manifests, namespace);
     let (objects, files) = sorted(&manifests, namespace);
-    let authorities = match arguments.ca_file.as_deref().map(|path| std::fs::read(path).map_err(|error| (path, error)))
-    {
-        None => None,
-        Some(Ok(authorities)) => Some(authorities),
-        Some(Err((path, error))) => {
-            output::error(format!("--ca-file {}: {error}", path.display()));
+    let options = match arguments.connection.options() {
+        Ok(options) => options,
+        Err(message) => {
+            output::error(message);
             return Ending::Usage.into();
         }
     };
-    let connect = Duration::from_secs(arguments.connect_timeout_seconds);
-    let options = Options { ca_file: arguments.ca_file.clone(), authorities, connect };
     let layout = Layout { is_verbose: arguments.verbose, ..Layout::now() };
     let mut reports = Vec::new();
     for (number, object) in objects.into_iter().enumerate() {
@@ -157,7 +178,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 }
 
 /// Says what is wrong in the files, and with what the command ends for that.
-fn tell_mistakes(manifests: &Manifests, namespace: &str) -> Ending {
+pub fn tell_mistakes(manifests: &Manifests, namespace: &str) -> Ending {
     let mut ending = Ending::Success;
     for mistake in &manifests.unreadable {
         output::say(mistake);
@@ -180,8 +201,11 @@ fn tell_mistakes(manifests: &Manifests, namespace: &str) -> Ending {
     manifests.skipped().for_each(output::say);
     review.hints.iter().for_each(output::warning);
     if manifests.integrations.is_empty() && manifests.unreadable.is_empty() {
-        let others =
-            if manifests.resources().is_empty() { "" } else { "; with --schema-only the others alone are checked" };
+        let others = if manifests.resources().is_empty() {
+            ""
+        } else {
+            "; add its manifest (validate --schema-only looks at the others alone)"
+        };
         output::error(format!("there is no RedshiftIntegration in these files{others}"));
         ending = Ending::Usage;
     }
@@ -189,7 +213,7 @@ fn tell_mistakes(manifests: &Manifests, namespace: &str) -> Ending {
 }
 
 /// The resources, and all that they may refer to, each in its namespace.
-fn sorted(manifests: &Manifests, namespace: &str) -> (Vec<RedshiftIntegration>, Files) {
+pub fn sorted(manifests: &Manifests, namespace: &str) -> (Vec<RedshiftIntegration>, Files) {
     let integrations = placed(&manifests.integrations, namespace);
     let (secrets, config_maps) = (placed(&manifests.secrets, namespace), placed(&manifests.config_maps, namespace));
     let files = Files::new(&integrations, &secrets, &config_maps);

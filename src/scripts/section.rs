@@ -490,6 +490,7 @@ look_ups! {
         Profiles = "read-profiles",
         EntitlementSums = "read-entitlement-sums",
         TableColumns = "read-table-columns",
+        TablesOfSchemas = "read-tables-of-schemas",
         Views = "read-views",
         ViewText = "read-view-text",
         ViewsThatName = "read-views-that-name",

@@ -125,7 +125,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "cli",
-        imports: &["adapters", "api", "lifecycle", "operator", "ports", "reconcile", "scripts", "telemetry"],
+        imports: &["adapters", "api", "lifecycle", "operator", "policy", "ports", "reconcile", "scripts", "telemetry"],
         knows_nothing_of: &[],
         but: &[],
         instead: "it is the operator as users start it, without what is built for tests alone",

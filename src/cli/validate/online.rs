@@ -90,7 +90,7 @@ pub struct Options {
 }
 
 /// Runs the tests of a resource.
-pub async fn run(mut object: RedshiftIntegration, mut files: Files, options: &Options) -> Report {
+pub async fn run(object: RedshiftIntegration, files: Files, options: &Options) -> Report {
     let config = &object.spec.config;
     let mut report = Report {
         namespace: object.namespace().unwrap_or_default(),
@@ -103,21 +103,41 @@ pub async fn run(mut object: RedshiftIntegration, mut files: Files, options: &Op
         remedies: Vec::new(),
         validation_tests: Vec::new(),
     };
+    let Ready { context, object, origin } = match ready(object, files, options).await {
+        Err(message) => return Report { message: Some(message), ..report },
+        Ok(ready) => ready,
+    };
+    progress(&report, if origin == Origin::Environment { "with the credentials of the environment" } else { "" });
+    let examined = examine(&context, object).await;
+    report.take(examined);
+    report
+}
+
+/// A resource, and a world in which there is all that it takes to log in as it says.
+pub struct Ready {
+    /// The world.
+    pub context: Context<Laptop>,
+    /// The resource.
+    pub object: RedshiftIntegration,
+    /// Where the credentials come from.
+    pub origin: Origin,
+}
+
+/// Sees to it that a resource's credentials and authorities are there; whoever sits there may be asked.
+///
+/// # Errors
+///
+/// What to give, if they are nowhere.
+pub async fn ready(mut object: RedshiftIntegration, mut files: Files, options: &Options) -> Result<Ready, String> {
     give_authorities(&object, &mut files, options);
     // Whoever is asked for them can still interrupt it.
     let completed = tokio::task::spawn_blocking(move || {
         credentials::complete(&mut object, &mut files, &Surroundings).map(|origin| (object, files, origin))
     });
     let completed = completed.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-    let (object, files, origin) = match completed {
-        Err(message) => return Report { message: Some(message), ..report },
-        Ok(completed) => completed,
-    };
-    progress(&report, if origin == Origin::Environment { "with the credentials of the environment" } else { "" });
-    let namespace = report.namespace.clone();
-    let examined = examine(&context(namespace, files, options), object).await;
-    report.take(examined);
-    report
+    let (object, files, origin) = completed?;
+    let namespace = object.namespace().unwrap_or_default();
+    Ok(Ready { context: context(namespace, files, options), object, origin })
 }
 
 impl Report {
@@ -168,7 +188,7 @@ impl Report {
 }
 
 /// Why there was nobody who could have been asked.
-const UNREACHABLE: [Reason; 5] = [
+pub const UNREACHABLE: [Reason; 5] = [
     Reason::HostUnknown,
     Reason::WarehouseUnreachable,
     Reason::TooManyConnections,

@@ -29,6 +29,8 @@ pub mod secret;
 mod sessions;
 mod site;
 pub mod validate;
+mod tables;
+mod validate;
 mod work;
 
 use std::time::Duration;
@@ -40,6 +42,7 @@ use tracing::{info, warn};
 pub use basis::{Basis, first_look};
 pub use error::Error;
 pub use examine::{Examination, examine};
+pub use tables::{Tables, tables};
 
 use super::Context;
 use super::pace::Next;

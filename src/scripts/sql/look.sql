@@ -228,6 +228,16 @@ INNER JOIN svv_all_tables t
     ON t.database_name = c.database_name AND t.schema_name = c.schema_name AND t.table_name = c.table_name
 WHERE c.database_name = {{table_database_text}} AND c.schema_name IN ({{schemas}}) AND c.table_name IN ({{tables}});
 
+--! read-tables-of-schemas
+-- The same of all tables of some schemas.
+SELECT
+    c.schema_name, c.table_name, t.table_type, c.column_name, CAST(c.ordinal_position AS VARCHAR(8)), c.data_type,
+    CAST(c.character_maximum_length AS VARCHAR(16)), CAST(c.numeric_precision AS VARCHAR(16)), CAST(c.numeric_scale AS VARCHAR(16))
+FROM svv_all_columns c
+INNER JOIN svv_all_tables t
+    ON t.database_name = c.database_name AND t.schema_name = c.schema_name AND t.table_name = c.table_name
+WHERE c.database_name = {{table_database_text}} AND c.schema_name IN ({{schemas}});
+
 --! read-views
 SELECT
     n.nspname, nu.usename, array_to_string(n.nspacl, '|'), c.relname, CAST(c.relkind AS VARCHAR(8)), cu.usename,
