@@ -26,16 +26,19 @@ Examples:
   # A manifest for each table and view of a schema, as a first draft
   redshift-integration-operator datasource generate --schema sales -f integration.yaml > sales.yaml
 
-  # One table of another database, with the types of its columns: where one changes, the column is NULL until that is looked at
-  redshift-integration-operator datasource generate --database lake --schema sales --table orders --with-types -f integration.yaml
+  # One table of another database, with the types of its columns
+  redshift-integration-operator datasource generate --database lake --schema sales \\
+    --table orders --with-types -f integration.yaml
 
-Credentials are taken as `validate` takes them: the manifest of a Secret among the files, the environment, or what is typed. With
-the Secret of the system account it is the very account that the views read with.
+Credentials are taken as `validate` takes them: the manifest of a Secret among the files, the
+environment, or what is typed. With the Secret of the system account it is the very account that
+the views read with.
 
-Nothing is ever changed. What is printed shows nobody anything, until subscription and grantSelectTo say whom.
+Nothing is ever changed. What is printed shows nobody anything, until subscription and
+grantSelectTo say whom.
 
-Exit codes: 0 something was printed, 1 there is nothing or something is wrong, 2 a file can't be read, 3 the warehouse, or who
-gives out logins to it, wasn't reached.";
+Exit codes: 0 something was printed, 1 there is nothing or something is wrong, 2 a file can't be
+read, 3 the warehouse, or who gives out logins to it, wasn't reached.";
 
 /// What is done with data sources.
 #[derive(Debug, Subcommand)]
