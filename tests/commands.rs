@@ -289,7 +289,7 @@ async fn a_first_draft_of_each_table_is_printed_and_passes_its_own_check() {
     assert_eq!(names, ["sales-order", "sales-orders", "sales-recent", "sales-secrets"]);
     assert!(printed.contains("  columns:\n  - name: order_id\n  - name: amount\n  - name: note\n"), "{printed}");
     assert!(printed.contains("    name: order_view\n"), "the name of a view is no reserved word: {printed}");
-    assert!(said.contains("GRANT SELECT ON ALL TABLES IN SCHEMA \"sales\" TO \"immuta_system_account\";"), "{said}");
+    assert!(said.contains("GRANT SELECT FOR TABLES IN SCHEMA \"sales\" TO \"immuta_system_account\";"), "{said}");
     let whole = format!("{}\n---\n{printed}", manifest(json!({})));
     let (taken, checked) = output(BINARY, &["validate", "--schema-only", "-f", "-"], &whole);
     assert!(taken && checked.matches(": valid").count() == 5 && !checked.contains("warning"), "{checked}");

@@ -172,5 +172,5 @@ fn nothing(found: &Tables, schema: &str) -> String {
 
 fn grants(schema: &str, user: &str) -> String {
     let (schema, user) = (show_identifier(schema), show_identifier(user));
-    format!("  GRANT USAGE ON SCHEMA {schema} TO {user};\n  GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {user};")
+    format!("  GRANT USAGE ON SCHEMA {schema} TO {user};\n  GRANT SELECT FOR TABLES IN SCHEMA {schema} TO {user};")
 }

@@ -28,9 +28,8 @@ mod search;
 pub mod secret;
 mod sessions;
 mod site;
-pub mod validate;
 mod tables;
-mod validate;
+pub mod validate;
 mod work;
 
 use std::time::Duration;
