@@ -149,6 +149,21 @@ async fn each_error_of_a_real_server_at_a_login_is_told_apart() {
     }
 }
 
+/// All look-ups but those of policy-enforced views, which have passes of their own.
+fn of_integrations() -> impl Iterator<Item = &'static LookUp> {
+    let of_views = [
+        LookUp::DataSources,
+        LookUp::Profiles,
+        LookUp::EntitlementSums,
+        LookUp::TableColumns,
+        LookUp::TablesOfSchemas,
+        LookUp::Views,
+        LookUp::ViewText,
+        LookUp::ViewsThatName,
+    ];
+    LookUp::ALL.iter().filter(move |which| !of_views.contains(which))
+}
+
 /// The text of a look-up, as far as it can be told from others.
 fn mark(which: LookUp) -> String {
     let parameters = ["admin_name", "role_name", "system_account_name", "claim_name"]
@@ -165,13 +180,13 @@ fn mark(which: LookUp) -> String {
 async fn a_look_up_that_fails_once_in_passing_is_asked_again_and_stalls_nothing() {
     let mut world = World::new().await;
     let hit = |which: &LookUp| Fault::new(refusal("XX000", OID, "")).at(&mark(*which));
-    for which in LookUp::ALL {
+    for which in of_integrations() {
         world.stand_in.faults().set(hit(which));
     }
     world.create(json!({"config": {"impersonation": {"enabled": true}}})).await;
     world.until_phase("enabled").await;
     world.stand_in.faults().clear();
-    for which in LookUp::ALL {
+    for which in of_integrations() {
         world.stand_in.faults().set(hit(which));
     }
     world.delete().await;

@@ -22,10 +22,10 @@ use crate::reconcile::integration::Examination;
 use crate::scripts::{CLAIM_USER, POLICY_VIEWS_VERSION};
 
 /// Cases per property, of each run of the suite; by hand there are more (CONTRIBUTING.md).
-const CASES: u32 = 700;
+const CASES: u32 = 600;
 
 /// The same where a person runs scripts, which are taken apart each time.
-const CASES_OF_A_PERSON: u32 = 250;
+const CASES_OF_A_PERSON: u32 = 200;
 
 /// So many passes must be enough, whatever happened before.
 const PASSES: usize = 300;

@@ -39,6 +39,13 @@ struct IntegrationLabels {
     name: String,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct DataSourceLabels {
+    namespace: String,
+    name: String,
+    state: &'static str,
+}
+
 #[derive(Debug, Default)]
 struct Families {
     reconciles: Family<ReconcileLabels, Counter>,
@@ -52,6 +59,10 @@ struct Families {
     events_dropped: Counter,
     ready: Family<IntegrationLabels, Gauge>,
     validated: Family<IntegrationLabels, Gauge>,
+    data_sources: Family<DataSourceLabels, Gauge>,
+    view_transactions: Family<IntegrationLabels, Counter>,
+    profile_users: Family<IntegrationLabels, Gauge>,
+    refused_users: Family<IntegrationLabels, Gauge>,
 }
 
 /// The operator's metrics; cheap to clone.
@@ -143,6 +154,26 @@ impl Metrics {
             "When an integration was last validated (Unix time)",
             families.validated.clone(),
         );
+        registry.register(
+            "redshift_data_sources",
+            "Data sources of an integration, by state: enforced, waiting or stalled",
+            families.data_sources.clone(),
+        );
+        registry.register(
+            "redshift_view_transactions",
+            "Transactions in which views or profiles were changed",
+            families.view_transactions.clone(),
+        );
+        registry.register(
+            "redshift_profile_users",
+            "Users of an integration who have a profile",
+            families.profile_users.clone(),
+        );
+        registry.register(
+            "redshift_refused_users",
+            "Users who are named and have no profile, since something is wrong with what they have",
+            families.refused_users.clone(),
+        );
         Self { families: Arc::new(families), durations, statement_seconds, registry: Arc::new(registry) }
     }
 
@@ -158,6 +189,37 @@ impl Metrics {
     #[must_use]
     pub fn of(&self, controller: &'static str) -> OfKind {
         OfKind { metrics: self.clone(), controller }
+    }
+
+    /// How many data sources of an integration are in which state.
+    pub fn data_sources(&self, namespace: &str, name: &str, states: &[(&'static str, usize)]) {
+        for (state, number) in states {
+            let labels = DataSourceLabels { namespace: namespace.to_owned(), name: name.to_owned(), state };
+            self.families.data_sources.get_or_create(&labels).set(i64::try_from(*number).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Views or profiles of an integration were changed in a transaction.
+    pub fn view_transaction(&self, namespace: &str, name: &str) {
+        self.families.view_transactions.get_or_create(&labels(namespace, name)).inc();
+    }
+
+    /// How many users have a profile, and how many are named and have none.
+    pub fn profile_users(&self, namespace: &str, name: &str, users: usize, refused: usize) {
+        let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.families.profile_users.get_or_create(&labels(namespace, name)).set(number(users));
+        self.families.refused_users.get_or_create(&labels(namespace, name)).set(number(refused));
+    }
+
+    /// An integration has no views and no profiles any more.
+    pub fn forget_views(&self, namespace: &str, name: &str, states: &[&'static str]) {
+        for state in states {
+            let labels = DataSourceLabels { namespace: namespace.to_owned(), name: name.to_owned(), state };
+            self.families.data_sources.remove(&labels);
+        }
+        self.families.view_transactions.remove(&labels(namespace, name));
+        self.families.profile_users.remove(&labels(namespace, name));
+        self.families.refused_users.remove(&labels(namespace, name));
     }
 
     /// A statement was answered, or not.

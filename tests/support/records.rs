@@ -128,7 +128,8 @@ fn of_secret(secret: &Secret) -> BTreeSet<String> {
     for (_, value) in scripts {
         forms.extend(digests_in(&text(&value.0)));
     }
-    for (_, value) in data.iter().filter(|(key, _)| all || key.to_lowercase().contains("password")) {
+    let is_secret = |key: &str| key.to_lowercase().contains("password") || key == "maskingKey";
+    for (_, value) in data.iter().filter(|(key, _)| all || is_secret(key)) {
         forms.insert(serde_json::to_value(value).unwrap().as_str().unwrap().to_owned());
         let password = text(&value.0);
         forms.extend(users.iter().map(|user| digest(&password, user)));
@@ -157,7 +158,8 @@ fn digests_in(script: &str) -> Vec<String> {
 
 /// The secrets in a statement.
 fn of_statement(text: &str) -> Vec<String> {
-    let bears = ["CREATE USER", "ALTER USER", "INSERT INTO immuta_system.impersonation_key"];
+    let keys = ["INSERT INTO immuta_system.impersonation_key", "INSERT INTO immuta_system.masking_key"];
+    let bears = ["CREATE USER", "ALTER USER"].into_iter().chain(keys).collect::<Vec<_>>();
     if !bears.iter().any(|start| text.trim_start().starts_with(start)) {
         return Vec::new();
     }

@@ -398,7 +398,29 @@ impl Views {
         if is_waiting {
             warn!(integration = %pass.key, "some data sources wait for something");
         }
+        self.count(pass);
         Ok(is_waiting)
+    }
+}
+
+/// The states that are counted.
+pub const STATES: [&str; 3] = ["enforced", "waiting", "stalled"];
+
+impl Views {
+    /// A pass that looked at none of them counts none.
+    fn count<W: World>(&self, pass: &Pass<'_, W>) {
+        if !pass.parts.views {
+            return;
+        }
+        let state = |entry: &Entry| match &entry.outcome {
+            Outcome::Not(failure) if failure.category == Category::Permanent => Some("stalled"),
+            Outcome::Not(_) => Some("waiting"),
+            Outcome::Silent | Outcome::Done => Some("enforced"),
+            Outcome::Gone => None,
+        };
+        let number = |wanted| self.entries.iter().filter(|entry| state(entry) == Some(wanted)).count();
+        let Key { namespace, name } = pass.key;
+        pass.context.metrics.data_sources(namespace, name, &STATES.map(|wanted| (wanted, number(wanted))));
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Line<W: World> {
     uid: String,
     counter: i64,
     is_short: bool,
+    /// How many transactions it has made.
+    pub transactions: usize,
 }
 
 impl<W: World> Line<W> {
@@ -25,7 +27,7 @@ impl<W: World> Line<W> {
     pub async fn open(context: &Context<W>, ground: &Ground) -> Result<Self, Error> {
         let (session, credentials) = validate::log_in(context, &ground.target, &ground.account).await?;
         let account = credentials.user.to_string();
-        Ok(Self { session, account, uid: ground.uid.clone(), counter: 0, is_short: false })
+        Ok(Self { session, account, uid: ground.uid.clone(), counter: 0, is_short: false, transactions: 0 })
     }
 
     /// The registry is this integration's, and whole.
@@ -103,6 +105,7 @@ impl<W: World> Line<W> {
         self.run(Section::PolicyViewsChanged, &parameters).await?;
         self.run(Section::CommitChange, &parameters).await?;
         self.counter += 1;
+        self.transactions += 1;
         Ok(())
     }
 

@@ -51,6 +51,7 @@ pub async fn pass<W: World>(context: &Context<W>, key: &Key) -> Result<Next, Err
     let integration = context.kubernetes.told(key);
     if !concerns_anybody(integration.as_ref(), &resources) {
         context.views.forget(&key.to_string());
+        context.metrics.forget_views(&key.namespace, &key.name, &data_sources::STATES);
         return Ok(Next::OnChange);
     }
     let now = basis::fingerprints(integration.as_ref(), &resources);
@@ -162,6 +163,9 @@ impl<W: World> Pass<'_, W> {
             profiles.write(&mut line).await?;
             let (written, removed) = (difference.written.len(), difference.removed.len());
             info!(integration = %self.key, written, removed, "profiles were written");
+        }
+        for _ in 0..line.transactions {
+            self.context.metrics.view_transaction(&self.key.namespace, &self.key.name);
         }
         let is_waiting = views.report(self).await?;
         if let Some(profiles) = &profiles {

@@ -35,7 +35,7 @@ const NOTHING: [&str; 0] = [];
 fn resource(kind: &str, name: &str, spec: &str) -> String {
     format!(
         "---\napiVersion: redshift-governance.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}, namespace: data-platform}}\n\
-         spec: {{integrationRef: {{name: governance}}, {spec}}}\n"
+         spec: {{integrationRef: {{name: analytics}}, {spec}}}\n"
     )
 }
 
@@ -84,7 +84,7 @@ fn what_depends_on_an_integration_elsewhere_is_no_mistake() {
     let (mistakes, hints) = said(&alone);
     assert_eq!(mistakes, NOTHING);
     let expected =
-        "spec.integrationRef.name: RedshiftIntegration data-platform/governance isn't among the files, as 1 more do";
+        "spec.integrationRef.name: RedshiftIntegration data-platform/analytics isn't among the files, as 1 more do";
     assert!(hints.len() == 1 && hints[0].contains(expected), "{hints:?}");
     // The view of a table in `public` may be in `public_immuta`, and that of another database's table elsewhere.
     let more = resource("RedshiftDataSource", "a", "table: {schema: public, name: x}")
@@ -92,9 +92,9 @@ fn what_depends_on_an_integration_elsewhere_is_no_mistake() {
     assert_eq!(said(&(alone.clone() + "\n" + &more)).0, NOTHING);
     let same = resource("RedshiftDataSource", "c", "table: {schema: sales, name: orders}");
     assert_eq!(said(&(alone + "\n" + &same)).0.len(), 1);
-    let (_, hints) = said(&SAMPLE.replacen("    name: governance", "    name: governence", 1));
+    let (_, hints) = said(&SAMPLE.replacen("    name: analytics", "    name: analitics", 1));
     assert!(
-        hints.iter().any(|hint| hint.contains("it names governence, and there is governance among the files")),
+        hints.iter().any(|hint| hint.contains("it names analitics, and there is analytics among the files")),
         "{hints:?}"
     );
     // One that is wrong isn't missing.
@@ -125,7 +125,7 @@ fn a_profile_is_told_what_is_wrong_with_it() {
     // The other place is told, too.
     assert_eq!(profile("user: IAM:alice@example.com").len(), 2);
     // Of another integration.
-    let other = resource("RedshiftUserProfile", "other", "user: IAM:bob@example.com").replace("governance}", "other}");
+    let other = resource("RedshiftUserProfile", "other", "user: IAM:bob@example.com").replace("analytics}", "other}");
     assert_eq!(said(&(SAMPLE.to_owned() + &other)).0, NOTHING);
 }
 

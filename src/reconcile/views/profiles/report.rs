@@ -8,7 +8,7 @@ use crate::api::{
 };
 use crate::lifecycle::verdict::{Verdict, conditions};
 use crate::lifecycle::{Category, Failure};
-use crate::ports::{Host, Kubernetes, News, World};
+use crate::ports::{Host, Key, Kubernetes, News, World};
 use crate::reconcile::integration::Error;
 
 impl Profiles {
@@ -24,6 +24,10 @@ impl Profiles {
         for (object, gathered) in &self.sources {
             self.report_source(pass, object, gathered).await?;
         }
+        let refused = self.sources.iter().map(|(_, gathered)| gathered.refused_count as usize).sum::<usize>()
+            + self.single.iter().filter(|(_, failure)| failure.is_some()).count();
+        let Key { namespace, name } = pass.key;
+        pass.context.metrics.profile_users(namespace, name, self.wanted.len(), refused);
         Ok(())
     }
 
