@@ -158,6 +158,7 @@ fn of_integrations() -> impl Iterator<Item = &'static LookUp> {
         LookUp::TableColumns,
         LookUp::TablesOfSchemas,
         LookUp::Views,
+        LookUp::ViewsOfChange,
         LookUp::ViewText,
         LookUp::ViewsThatName,
     ];

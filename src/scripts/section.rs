@@ -492,6 +492,7 @@ look_ups! {
         TableColumns = "read-table-columns",
         TablesOfSchemas = "read-tables-of-schemas",
         Views = "read-views",
+        ViewsOfChange = "read-views-of-change",
         ViewText = "read-view-text",
         ViewsThatName = "read-views-that-name",
     }

@@ -159,8 +159,7 @@ async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result
     }
     let views: Vec<_> = jobs.iter().filter_map(|(entry, _)| Some(&entry.source.as_ref()?.view)).collect();
     let texts = observe::texts(line, &views).await?;
-    let schemas: BTreeSet<_> = views.iter().map(|view| view.schema.as_str()).collect();
-    let schemas = observe::schemas(line, &schemas).await?;
+    let made_now = observe::made(line, &views).await?;
     for (entry, job) in jobs {
         let (Task::Apply { held, schema_is_ours, .. }, Some(source), Some(compiled)) =
             (&job.task, &entry.source, &entry.compiled)
@@ -176,7 +175,7 @@ async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result
             applied_hash: compiled.applied_hash.clone(),
             columns_hash: compiled.columns_hash.clone(),
             shown_hash: texts.get(&source.view).cloned().unwrap_or_default(),
-            shown_acl_hash: schemas.place(&source.view, None).acl_hash,
+            shown_acl_hash: made_now.place(&source.view, None).acl_hash,
             schema_is_ours: *schema_is_ours,
             granted: source.granted.clone(),
         };

@@ -14,7 +14,7 @@ mod resources;
 
 use std::time::Duration;
 
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 pub use basis::{Basis, files_changed};
 
@@ -158,7 +158,16 @@ impl<W: World> Pass<'_, W> {
                 profiles.take_away(&mut line).await?;
             }
         }
-        views.apply(self, &mut line).await?;
+        if let Err(error) = views.apply(self, &mut line).await {
+            // What came to its end before is told: the next pass finds it as it is to be, and goes on behind it.
+            views.report(self).await?;
+            if let Error::Api { .. } = error {
+                return Err(error);
+            }
+            warn!(integration = %self.key, %error, "a pass on views was interrupted");
+            let done = Parts { views: false, profiles: false };
+            return Ok(Looked { done, interval: None, is_waiting: true });
+        }
         if let Some(profiles) = to_write {
             profiles.write(&mut line).await?;
             let (written, removed) = (difference.written.len(), difference.removed.len());

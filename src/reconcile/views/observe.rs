@@ -127,17 +127,38 @@ pub async fn schemas<W: World>(line: &Line<W>, names: &BTreeSet<&str>) -> Result
         return Ok(found);
     }
     let parameters = Parameters::new().fragment("schemas", list("schemas", names.iter().copied())?);
-    for row in line.rows(LookUp::Views, &parameters).await? {
-        let schema = row.text(0).to_owned();
-        found.owners.insert(schema.clone(), row.text(1).to_owned());
-        if row.text(3).is_empty() {
-            continue;
-        }
-        *found.numbers.entry(schema.clone()).or_default() += 1;
-        let view = ViewName { schema, name: row.text(3).to_owned() };
-        found.relations.insert(view, (row.text(5).to_owned(), acl_hash(row.text(6))));
-    }
+    found.add(&line.rows(LookUp::Views, &parameters).await?);
     Ok(found)
+}
+
+/// Reads of a few views what the transaction has made that they are in.
+pub async fn made<W: World>(line: &Line<W>, views: &[&ViewName]) -> Result<Schemas, Error> {
+    let schemas: BTreeSet<_> = views.iter().map(|view| view.schema.as_str()).collect();
+    let names: BTreeSet<_> = views.iter().map(|view| view.name.as_str()).collect();
+    let parameters =
+        Parameters::new().fragment("schemas", list("schemas", schemas)?).fragment("tables", list("tables", names)?);
+    let mut found = Schemas::default();
+    found.add(&line.rows(LookUp::ViewsOfChange, &parameters).await?);
+    Ok(found)
+}
+
+impl Schemas {
+    fn add(&mut self, rows: &[Row]) {
+        for row in rows {
+            self.add_row(row);
+        }
+    }
+
+    fn add_row(&mut self, row: &Row) {
+        let schema = row.text(0).to_owned();
+        self.owners.insert(schema.clone(), row.text(1).to_owned());
+        if row.text(3).is_empty() {
+            return;
+        }
+        *self.numbers.entry(schema.clone()).or_default() += 1;
+        let view = ViewName { schema, name: row.text(3).to_owned() };
+        self.relations.insert(view, (row.text(5).to_owned(), acl_hash(row.text(6))));
+    }
 }
 
 /// Of who may do what, in whatever order the server lists it.

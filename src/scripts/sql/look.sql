@@ -248,6 +248,17 @@ LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind <> 'i' AND c.relkin
 LEFT JOIN pg_user cu ON cu.usesysid = c.relowner
 WHERE n.nspname IN ({{schemas}});
 
+--! read-views-of-change
+-- The same of a few, in the transaction that makes them.
+SELECT
+    n.nspname, nu.usename, array_to_string(n.nspacl, '|'), c.relname, CAST(c.relkind AS VARCHAR(8)), cu.usename,
+    array_to_string(c.relacl, '|')
+FROM pg_namespace n
+INNER JOIN pg_class c ON c.relnamespace = n.oid AND c.relname IN ({{tables}})
+LEFT JOIN pg_user nu ON nu.usesysid = n.nspowner
+LEFT JOIN pg_user cu ON cu.usesysid = c.relowner
+WHERE n.nspname IN ({{schemas}});
+
 --! read-view-text
 SHOW VIEW {{view_schema}}.{{view_name}};
 
