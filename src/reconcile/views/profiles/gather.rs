@@ -18,8 +18,9 @@ use crate::ports::{Host, Key, World};
 use crate::reconcile::integration::Error;
 use crate::scripts::hex;
 
-/// Most users of one integration.
-const MOST_USERS: usize = 200_000;
+/// Most users of one integration. The warehouse's profiles and their sums, about 270 bytes a user, come over one connection, which
+/// brings 12 MiB at most.
+const MOST_USERS: usize = 40_000;
 
 /// Most that is read of one source, decompressed or not.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
