@@ -778,3 +778,21 @@ fn a_role_that_a_script_of_a_lesser_admin_has_left_alone_is_granted_as_the_statu
     run.do_as_told().unwrap();
     run.all_are_done().unwrap();
 }
+
+#[test]
+fn policy_views_come_after_an_edit_even_if_their_key_is_there_already() {
+    let mut run = run(Power::Superuser, Some(0), &[WHOLE]);
+    run.play(&[
+        Event::Others(Deed::Tamper(0)),
+        Event::User(0, Action::PolicyViews(true)),
+        Event::User(0, Action::Repair(true)),
+        Event::failing(0, Step::Named("create-entitlement", 0), Fault::AnswerLost),
+        Event::Others(Deed::Tamper(0)),
+        Event::User(0, Action::Repair(false)),
+        Event::User(0, Action::Impersonate(Some(2))),
+    ]);
+    run.settle().unwrap();
+    run.play(&[Event::User(0, Action::Repair(true))]);
+    run.settle().unwrap();
+    run.all_are_done().unwrap();
+}

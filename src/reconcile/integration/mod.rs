@@ -50,6 +50,7 @@ use crate::lifecycle::{
     self, Activity, Category, Endpoint, Failure, Outcome, SystemAccount, Wanted, cadence, validate as validate_spec,
 };
 use crate::ports::{Host, Key, Kubernetes, News, Referent, World};
+use crate::scripts::POLICY_VIEWS_VERSION;
 use remove::Gone;
 use secret::Found;
 use work::Work;
@@ -185,15 +186,22 @@ async fn go_on<W: World>(work: &mut Work<'_, W>) {
     }
     // Something else may have come first, an edit for instance, or the creation.
     if let (Activity::Settled, Ok(wanted)) = (&work.outcome.activity, validate_spec(&work.object.spec))
-        && let Some(account) = work.account.clone().filter(|account| {
-            rotate::is_wanted(work, &wanted, account) || wanted.policy_views.is_enabled && account.masking_key.is_none()
-        })
+        && let Some(account) = work
+            .account
+            .clone()
+            .filter(|account| rotate::is_wanted(work, &wanted, account) || lacks_policy_views(work, &wanted))
     {
         if is_manual {
             return manual::run(work, &wanted, Some(account)).await;
         }
         watch_over(work, &wanted, &account).await;
     }
+}
+
+/// Whether they are wanted, and what they stand on isn't there, as far as this pass has seen.
+fn lacks_policy_views<W: World>(work: &Work<'_, W>, wanted: &Wanted) -> bool {
+    let created = work.outcome.created.as_ref();
+    wanted.policy_views.is_enabled && created.is_none_or(|created| created.schema_version < POLICY_VIEWS_VERSION)
 }
 
 /// What can be told without a connection: a spec that can be carried out, and a Secret that belongs to it.
