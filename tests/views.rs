@@ -250,6 +250,12 @@ async fn what_is_in_the_way_is_told_and_nothing_of_others_is_touched() {
     town.create("RedshiftDataSource", "taken", orders(json!({"view": {"schema": "taken"}}))).await;
     let said = town.until_ready("RedshiftDataSource", "taken", "False", "ForeignObject").await;
     assert!(said.starts_with("the schema taken belongs to awsuser"), "{said}");
+    // What the system account reads for its own purposes is nobody's to show.
+    let keys = json!({"database": "immuta", "schema": "immuta_system", "name": "impersonation_key"});
+    town.create("RedshiftDataSource", "keys", json!({"table": keys, "view": {"schema": "keys"}})).await;
+    let said = town.until_ready("RedshiftDataSource", "keys", "False", "InvalidSpec").await;
+    assert!(said.starts_with("spec.table.schema: `immuta_system` is"), "{said}");
+    town.delete("RedshiftDataSource", "keys").await;
     town.create("RedshiftDataSource", "orders", orders(json!({}))).await;
     town.until_ready("RedshiftDataSource", "orders", "True", "Enforced").await;
     town.create("RedshiftDataSource", "other", orders(json!({}))).await;

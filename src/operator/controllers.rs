@@ -155,8 +155,8 @@ fn watch(
     let config_maps: Api<PartialObjectMeta<ConfigMap>> = api(client, namespace);
     let mut files = Files::new(watch.profile_sources.store.clone(), waker.clone());
     let config_maps = follow(config_maps, config, deadline, contact("ConfigMaps")).inspect(move |event| match event {
-        Event::InitApply(object) | Event::Apply(object) => files.changed(object, true),
-        Event::Delete(object) => files.changed(object, false),
+        Event::InitApply(object) | Event::Apply(object) => files.told(object),
+        Event::Delete(object) => files.gone(object),
         Event::Init | Event::InitDone => {}
     });
     let referring = stream::select(

@@ -1,6 +1,6 @@
 //! What is for integrations, data sources and profiles: what triggers a pass on it, and when.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use super::follow::follow;
 use super::places::Places;
 use crate::adapters::{Listed, Real, holding};
 use crate::api::{IntegrationReference, Kind, RedshiftUserProfileSource};
-use crate::ports::{Key, Object};
+use crate::ports::{Key, Object, Version};
 use crate::reconcile::{Context, Next, views};
 use crate::telemetry::{Contact, Health};
 
@@ -121,42 +121,64 @@ where
 pub struct Files {
     sources: Store<Guarded<RedshiftUserProfileSource>>,
     waker: Waker,
-    /// Those that were meant when they were told of last: one that has lost its label has to be missed.
-    meant: HashSet<Key>,
+    /// Those that were meant when they were told of last: a list tells again of what is as it was, and one that has lost its label
+    /// has to be missed.
+    meant: HashMap<Key, Version>,
 }
 
 impl Files {
     /// Of which nothing was told yet.
     pub fn new(sources: Store<Guarded<RedshiftUserProfileSource>>, waker: Waker) -> Self {
-        Self { sources, waker, meant: HashSet::new() }
+        Self { sources, waker, meant: HashMap::new() }
     }
 
-    /// One was made, changed, or is gone.
-    pub fn changed(&mut self, object: &impl ResourceExt, is_there: bool) {
-        let key = Key::of(object);
-        let was_meant = self.meant.contains(&key);
-        let mut is_meant = false;
-        for source in self.sources.state() {
-            let Ok(source) = source.0.as_ref() else { continue };
-            if source.namespace().as_deref() != Some(key.namespace.as_str()) {
-                continue;
-            }
-            let maps = &source.spec.config_maps;
-            let has_labels = |labels: &std::collections::BTreeMap<String, String>| {
-                labels.iter().all(|(label, value)| object.labels().get(label) == Some(value))
-            };
-            let fits = maps.names.contains(&key.name)
-                || maps.selector.as_ref().is_some_and(|selector| has_labels(&selector.match_labels));
-            is_meant |= fits;
-            if fits || was_meant && maps.selector.is_some() {
-                self.waker.wake(Wake::Files(Key::beside(source, source.spec.integration_ref.name.clone())));
-            }
+    /// One is there as it is told of, by a list or since it was made or changed.
+    pub fn told(&mut self, object: &impl ResourceExt) {
+        let (key, version) = (Key::of(object), Version::of(object));
+        let known = self.meant.get(&key).copied();
+        let integrations = self.read_by(object, known.is_some());
+        if known != Some(version) {
+            self.wake(integrations);
         }
-        if is_meant && is_there {
-            self.meant.insert(key);
+        if self.is_meant(object) {
+            self.meant.insert(key, version);
         } else {
             self.meant.remove(&key);
         }
+    }
+
+    /// One is gone.
+    pub fn gone(&mut self, object: &impl ResourceExt) {
+        let was_meant = self.meant.remove(&Key::of(object)).is_some();
+        let integrations = self.read_by(object, was_meant);
+        self.wake(integrations);
+    }
+
+    fn wake(&self, integrations: Vec<Key>) {
+        for key in integrations {
+            self.waker.wake(Wake::Files(key));
+        }
+    }
+
+    fn is_meant(&self, object: &impl ResourceExt) -> bool {
+        !self.read_by(object, false).is_empty()
+    }
+
+    /// The integrations whose sources read it, or may have read it before.
+    fn read_by(&self, object: &impl ResourceExt, was_meant: bool) -> Vec<Key> {
+        let key = Key::of(object);
+        let sources = self.sources.state();
+        let beside = sources.iter().filter_map(|source| source.0.as_ref().ok());
+        let beside = beside.filter(|source| source.namespace().as_deref() == Some(key.namespace.as_str()));
+        let reads = |source: &&RedshiftUserProfileSource| {
+            let maps = &source.spec.config_maps;
+            let has_labels = |labels: &BTreeMap<String, String>| {
+                labels.iter().all(|(label, value)| object.labels().get(label) == Some(value))
+            };
+            maps.names.contains(&key.name)
+                || maps.selector.as_ref().is_some_and(|selector| was_meant || has_labels(&selector.match_labels))
+        };
+        beside.filter(reads).map(|source| Key::beside(source, source.spec.integration_ref.name.clone())).collect()
     }
 }
 

@@ -11,9 +11,6 @@ use crate::api::{
 };
 use crate::scripts::{ExistingName, NameError, ObjectName};
 
-/// Schemas that no view of a data source is put into.
-const NOT_FOR_VIEWS: [&str; 3] = ["information_schema", "public", "catalog_history"];
-
 /// A table, by its three names.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TableName {
@@ -181,6 +178,12 @@ pub enum Unfit {
         /// What is wrong with it.
         source: NameError,
     },
+    /// A table that nobody is to be shown: the system account reads it, for its own purposes.
+    #[error(
+        "spec.table.schema: `{0}` is Redshift's or the integration's, and its tables can't be data sources: a view would show what is in \
+         them with the rights of the system account"
+    )]
+    OwnTable(String),
     /// A schema that isn't for views.
     #[error("spec.view.schema: `{0}` is Redshift's, the integration's or everybody's; choose another schema for views")]
     Schema(String),
@@ -214,6 +217,9 @@ impl DataSource {
             schema: existing("table.schema", &spec.table.schema)?,
             name: existing("table.name", &spec.table.name)?,
         };
+        if is_reserved(&table.schema) {
+            return Err(Unfit::OwnTable(table.schema));
+        }
         let columns = spec.columns.iter().map(|column| {
             let name = existing("columns", &column.name)?;
             Ok((name, Listed { tags: column.tags.iter().cloned().collect(), kind: column.kind.clone() }))
@@ -233,12 +239,20 @@ impl DataSource {
     }
 }
 
+/// Whether a schema is Redshift's, or an integration's: keys and everybody's profiles are in there.
+fn is_reserved(schema: &str) -> bool {
+    let schema = schema.to_lowercase();
+    schema.starts_with("immuta_")
+        || schema.starts_with("pg_")
+        || ["information_schema", "catalog_history"].contains(&schema.as_str())
+}
+
 /// What isn't said is called as the table is; beside the table there is no room for it.
 fn view_name(spec: &RedshiftDataSourceSpec, table: &TableName, managed: &str) -> Result<ViewName, Unfit> {
     let (schema, name) = spec.view.as_ref().map_or((None, None), |view| (view.schema.as_ref(), view.name.as_ref()));
     let beside = || if table.database == managed { format!("{}_immuta", table.schema) } else { table.schema.clone() };
     let schema = simple("view.schema", &schema.cloned().unwrap_or_else(beside))?;
-    if schema.starts_with("immuta_") || schema.starts_with("pg_") || NOT_FOR_VIEWS.contains(&schema.as_str()) {
+    if is_reserved(&schema) || schema == "public" {
         return Err(Unfit::Schema(schema));
     }
     let name = simple("view.name", name.unwrap_or(&table.name))?;
@@ -312,7 +326,18 @@ mod tests {
                 json!({"table": {"schema": "a\"b", "name": "orders"}}),
                 "spec.table.schema: `a\"b` can't be used as a name",
             ),
-            (json!({"table": {"schema": "pg_temp", "name": "x"}}), "spec.view.schema: `pg_temp` is Redshift's"),
+            (
+                json!({"table": {"schema": "pg_catalog", "name": "pg_user"}}),
+                "spec.table.schema: `pg_catalog` is Redshift's",
+            ),
+            (
+                json!({"table": {"database": "immuta", "schema": "immuta_system", "name": "impersonation_key"}, "view": {"schema": "v"}}),
+                "spec.table.schema: `immuta_system` is Redshift's or the integration's",
+            ),
+            (
+                json!({"table": {"database": "immuta", "schema": "Immuta_System", "name": "profile"}, "view": {"schema": "v"}}),
+                "spec.table.schema: `Immuta_System` is",
+            ),
             (json!({"table": {"schema": "public", "name": "x"}}), "spec.view.schema: `public` is"),
             (json!({"view": {"schema": "immuta_system"}}), "spec.view.schema: `immuta_system` is"),
             (json!({"table": {"schema": "sales", "name": "Orders"}}), "spec.view.name: `Orders` can't be used"),

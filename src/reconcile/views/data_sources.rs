@@ -158,6 +158,9 @@ impl Views {
                 continue;
             }
             if !ground.is_enabled {
+                if ground.is_suspended {
+                    continue;
+                }
                 entry.stop(Failure::waiting(Reason::PolicyViewsDisabled, "the integration keeps no views any more"));
                 continue;
             }

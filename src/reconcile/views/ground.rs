@@ -28,6 +28,8 @@ pub struct Ground {
     pub initial_database: String,
     /// Whether views and profiles are kept as the resources say; else only deletions are carried out.
     pub is_enabled: bool,
+    /// Whether that is so since the user wants nothing else done for now.
+    pub is_suspended: bool,
     /// Time between two looks.
     pub interval: Duration,
 }
@@ -66,7 +68,10 @@ impl Ground {
             account: *account,
             database: created.database.clone(),
             initial_database: wanted.initial_database,
-            is_enabled: wanted.policy_views.is_enabled && integration.metadata.deletion_timestamp.is_none(),
+            is_enabled: wanted.policy_views.is_enabled
+                && integration.metadata.deletion_timestamp.is_none()
+                && !integration.spec.suspend,
+            is_suspended: integration.spec.suspend,
             interval: wanted.policy_views.column_detection_interval,
         }))
     }

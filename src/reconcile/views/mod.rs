@@ -101,7 +101,9 @@ enum Ended {
 
 impl<W: World> Pass<'_, W> {
     async fn run(&mut self, integration: Option<&RedshiftIntegration>) -> Result<Ended, Error> {
-        if integration.is_some_and(|it| it.spec.suspend) {
+        // But for deletions.
+        let is_going = self.resources.data_sources.iter().any(|it| it.metadata.deletion_timestamp.is_some());
+        if integration.is_some_and(|it| it.spec.suspend) && !is_going {
             return Ok(Ended::Done(Looked { done: self.parts, interval: None, is_waiting: false }));
         }
         let ground = match Ground::of(self.context, self.key, integration).await? {

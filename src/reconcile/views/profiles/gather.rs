@@ -78,6 +78,8 @@ pub struct Profiles {
     pub wanted: BTreeMap<String, (Digests, Spot)>,
     sums: HashMap<String, (i64, i64)>,
     roster: Roster<Spot>,
+    /// How many records were read, whatever came of them.
+    records: usize,
     /// Whether rows of entitlements are compared too.
     is_thorough: bool,
 }
@@ -120,6 +122,7 @@ impl Profiles {
             wanted: BTreeMap::new(),
             sums: HashMap::new(),
             roster: Roster::default(),
+            records: 0,
             is_thorough: is_thorough(pass),
         };
         profiles.read_single();
@@ -142,6 +145,7 @@ impl Profiles {
         for index in 0..self.single.len() {
             let spot = Spot { origin: u32::try_from(index).unwrap_or(u32::MAX), file: 0, line: 0 };
             let (object, _) = &self.single[index];
+            self.records += 1;
             self.roster.enter(&object.spec.user, spot);
             match profile_of(object) {
                 Ok(profile) => self.want(&profile, spot),
@@ -180,11 +184,8 @@ impl Profiles {
                 let failure =
                     self.read_file(&source, &file, Spot { origin, file: number, line: 0 }, &mut gathered, &mut found);
                 gathered.failure = gathered.failure.take().or(failure);
-                if bytes > MOST_BYTES || self.wanted.len() + found.len() > MOST_USERS {
-                    let message = format!(
-                        "more than {MOST_USERS} users, or 256 MiB of files, are more than an integration takes"
-                    );
-                    gathered.failure.get_or_insert(Failure::stalled(Reason::FilesUnreadable, message));
+                if bytes > MOST_BYTES {
+                    gathered.failure.get_or_insert(too_many());
                 }
             }
             if gathered.failure.is_some() {
@@ -231,8 +232,9 @@ impl Profiles {
                     gathered.refuse(refused.shown, at, refused.reason.to_string());
                 }
             }
-            if found.len() > MOST_USERS {
-                break;
+            self.records += 1;
+            if self.records > MOST_USERS {
+                return Some(too_many());
             }
         }
         None
@@ -390,6 +392,11 @@ impl Profiles {
             self.sources[index].1.failure = Some(failure);
         }
     }
+}
+
+fn too_many() -> Failure {
+    let message = format!("more than {MOST_USERS} users, or 256 MiB of files, are more than an integration takes");
+    Failure::stalled(Reason::FilesUnreadable, message)
 }
 
 /// What a resource of one user says.
