@@ -597,6 +597,31 @@ fn a_drop_that_was_refused_is_no_point_of_no_return_even_if_that_cannot_be_taken
     }
 }
 
+#[test]
+fn what_was_confirmed_stays_confirmed_if_a_late_drop_is_done_just_before_the_next() {
+    let drop = Step::Named("drop-database", 0);
+    let mut run = run(
+        Power::Superuser,
+        Some(0),
+        &[
+            Event::User(0, Action::Impersonate(Some(0))),
+            WHOLE,
+            Event::Others(Deed::GrantToRole(0)),
+            Event::Others(Deed::Table { database: 0, inside: false }),
+            Event::User(0, Action::Delete),
+            WHOLE,
+            Event::User(0, Action::ConfirmDelete),
+            Event::failing(0, drop, Fault::Lost),
+            Event::before(0, drop),
+        ],
+    );
+    let name = run.status_of(0).unwrap().created.unwrap().database;
+    assert!(run.world.borrow_mut().warehouse.databases.remove(&name).is_some());
+    run.play(&[WHOLE]);
+    run.settle().unwrap();
+    assert!(run.world.borrow().clusters[0].integrations().next().is_none());
+}
+
 /// Others have renamed the account of an integration that is set up, and drift is to be mended.
 const RENAMED: [Event; 3] = [WHOLE, Event::User(0, Action::Repair(true)), Event::Others(Deed::RenameAccount(0))];
 

@@ -319,6 +319,13 @@ impl<'p, 'a, W: World> Pass<'p, 'a, W> {
         Ok(UserIds { claim: id(CLAIM_USER)?, account: id(&setup.system_account)? })
     }
 
+    /// Whether the managed database is there at this moment.
+    pub async fn has_database(&mut self) -> Result<bool, Error> {
+        let database = self.place.setup.database.clone();
+        let session = self.session(Connection::InitialDatabase).await?;
+        look::has_database(session, &database).await
+    }
+
     /// Takes back that the registry says `deleting`: the server refused the drop.
     pub async fn take_back_deleting(&mut self) -> Result<(), Error> {
         for section in [Section::BeginChange, Section::TakeBackDeleting, Section::CommitChange] {

@@ -99,6 +99,11 @@ pub async fn users(session: &impl Session) -> Result<BTreeMap<String, UserId>, E
     Ok(owned(&Asker::new(session).rows(LookUp::Users).await?))
 }
 
+/// Whether a database of the warehouse's own is there.
+pub async fn has_database(session: &impl Session, name: &str) -> Result<bool, Error> {
+    Ok(local_databases(&mut Asker::new(session)).await?.contains_key(name))
+}
+
 /// The warehouse's own databases that can hold anything of a user's, with their owners. Shared ones, and catalogues of AWS
 /// Glue, are listed beside them and take no logins.
 /// <https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_DATABASES.html>

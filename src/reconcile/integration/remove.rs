@@ -212,8 +212,7 @@ impl<W: World> Removal<'_, '_, W> {
             look_again(&mut pass, &obstacles, entered).await?;
         }
         match pass.apply(drop).await {
-            Ok(()) => pass.apply(after).await.map_err(|error| not_finished(&place, error))?,
-            Err(Error::Statement(error)) if error.definitely_refused() => {
+            Err(Error::Statement(error)) if error.definitely_refused() && pass.has_database().await? => {
                 // All of it is there and was not harmed: it may be used on.
                 pass.work.outcome.deletion = None;
                 if matches!(pass.site.finding.ownership.database, ManagedDatabase::Registered(_)) {
@@ -221,8 +220,11 @@ impl<W: World> Removal<'_, '_, W> {
                 }
                 return Err(not_dropped(&place, &error));
             }
-            Err(error) => return Err(error),
+            // An earlier drop, whose answer never came, was done in the meantime: what was confirmed stays confirmed.
+            Err(Error::Statement(error)) if error.definitely_refused() => {}
+            other => other?,
         }
+        pass.apply(after).await.map_err(|error| not_finished(&place, error))?;
         Ok(summary(&site.finding.ownership, &place))
     }
 
