@@ -8,7 +8,7 @@ use redshift_stand_in::journal::Event;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::support::{World, admin, login, rows};
+use crate::support::{World, admin, login, rows, try_rows};
 
 const READ: &str = "SELECT order_id, customer FROM sales.orders ORDER BY 1";
 const NOBODY: [&str; 0] = [];
@@ -114,11 +114,8 @@ impl Town {
 
     /// What somebody sees, or the code of the error.
     async fn seen(&self, user: &str, sql: &str) -> Vec<String> {
-        let client = self.log_in(user).await;
-        match client.simple_query(sql).await {
-            Ok(_) => rows(&client, sql).await,
-            Err(error) => vec![error.code().unwrap().code().to_owned()],
-        }
+        let seen = try_rows(&self.log_in(user).await, sql).await;
+        seen.unwrap_or_else(|error| vec![error.code().unwrap().code().to_owned()])
     }
 
     async fn until_seen(&self, user: &str, sql: &str, expected: &[&str]) {

@@ -42,7 +42,7 @@ pub use relay::{Passage, Relay};
 pub use status::{
     asked_for, condition, conditions, is_current, is_looked_at, merge, phase_of, said, statements, tests_with,
 };
-pub use warehouse::{Dump, Observer, admin, assert_same, login, makes_a_lesser_admin, rows};
+pub use warehouse::{Dump, Observer, admin, assert_same, login, makes_a_lesser_admin, rows, try_rows};
 
 /// Longest wait for anything. It only ends tests that would fail anyway, so it is long; whoever is
 /// looking for the cause of a failure can shorten it.

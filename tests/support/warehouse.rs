@@ -126,17 +126,20 @@ pub fn assert_same(before: &Dump, after: &Dump) {
 
 /// The rows of a query, each as its values with `|` in between.
 pub async fn rows(client: &Client, query: &str) -> Vec<String> {
-    let messages = client.simple_query(query).await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
-    messages
-        .iter()
-        .filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => {
-                let values: Vec<_> = (0..row.len()).map(|column| row.get(column).unwrap_or_default()).collect();
-                Some(values.join("|"))
-            }
-            _ => None,
-        })
-        .collect()
+    try_rows(client, query).await.unwrap_or_else(|error| panic!("{query}: {error:?}"))
+}
+
+/// As [`rows`], of a query that may be refused.
+pub async fn try_rows(client: &Client, query: &str) -> Result<Vec<String>, tokio_postgres::Error> {
+    let messages = client.simple_query(query).await?;
+    let rows = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => {
+            let values: Vec<_> = (0..row.len()).map(|column| row.get(column).unwrap_or_default()).collect();
+            Some(values.join("|"))
+        }
+        _ => None,
+    });
+    Ok(rows.collect())
 }
 
 /// Logs in through the stand-in, as any user of a warehouse would.
