@@ -68,13 +68,14 @@ pub struct Place {
     pub neighbours: usize,
 }
 
-/// The other data sources whose views are in the schema.
+/// The other views of data sources in the schema: to whom each is granted.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Neighbours {
-    /// To whom their views are granted.
-    pub granted: BTreeSet<Granted>,
-    /// How many they are.
-    pub number: usize,
+pub struct Neighbours<'a>(pub Vec<&'a BTreeSet<Granted>>);
+
+impl Neighbours<'_> {
+    fn need(&self, granted: &Granted) -> bool {
+        self.0.iter().any(|of_one| of_one.contains(granted))
+    }
 }
 
 /// Why there is no view, or it isn't as it is to be. Each says what to do.
@@ -210,7 +211,7 @@ pub fn plan(
     wanted: &Wanted<'_>,
     held: Option<&Held>,
     place: &Place,
-    neighbours: &Neighbours,
+    neighbours: &Neighbours<'_>,
     account: &str,
 ) -> Result<Step, Obstacle> {
     let Wanted { uid, resource, source, applied_hash, columns_hash } = *wanted;
@@ -252,7 +253,7 @@ pub fn plan(
         acts.extend(source.granted.difference(&held.granted).cloned().map(Act::Grant));
         acts.extend(held.granted.difference(&source.granted).cloned().map(Act::Revoke));
     }
-    let gone = held.granted.difference(&source.granted).filter(|granted| !neighbours.granted.contains(granted));
+    let gone = held.granted.difference(&source.granted).filter(|granted| !neighbours.need(granted));
     acts.extend(gone.cloned().map(Act::RevokeSchema));
     let is_written = held.source_uid == uid && held.resource == resource && held.retained == Retained::No;
     if acts.is_empty() && is_written {
@@ -263,7 +264,7 @@ pub fn plan(
 
 /// Plans a removal of what is there; the row goes with it. Nothing where the view isn't ours any more.
 #[must_use]
-pub fn removal(held: &Held, place: &Place, neighbours: &Neighbours, account: &str) -> Vec<Act> {
+pub fn removal(held: &Held, place: &Place, neighbours: &Neighbours<'_>, account: &str) -> Vec<Act> {
     let is_here = place.owner.as_deref() == Some(account);
     let mut acts = Vec::new();
     if is_here {
@@ -272,11 +273,11 @@ pub fn removal(held: &Held, place: &Place, neighbours: &Neighbours, account: &st
     if place.schema_owner.as_deref() != Some(account) {
         return acts;
     }
-    if held.schema_is_ours && neighbours.number == 0 && place.neighbours == 0 && (is_here || place.owner.is_none()) {
+    if held.schema_is_ours && neighbours.0.is_empty() && place.neighbours == 0 && (is_here || place.owner.is_none()) {
         acts.push(Act::DropSchema);
         return acts;
     }
-    let gone = held.granted.iter().filter(|granted| !neighbours.granted.contains(granted));
+    let gone = held.granted.iter().filter(|granted| !neighbours.need(granted));
     acts.extend(gone.cloned().map(Act::RevokeSchema));
     acts
 }
@@ -408,7 +409,8 @@ mod tests {
         assert_eq!(removal(&held(&["a"]), &used, &alone, ACCOUNT), revoked);
         let found = Held { schema_is_ours: false, ..held(&["a"]) };
         assert_eq!(removal(&found, &there(), &alone, ACCOUNT), revoked);
-        let shared = Neighbours { granted: [role("a")].into(), number: 1 };
+        let to_a = BTreeSet::from([role("a")]);
+        let shared = Neighbours(vec![&to_a]);
         assert_eq!(removal(&held(&["a"]), &there(), &shared, ACCOUNT), [Act::Drop]);
     }
 }

@@ -119,13 +119,8 @@ pub async fn together<'j, W: World>(
 
 /// Makes or changes one view.
 pub async fn alone<W: World>(line: &mut Line<W>, entry: &Entry, job: &Job) -> Result<Result<(), Failure>, Error> {
-    match change(line, &[(entry, job)]).await {
-        Ok(()) => Ok(Ok(())),
-        Err(error) => {
-            let error = refused(line, error).await?;
-            Ok(Err(explain(&error, entry, &line.account)))
-        }
-    }
+    let result = change(line, &[(entry, job)]).await;
+    outcome(line, entry, result).await
 }
 
 /// A refusal, behind which nothing was done. Anything else stops the pass: what was done isn't known.

@@ -1,6 +1,6 @@
 //! The data sources of a pass: what is wanted of each, what came of it, and what is said.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,8 +19,8 @@ use crate::api::{
 use crate::lifecycle::verdict::{Verdict, conditions};
 use crate::lifecycle::{Category, Failure, brief, cadence};
 use crate::policy::views::{
-    self, DataSource, Guard, Held, Neighbours, Obstacle, Retained, Step, Table, TableName, View, ViewName, Wanted,
-    applied_hash, columns_hash, compile, query,
+    self, DataSource, Granted, Guard, Held, Neighbours, Obstacle, Retained, Step, Table, TableName, View, ViewName,
+    Wanted, applied_hash, columns_hash, compile, query,
 };
 use crate::ports::{Host, Key, Kubernetes, News, StatementError, StatementFailure, World};
 use crate::reconcile::integration::Error;
@@ -152,8 +152,9 @@ impl Views {
     ) -> Result<(), Error> {
         self.held = held;
         self.managed.clone_from(&ground.database);
+        let holders: HashSet<_> = self.held.iter().map(|held| held.source_uid.as_str()).collect();
         for entry in &mut self.entries {
-            entry.is_held = self.held.iter().any(|held| held.source_uid == entry.uid);
+            entry.is_held = holders.contains(entry.uid.as_str());
             if !entry.is_active() {
                 continue;
             }
@@ -184,7 +185,8 @@ impl Views {
     fn schemas_of_interest(&self) -> impl Iterator<Item = &ViewName> {
         let wanted = self.entries.iter().filter_map(|entry| Some(&entry.source.as_ref()?.view));
         let deleted = self.entries.iter().filter(|entry| entry.is_deleted());
-        let going = deleted.flat_map(|entry| self.held.iter().filter(|held| held.source_uid == entry.uid));
+        let deleted: HashSet<_> = deleted.map(|entry| entry.uid.as_str()).collect();
+        let going = self.held.iter().filter(move |held| deleted.contains(held.source_uid.as_str()));
         wanted.chain(going.map(|held| &held.view))
     }
 
@@ -254,15 +256,15 @@ impl Views {
     }
 
     fn plan<W: World>(&mut self, line: &Line<W>, texts: &HashMap<ViewName, String>) {
-        let mut jobs = Vec::new();
-        for index in 0..self.entries.len() {
-            let entry = &self.entries[index];
+        let (mut jobs, mut outcomes) = (Vec::new(), Vec::new());
+        let there = There::of(self);
+        for (index, entry) in self.entries.iter().enumerate() {
             if entry.is_deleted() {
-                jobs.push(self.removal(index, line));
+                jobs.push(self.removal(index, &there, line));
                 continue;
             }
             let (Some(source), Some(compiled)) = (&entry.source, &entry.compiled) else { continue };
-            let held = self.held.iter().find(|held| held.view == source.view);
+            let held = there.by_view.get(&source.view).copied();
             let place = self.schemas.place(&source.view, texts.get(&source.view).cloned());
             let wanted = Wanted {
                 uid: &entry.uid,
@@ -271,55 +273,36 @@ impl Views {
                 applied_hash: &compiled.applied_hash,
                 columns_hash: &compiled.columns_hash,
             };
-            let neighbours = self.neighbours(&source.view);
-            let step = views::plan(&wanted, held, &place, &neighbours, &line.account);
+            let step = views::plan(&wanted, held, &place, &there.neighbours(&source.view), &line.account);
             let outcome = match step {
                 Ok(Step::Nothing) => Outcome::Done,
                 Ok(Step::Apply { acts, drift }) => {
                     let schema_is_ours = held.map_or(place.schema_owner.is_none(), |held| held.schema_is_ours)
-                        || self.held.iter().any(|held| held.view.schema == source.view.schema && held.schema_is_ours);
+                        || there.our_schemas.contains(source.view.schema.as_str());
                     jobs.push(Job::apply(index, held.cloned(), acts, drift, schema_is_ours));
                     Outcome::Silent
                 }
                 Err(obstacle) => Outcome::Not(failure_of(&obstacle)),
             };
+            outcomes.push((index, outcome));
+        }
+        for (index, outcome) in outcomes {
             self.entries[index].outcome = outcome;
         }
         self.jobs = jobs;
     }
 
-    fn removal<W: World>(&self, index: usize, line: &Line<W>) -> Job {
+    fn removal<W: World>(&self, index: usize, there: &There<'_>, line: &Line<W>) -> Job {
         let entry = &self.entries[index];
-        let Some(held) = self.held.iter().find(|held| held.source_uid == entry.uid) else {
+        let Some(held) = there.by_holder.get(entry.uid.as_str()) else {
             return Job::let_go(index);
         };
         if entry.object.spec.deletion_policy == DeletionPolicy::Retain {
-            return Job::retain(index, held.clone());
+            return Job::retain(index, (*held).clone());
         }
         let place = self.schemas.place(&held.view, None);
-        let acts = views::removal(held, &place, &self.neighbours(&held.view), &line.account);
-        Job::remove(index, held.clone(), acts)
-    }
-
-    /// The other views in a schema: those that are there, and those that are to come.
-    fn neighbours(&self, view: &ViewName) -> Neighbours {
-        let mut neighbours = Neighbours::default();
-        for entry in self.entries.iter().filter(|entry| !entry.is_deleted()) {
-            let Some(source) = entry.source.as_ref().filter(|it| it.view.schema == view.schema && it.view != *view)
-            else {
-                continue;
-            };
-            neighbours.number += 1;
-            neighbours.granted.extend(source.granted.iter().cloned());
-        }
-        let is_going =
-            |held: &Held| self.entries.iter().any(|entry| entry.uid == held.source_uid && entry.is_deleted());
-        let others = self.held.iter().filter(|held| held.view.schema == view.schema && held.view != *view);
-        for held in others.filter(|held| !is_going(held)) {
-            neighbours.number += 1;
-            neighbours.granted.extend(held.granted.iter().cloned());
-        }
-        neighbours
+        let acts = views::removal(held, &place, &there.neighbours(&held.view), &line.account);
+        Job::remove(index, (*held).clone(), acts)
     }
 
     /// Does it: what goes first, then what changes, each by itself; then what is new, many together, since nobody reads it yet.
@@ -403,6 +386,46 @@ impl Views {
         }
         self.count(pass);
         Ok(is_waiting)
+    }
+}
+
+/// The views that are there or to come, found without a look at all of them for each.
+struct There<'a> {
+    by_view: HashMap<&'a ViewName, &'a Held>,
+    by_holder: HashMap<&'a str, &'a Held>,
+    /// Schemas that were made for views.
+    our_schemas: HashSet<&'a str>,
+    /// By schema: those that stay and those that come, and to whom each is granted.
+    staying: HashMap<&'a str, Vec<(&'a str, &'a BTreeSet<Granted>)>>,
+}
+
+impl<'a> There<'a> {
+    fn of(views: &'a Views) -> Self {
+        let Views { entries, held, .. } = views;
+        let (going, kept): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.is_deleted());
+        let going: HashSet<_> = going.into_iter().map(|entry| entry.uid.as_str()).collect();
+        let to_come = kept.into_iter().filter_map(|entry| entry.source.as_ref());
+        let to_come = to_come.map(|source| (&source.view, &source.granted));
+        let left = held.iter().filter(|held| !going.contains(held.source_uid.as_str()));
+        let left = left.map(|held| (&held.view, &held.granted));
+        let mut staying: HashMap<&str, Vec<_>> = HashMap::new();
+        for (view, granted) in to_come.chain(left) {
+            staying.entry(&view.schema).or_default().push((view.name.as_str(), granted));
+        }
+        // Of several rows, the first counts.
+        let first_of = held.iter().rev();
+        Self {
+            by_view: first_of.clone().map(|held| (&held.view, held)).collect(),
+            by_holder: first_of.map(|held| (held.source_uid.as_str(), held)).collect(),
+            our_schemas: held.iter().filter(|held| held.schema_is_ours).map(|held| held.view.schema.as_str()).collect(),
+            staying,
+        }
+    }
+
+    /// The others in the schema of a view.
+    fn neighbours(&self, view: &ViewName) -> Neighbours<'a> {
+        let all = self.staying.get(view.schema.as_str()).into_iter().flatten();
+        Neighbours(all.filter(|(name, _)| *name != view.name).map(|(_, granted)| *granted).collect())
     }
 }
 

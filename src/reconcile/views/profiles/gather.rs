@@ -112,10 +112,9 @@ fn origin_of_source(source: &RedshiftUserProfileSource) -> String {
 impl Profiles {
     /// Reads all that names users.
     pub async fn gather<W: World>(pass: &Pass<'_, W>) -> Result<Self, Error> {
-        let is_going = |deleted: Option<&_>| -> bool { deleted.is_some() };
         let resources = &pass.resources;
-        let single = resources.profiles.iter().filter(|it| !is_going(it.metadata.deletion_timestamp.as_ref()));
-        let sources = resources.profile_sources.iter().filter(|it| !is_going(it.metadata.deletion_timestamp.as_ref()));
+        let single = resources.profiles.iter().filter(|it| it.metadata.deletion_timestamp.is_none());
+        let sources = resources.profile_sources.iter().filter(|it| it.metadata.deletion_timestamp.is_none());
         let mut profiles = Self {
             single: single.map(|profile| (profile.clone(), None)).collect(),
             sources: sources.map(|source| (source.clone(), Gathered::default())).collect(),
