@@ -269,9 +269,8 @@ async fn a_hostile_server_fails_its_own_resource_and_the_neighbours_never_notice
 
 /// How many passes are under way, those too that wait for a login in nobody's place.
 fn under_way(world: &mut World) -> usize {
-    let metrics = world.operator.as_mut().unwrap().metrics();
-    let line = metrics.lines().find(|line| line.starts_with("controller_runtime_active_workers{"));
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
+    let active = world.operator.as_mut().unwrap().counted_of_integrations("controller_runtime_active_workers");
+    usize::try_from(active).unwrap()
 }
 
 async fn until_under_way(world: &mut World, passes: usize) {

@@ -232,8 +232,9 @@ pub async fn run(
 
 /// A pass, when it is its turn; none, if the process is about to end.
 async fn in_turn(context: Arc<Context<Real>>, key: Key, places: Places) -> Ending {
-    if !contained_at_once(|| views::is_of_concern(&context, &key)).unwrap_or(true) {
-        return (key, None);
+    // It takes nobody's place.
+    if let Some(next) = contained_at_once(|| views::without_a_pass(&context, &key)).ok().flatten() {
+        return (key, Some(next));
     }
     let Some(place) = places.take(&key.namespace).await else { return (key, None) };
     let pass = tokio::spawn(holding(Arc::new(place), Box::pin(pass(context, key.clone()))));

@@ -212,10 +212,19 @@ impl Operator {
         self.until("all events are published", is_through).await;
     }
 
-    /// How many passes it has ended, whatever came of them.
+    /// How many passes on integrations it has ended, whatever came of them.
     pub fn passes(&mut self) -> u64 {
+        self.counted_of_integrations("controller_runtime_reconcile_total")
+    }
+
+    /// The sum of a metric over all its lines that are of the integrations' controller: there are others, in any order.
+    pub fn counted_of_integrations(&mut self, metric: &str) -> u64 {
         let metrics = self.metrics();
-        let counts = metrics.lines().filter(|line| line.starts_with("controller_runtime_reconcile_total"));
+        let is_meant = |line: &&str| {
+            let labels = line.strip_prefix(metric).and_then(|rest| rest.strip_prefix('{'));
+            labels.is_some_and(|labels| labels.contains("controller=\"redshiftintegration\""))
+        };
+        let counts = metrics.lines().filter(is_meant);
         counts.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 

@@ -66,11 +66,15 @@ pub async fn pass<W: World>(context: &Context<W>, key: &Key) -> Result<Next, Err
     }
 }
 
-/// Whether there is anything that a pass would look at. Most integrations have nothing of the kind.
-pub fn is_of_concern<W: World>(context: &Context<W>, key: &Key) -> bool {
+/// What there is to do without a pass: nothing, as for most integrations, or to wait until the watches have told what there is.
+/// `None` if there is something that a pass would look at.
+pub fn without_a_pass<W: World>(context: &Context<W>, key: &Key) -> Option<Next> {
     let is_known = context.views.of(&key.to_string()).basis.is_some();
-    let resources = context.kubernetes.policy_resources(key);
-    is_known || resources.is_none_or(|resources| concerns_anybody(context.kubernetes.told(key).as_ref(), &resources))
+    match context.kubernetes.policy_resources(key) {
+        None => Some(Next::After(SHORTLY)),
+        Some(resources) if is_known || concerns_anybody(context.kubernetes.told(key).as_ref(), &resources) => None,
+        Some(_) => Some(Next::OnChange),
+    }
 }
 
 /// What to do after an error that no status tells of: those of the API server.
