@@ -1,6 +1,6 @@
 //! What is for integrations, data sources and profiles: what triggers a pass on it, and when.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -135,15 +135,13 @@ impl Files {
     /// One is there as it is told of, by a list or since it was made or changed.
     pub fn told(&mut self, object: &impl ResourceExt) {
         let (key, version) = (Key::of(object), Version::of(object));
-        let known = self.meant.get(&key).copied();
-        let integrations = self.read_by(object, known.is_some());
-        if known != Some(version) {
-            self.wake(integrations);
-        }
-        if self.is_meant(object) {
-            self.meant.insert(key, version);
-        } else {
-            self.meant.remove(&key);
+        let meant_now = self.read_by(object, false);
+        let known = if meant_now.is_empty() { self.meant.remove(&key) } else { self.meant.insert(key, version) };
+        match known {
+            Some(known) if known == version => {}
+            // Whoever read it before misses it.
+            Some(_) => self.wake(self.read_by(object, true)),
+            None => self.wake(meant_now),
         }
     }
 
@@ -160,10 +158,6 @@ impl Files {
         }
     }
 
-    fn is_meant(&self, object: &impl ResourceExt) -> bool {
-        !self.read_by(object, false).is_empty()
-    }
-
     /// The integrations whose sources read it, or may have read it before.
     fn read_by(&self, object: &impl ResourceExt, was_meant: bool) -> Vec<Key> {
         let key = Key::of(object);
@@ -172,11 +166,8 @@ impl Files {
         let beside = beside.filter(|source| source.namespace().as_deref() == Some(key.namespace.as_str()));
         let reads = |source: &&RedshiftUserProfileSource| {
             let maps = &source.spec.config_maps;
-            let has_labels = |labels: &BTreeMap<String, String>| {
-                labels.iter().all(|(label, value)| object.labels().get(label) == Some(value))
-            };
             maps.names.contains(&key.name)
-                || maps.selector.as_ref().is_some_and(|selector| was_meant || has_labels(&selector.match_labels))
+                || maps.selector.as_ref().is_some_and(|selector| was_meant || selector.selects(object))
         };
         beside.filter(reads).map(|source| Key::beside(source, source.spec.integration_ref.name.clone())).collect()
     }

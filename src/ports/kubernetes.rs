@@ -152,6 +152,14 @@ pub struct PolicyResources {
 }
 
 impl PolicyResources {
+    /// The UIDs of all of them.
+    pub fn uids(&self) -> impl Iterator<Item = &str> {
+        let of_views = self.data_sources.iter().map(Resource::meta);
+        let of_profiles = self.profiles.iter().map(Resource::meta);
+        let of_sources = self.profile_sources.iter().map(Resource::meta);
+        of_views.chain(of_profiles).chain(of_sources).filter_map(|metadata| metadata.uid.as_deref())
+    }
+
     /// Whether there is nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::integration::Basis;
-use super::pace::{Busy, Memories};
+use super::pace::{Busy, Memories, Told};
 use super::views;
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Endpoint;
@@ -44,6 +44,8 @@ pub struct Context<W: World> {
     pub memories: Memories<Basis>,
     /// What is remembered of what is for integrations, by their namespaces and names.
     pub views: Memories<views::Basis>,
+    /// What was told of what is for integrations.
+    pub told: Told,
 }
 
 impl<W: World> Context<W> {
@@ -58,8 +60,8 @@ impl<W: World> Context<W> {
         settings: Settings,
     ) -> Self {
         let (started, busy, memories) = (host.elapsed(), Busy::default(), Memories::default());
-        let views = Memories::default();
-        Self { kubernetes, warehouses, logins, host, metrics, settings, started, busy, memories, views }
+        let (views, told) = (Memories::default(), Told::default());
+        Self { kubernetes, warehouses, logins, host, metrics, settings, started, busy, memories, views, told }
     }
 
     /// The other resources for a warehouse, over all watched namespaces.

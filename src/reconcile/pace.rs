@@ -126,16 +126,43 @@ impl<B: Clone> Memories<B> {
     /// Remembers that something is told; whether it wasn't before.
     pub fn tells(&self, uid: &str, what: String) -> bool {
         let mut memories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = &mut memories.entry(uid.to_owned()).or_default().told;
-        if told.len() >= MOST_TOLD {
-            told.clear();
-        }
-        told.insert(what)
+        tell(&mut memories.entry(uid.to_owned()).or_default().told, what)
     }
 
     /// Forgets a resource that is gone.
     pub fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+fn tell(told: &mut BTreeSet<String>, what: String) -> bool {
+    if told.len() >= MOST_TOLD {
+        told.clear();
+    }
+    told.insert(what)
+}
+
+/// What was told of the resources that are for an integration: by its name, and by their UIDs.
+#[derive(Debug, Default)]
+pub struct Told(Mutex<HashMap<String, HashMap<String, BTreeSet<String>>>>);
+
+impl Told {
+    /// Remembers that something is told of a resource; whether it wasn't before.
+    pub fn tells(&self, integration: &str, uid: &str, what: String) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_these = all.entry(integration.to_owned()).or_default();
+        tell(of_these.entry(uid.to_owned()).or_default(), what)
+    }
+
+    /// Forgets what was told of those that aren't among these any more.
+    pub fn keep<'u>(&self, integration: &str, uids: impl Iterator<Item = &'u str>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(of_these) = all.get_mut(integration) else { return };
+        let mut kept: HashMap<_, _> = uids.filter_map(|uid| of_these.remove_entry(uid)).collect();
+        std::mem::swap(of_these, &mut kept);
+        if of_these.is_empty() {
+            all.remove(integration);
+        }
     }
 }
 
@@ -179,6 +206,17 @@ mod tests {
         }
         assert!(memory.is_fought_over("it", hours(3)) && !memory.is_fought_over("something else", hours(3)));
         assert!(!memory.is_fought_over("it", hours(24)));
+    }
+
+    #[test]
+    fn what_was_told_of_a_resource_is_told_once_and_forgotten_with_it() {
+        let told = Told::default();
+        let tells = |uid: &str| told.tells("team/analytics", uid, "it is taken".to_owned());
+        assert!(tells("uid-1") && !tells("uid-1") && tells("uid-2"));
+        told.keep("team/analytics", ["uid-2"].into_iter());
+        assert!(!tells("uid-2") && tells("uid-1"));
+        told.keep("team/analytics", std::iter::empty());
+        assert!(told.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty());
     }
 
     #[test]

@@ -61,6 +61,7 @@ struct Families {
     validated: Family<IntegrationLabels, Gauge>,
     data_sources: Family<DataSourceLabels, Gauge>,
     view_transactions: Family<IntegrationLabels, Counter>,
+    waiting_for_readers: Family<IntegrationLabels, Gauge>,
     profile_users: Family<IntegrationLabels, Gauge>,
     refused_users: Family<IntegrationLabels, Gauge>,
 }
@@ -165,6 +166,11 @@ impl Metrics {
             families.view_transactions.clone(),
         );
         registry.register(
+            "redshift_waiting_for_readers_seconds",
+            "How long the view has waited longest that is to be changed as soon as nobody reads it",
+            families.waiting_for_readers.clone(),
+        );
+        registry.register(
             "redshift_profile_users",
             "Users of an integration who have a profile",
             families.profile_users.clone(),
@@ -199,9 +205,15 @@ impl Metrics {
         }
     }
 
-    /// Views or profiles of an integration were changed in a transaction.
-    pub fn view_transaction(&self, namespace: &str, name: &str) {
-        self.families.view_transactions.get_or_create(&labels(namespace, name)).inc();
+    /// Views or profiles of an integration were changed in so many transactions.
+    pub fn view_transactions(&self, namespace: &str, name: &str, number: u64) {
+        self.families.view_transactions.get_or_create(&labels(namespace, name)).inc_by(number);
+    }
+
+    /// How long the view has waited longest that waits for its readers; zero if none does.
+    pub fn waiting_for_readers(&self, namespace: &str, name: &str, longest: Duration) {
+        let seconds = i64::try_from(longest.as_secs()).unwrap_or(i64::MAX);
+        self.families.waiting_for_readers.get_or_create(&labels(namespace, name)).set(seconds);
     }
 
     /// How many users have a profile, and how many are named and have none.
@@ -218,6 +230,7 @@ impl Metrics {
             self.families.data_sources.remove(&labels);
         }
         self.families.view_transactions.remove(&labels(namespace, name));
+        self.families.waiting_for_readers.remove(&labels(namespace, name));
         self.families.profile_users.remove(&labels(namespace, name));
         self.families.refused_users.remove(&labels(namespace, name));
     }

@@ -52,6 +52,7 @@ pub fn cases_of_data_sources() -> Vec<Case> {
     vec![
         (labels.clone(), spec(json!({"integrationRef": {"name": "other"}}))),
         (labels, table(json!({"database": "other"}))),
+        (table(json!({"schema": "immutable"})), table(json!({"schema": "immuta_system"}))),
         (view(json!({"schema": "sales_immuta"})), view(json!({"schema": "immuta_system"}))),
         (columns(json!([{"name": "immuta_id"}])), columns(json!([{"name": "id"}, {"name": "immuta__userid"}]))),
         (tags(json!(["a.b.c.d.e.f", "org_1-x"])), tags(json!(["pii", "Pii.Email"]))),

@@ -39,6 +39,13 @@ const IN_EACH_DATABASE: &str = "SELECT 'schema', n.nspname, r.rolname, n.nspacl 
      LEFT JOIN pg_roles r ON r.oid = d.defaclrole LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace ORDER BY 2, 3, 4; \
      SELECT 'setting', s.setconfig FROM pg_db_role_setting s ORDER BY 2";
 
+/// What policy-enforced views are known by and decide by, and what of it changes from time to time.
+const OF_VIEWS: [(&str, &str); 3] = [
+    ("data_source", "'source_uid', 'changed_at', 'operator_version'"),
+    ("entitlement", "''"),
+    ("profile", "'changed_at'"),
+];
+
 /// Nobody enters a template, and what is in it shows in each database that is made from it.
 const NAMES: &str = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1";
 
@@ -80,6 +87,14 @@ impl Observer {
                 let registry = "SELECT 'registry row', to_jsonb(r) - ARRAY['integration_uid', 'fencing_counter', \
                      'changed_at', 'operator_version', 'claim_user_id'] FROM immuta_system.registry r";
                 contents.extend(rows(client, registry).await);
+            }
+            if contents.iter().any(|row| row.starts_with("relation|immuta_system|entitlement|")) {
+                for (table, changing) in OF_VIEWS {
+                    let all = format!(
+                        "SELECT '{table}', to_jsonb(t) - ARRAY[{changing}] FROM immuta_system.{table} t ORDER BY 2"
+                    );
+                    contents.extend(rows(client, &all).await);
+                }
             }
             if self.dropped == Some(&database) {
                 self.kept.remove(&database);

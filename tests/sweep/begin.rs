@@ -1,11 +1,13 @@
 //! What a circle starts from, and how each of its flows is begun.
 
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
-use super::flows::{Admin, Begin, Circle, Flow, Mode};
+use super::flows::{Admin, Begin, Circle, Deed, Flow, Kind, Mode};
 use super::scene::Scene;
-use crate::support::{World, admin, asked_for, login, makes_a_lesser_admin, merge, rows};
+use crate::support::{World, admin, asked_for, login, makes_a_lesser_admin, merge, phase_of, rows, said};
+use redshift_integration_operator::api::RedshiftIntegration;
 
 /// The Secret of the system account.
 pub const SECRET: &str = "analytics-system-account";
@@ -41,6 +43,23 @@ const VERSION_1: [&str; 3] = [
     "UPDATE immuta_system.registry SET schema_version = 1",
 ];
 
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::DataSource => "RedshiftDataSource",
+            Self::Profile => "RedshiftUserProfile",
+        }
+    }
+
+    /// Name of the one that there is.
+    pub fn one(self) -> &'static str {
+        match self {
+            Self::DataSource => "orders",
+            Self::Profile => "bob",
+        }
+    }
+}
+
 impl Circle {
     fn spec(&self, change: &str) -> Value {
         let mut config = json(change);
@@ -64,6 +83,17 @@ impl Circle {
             as_admin(world, "lake", "CREATE TABLE spectrum.orders (id INTEGER)").await;
             as_admin(world, "lake", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO engineer").await;
         }
+        if self.has_views() {
+            for statement in [
+                "CREATE SCHEMA sales",
+                "CREATE TABLE sales.orders (order_id BIGINT, customer VARCHAR(64), region VARCHAR(8))",
+                "CREATE USER bob PASSWORD 'Abcd1234'",
+                "CREATE GROUP readers",
+                "CREATE ROLE analysts",
+            ] {
+                as_admin(world, "dev", statement).await;
+            }
+        }
         if self.has_obstacles() {
             as_admin(world, "dev", "CREATE USER owner_one PASSWORD 'Abcd1234'").await;
             as_admin(world, "dev", "CREATE USER grantor_two PASSWORD 'Abcd1234'").await;
@@ -86,6 +116,15 @@ impl Circle {
         let Some(start) = self.start else { return };
         world.create(self.spec(start)).await;
         world.until_phase("enabled").await;
+        if self.has_views() {
+            let has_ground = |object: &RedshiftIntegration| {
+                let created = object.status.as_ref().and_then(|status| status.created.as_ref());
+                created.is_some_and(|created| created.schema_version == 3) && phase_of(object) == "enabled"
+            };
+            world.until("views can be made", has_ground).await;
+            as_admin(world, "dev", "GRANT USAGE ON SCHEMA sales TO immuta_system_account").await;
+            as_admin(world, "dev", "GRANT SELECT FOR TABLES IN SCHEMA sales TO immuta_system_account").await;
+        }
         if self.members {
             for statement in
                 ["CREATE USER ann PASSWORD 'Abcd1234'", "CREATE USER bob PASSWORD 'Abcd1234'", "CREATE ROLE deputies"]
@@ -131,7 +170,16 @@ impl Scene {
                 self.requests += 1;
                 annotate(&self.world, REQUESTED_AT, &self.requests.to_string()).await;
             }
-            Begin::Create(_)
+            Begin::Together(deeds) => {
+                self.world.patch(json!({"spec": {"suspend": true}})).await;
+                // The watch has told of it, or its status wouldn't.
+                self.world.until("it is suspended", |it| said(it, "Reconciling").contains("spec.suspend")).await;
+                for deed in deeds {
+                    self.do_to_one(*deed).await;
+                }
+            }
+            Begin::One(_)
+            | Begin::Create(_)
             | Begin::Edit(_)
             | Begin::Delete
             | Begin::Leave
@@ -148,6 +196,8 @@ impl Scene {
             Begin::Edit(change) => drop(self.world.patch(json!({"spec": {"config": json(change)}})).await),
             Begin::Delete | Begin::Leave => self.world.delete().await,
             Begin::TakeOver { .. } => self.take_over(circle).await,
+            Begin::One(deed) => self.do_to_one(deed).await,
+            Begin::Together(_) => drop(self.world.patch(json!({"spec": {"suspend": false}})).await),
             Begin::Rotate => {
                 self.requests += 1;
                 annotate(&self.world, ROTATE, &self.requests.to_string()).await;
@@ -155,6 +205,32 @@ impl Scene {
             // What happened while there was no operator.
             Begin::DeleteConfirmed | Begin::LoseSecret | Begin::Change | Begin::Outdate => self.start_operator(),
         }
+    }
+
+    async fn do_to_one(&self, deed: Deed) {
+        match deed {
+            Deed::Make(kind, spec) => {
+                let mut object = json!({
+                    "apiVersion": "redshift-governance.dev/v1alpha1", "kind": kind.name(),
+                    "metadata": {"name": kind.one()}, "spec": json(spec),
+                });
+                object["spec"]["integrationRef"] = json!({"name": "analytics"});
+                let object = serde_json::from_value(object).unwrap();
+                self.api_of(kind).create(&PostParams::default(), &object).await.unwrap();
+            }
+            Deed::Change(kind, spec) => {
+                let patch = Patch::Merge(json!({"spec": json(spec)}));
+                self.api_of(kind).patch(kind.one(), &PatchParams::default(), &patch).await.unwrap();
+            }
+            Deed::Remove(kind) => drop(self.api_of(kind).delete(kind.one(), &DeleteParams::default()).await.unwrap()),
+        }
+    }
+
+    /// Of a kind of resources that are for the integration.
+    pub fn api_of(&self, kind: Kind) -> Api<DynamicObject> {
+        let resource =
+            ApiResource::from_gvk(&GroupVersionKind::gvk("redshift-governance.dev", "v1alpha1", kind.name()));
+        Api::namespaced_with(self.world.client.clone(), &self.world.namespace, &resource)
     }
 
     async fn superuser_does(&mut self, statements: &[&str]) {

@@ -1,6 +1,6 @@
 //! Which cases there are: see the policy at the top of this folder's `mod.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::disturbances::{Disturbance, OF_STATEMENTS, OF_WRITES, USERS_STAY};
@@ -37,8 +37,24 @@ const IN_EVERY_PASS: [&str; 16] = [
     "read-view",
 ];
 
-/// The cases of a flow, from what an undisturbed run did.
-pub fn cases(circle: &Circle, index: usize, statements: &[Sighting], writes: &[Sighting]) -> Vec<Case> {
+/// The look-ups that only passes on views begin with: one circle has them.
+const OF_VIEWS: [&str; 6] = [
+    "read-data-sources",
+    "read-profiles",
+    "read-table-columns",
+    "read-view-text",
+    "read-views",
+    "read-views-of-change",
+];
+
+/// The cases of a flow, from what an undisturbed run did. `met` is what the flows before it in its circle had.
+pub fn cases(
+    circle: &Circle,
+    index: usize,
+    statements: &[Sighting],
+    writes: &[Sighting],
+    met: &mut BTreeSet<String>,
+) -> Vec<Case> {
     let flow = &circle.flows[index];
     let mut cases = Vec::new();
     let (look_ups, changes): (Vec<_>, Vec<_>) =
@@ -52,7 +68,10 @@ pub fn cases(circle: &Circle, index: usize, statements: &[Sighting], writes: &[S
             Coverage::EveryOther(first) => (at + fault) % 2 == first,
             // Which users and roles there are is what flows differ in.
             Coverage::Rotating | Coverage::RotatingBut(_) if faults[fault] == USERS_STAY => true,
-            Coverage::Rotating | Coverage::RotatingBut(_) => fault == (turn(sighting, circle, index) + at) % common,
+            Coverage::EveryNew if !met.contains(&sighting.name) => true,
+            Coverage::Rotating | Coverage::RotatingBut(_) | Coverage::EveryNew => {
+                fault == (turn(sighting, circle, index) + at) % common
+            }
         };
         let due = (0..faults.len()).filter(|fault| is_due(*fault));
         cases.extend(due.map(|fault| Case { sighting: sighting.clone(), disturbance: faults[fault] }));
@@ -63,17 +82,20 @@ pub fn cases(circle: &Circle, index: usize, statements: &[Sighting], writes: &[S
     }
     for (name, sightings) in by_name {
         let is_common = IN_EVERY_PASS.contains(&name);
-        if is_common && index > 0 {
+        if is_common && index > 0 || OF_VIEWS.contains(&name) && met.contains(name) {
             continue;
         }
         let number = circle.number + index * OF_STATEMENTS.len() / 2;
         // What only deletions look up comes in few flows.
         let times = if matches!(flow.begin, Begin::Delete | Begin::DeleteConfirmed) && !is_common { 2 } else { 1 };
-        for turn in (number..).step_by(OF_STATEMENTS.len() / 2).take(times) {
+        let is_of_views = OF_VIEWS.contains(&name) || name == "read-views-that-name";
+        let (times, step) = if is_of_views { (OF_STATEMENTS.len(), 1) } else { (times, OF_STATEMENTS.len() / 2) };
+        for turn in (number..).step_by(step).take(times) {
             let disturbance = OF_STATEMENTS[(start_of(name) + turn) % OF_STATEMENTS.len()];
             cases.push(Case { sighting: sightings[turn % sightings.len()].clone(), disturbance });
         }
     }
+    met.extend(statements.iter().chain(writes).map(|sighting| sighting.name.clone()));
     cases.retain(|case| exclusions::reason(&case.sighting, case.disturbance).is_none());
     cases
 }

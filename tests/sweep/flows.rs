@@ -45,6 +45,30 @@ pub enum Begin {
     Outdate,
     /// Its passwords are to be rotated.
     Rotate,
+    /// A resource is made, changed or removed that is for the integration.
+    One(Deed),
+    /// Several are changed while the integration is suspended, which ends.
+    Together(&'static [Deed]),
+}
+
+/// A kind of resources that are for an integration; there is one of each.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    /// A data source, `orders`.
+    DataSource,
+    /// A profile, `bob`.
+    Profile,
+}
+
+/// What is done to such a resource. The text is of its spec, in JSON.
+#[derive(Clone, Copy, Debug)]
+pub enum Deed {
+    /// It is made.
+    Make(Kind, &'static str),
+    /// It is patched.
+    Change(Kind, &'static str),
+    /// It is removed.
+    Remove(Kind),
 }
 
 /// What a flow comes to.
@@ -70,6 +94,8 @@ pub enum Coverage {
     Rotating,
     /// The same, but this statement, which no other flow has, by each fault.
     RotatingBut(&'static str),
+    /// Each that no flow of this circle has had before by each fault, the others by one fault each, in rotation.
+    EveryNew,
 }
 
 /// One flow.
@@ -93,7 +119,9 @@ impl Flow {
             | Begin::LoseSecret
             | Begin::Change
             | Begin::Outdate
-            | Begin::Rotate => Ends::Enabled,
+            | Begin::Rotate
+            | Begin::One(_)
+            | Begin::Together(_) => Ends::Enabled,
             Begin::Delete | Begin::DeleteConfirmed => Ends::Gone,
             Begin::Leave => Ends::Left,
         }
@@ -135,8 +163,27 @@ const NOTHING: &str =
     r#"{"impersonation": {"enabled": false, "role": "one"}, "systemAccount": {"name": "immuta_system_account"}}"#;
 
 use Admin::{Lesser, Superuser};
-use Begin::{Change, Create, Delete, DeleteConfirmed, Edit, Leave, LoseSecret, Outdate, Rotate, TakeOver};
-use Coverage::{Every, EveryOther, Rotating, RotatingBut};
+/// With policy-enforced views.
+pub const VIEWS_ON: &str = r#"{"policyViews": {"enabled": true}}"#;
+const BOB: &str = r#"{"user": "bob", "groups": ["staff"], "attributes": {"region": ["EU", "US"]}}"#;
+const FEWER: &str = r#"{"groups": ["others"], "attributes": {"region": ["EU"]}}"#;
+const ORDERS: &str = r#"{
+    "table": {"schema": "sales", "name": "orders"}, "columns": [{"name": "order_id"}, {"name": "customer"}],
+    "subscription": {"restriction": "Entitlements", "entitlements": {"groups": ["staff"]}},
+    "grantSelectTo": [{"role": "analysts"}]
+}"#;
+const OTHER_COLUMNS: &str = r#"{
+    "columns": [{"name": "order_id"}], "unlistedColumns": "LeaveOut",
+    "grantSelectTo": [{"user": "bob"}, {"group": "readers"}]
+}"#;
+const OTHER_SUBSCRIPTION: &str =
+    r#"{"subscription": {"entitlements": {"groups": ["others"]}}, "grantSelectTo": [{"public": true}]}"#;
+
+use Begin::{
+    Change, Create, Delete, DeleteConfirmed, Edit, Leave, LoseSecret, One, Outdate, Rotate, TakeOver, Together,
+};
+use Coverage::{Every, EveryNew, EveryOther, Rotating, RotatingBut};
+use Kind::{DataSource, Profile};
 
 /// Creation and deletion.
 pub const PLAIN_LIFE: Circle = Circle {
@@ -337,8 +384,27 @@ pub const ROTATION: Circle = Circle {
     ..SWITCH
 };
 
+/// Policy-enforced views and the profiles of users, from nothing to all of it and back.
+pub const VIEWS: Circle = Circle {
+    number: 20,
+    start: Some(VIEWS_ON),
+    flows: &[
+        flow("profile written", One(Deed::Make(Profile, BOB)), EveryNew),
+        flow("view made", One(Deed::Make(DataSource, ORDERS)), EveryNew),
+        flow("view made anew", One(Deed::Change(DataSource, OTHER_COLUMNS)), EveryNew),
+        flow(
+            "view and profile changed together",
+            Together(&[Deed::Change(DataSource, OTHER_SUBSCRIPTION), Deed::Change(Profile, FEWER)]),
+            EveryNew,
+        ),
+        flow("view dropped", One(Deed::Remove(DataSource)), EveryNew),
+        flow("profile removed", One(Deed::Remove(Profile)), EveryNew),
+    ],
+    ..SWITCH
+};
+
 /// All of them.
-pub const ALL: [Circle; 20] = [
+pub const ALL: [Circle; 21] = [
     PLAIN_LIFE,
     LIFE,
     PLAIN_LIFE_IN_EXISTING,
@@ -359,6 +425,7 @@ pub const ALL: [Circle; 20] = [
     CHANGED,
     OUTDATED,
     ROTATION,
+    VIEWS,
 ];
 
 impl Circle {
@@ -383,6 +450,11 @@ impl Circle {
     /// Whether others have work in the way of its deletions.
     pub fn has_obstacles(&self) -> bool {
         self.has(|begin| matches!(begin, DeleteConfirmed))
+    }
+
+    /// Whether there are tables of which views are made, and people who read them.
+    pub fn has_views(&self) -> bool {
+        self.start == Some(VIEWS_ON)
     }
 
     /// Whether what others change is mended.

@@ -15,6 +15,8 @@
 //! - in the others, which have the same statements from another start, each meets one fault, in rotation;
 //! - behind a change of users or roles, each statement of the transaction is also lost in a warehouse that
 //!   doesn't roll back users and roles;
+//! - in the circle of views, which has its statements to itself, each by every fault in the first flow that has it
+//!   (`EveryNew`), and so its look-ups;
 //! - look-ups meet one fault by name, in rotation, in every flow, and those that every pass begins with in
 //!   one flow of each circle.
 //!
@@ -162,6 +164,9 @@ parts! {
     disturbed_repair: prompt(flows::CHANGED, 0, 1);
     disturbed_migration: prompt(flows::OUTDATED, 0, 1);
     disturbed_rotation: prompt(flows::ROTATION, 0, 1);
+    disturbed_views_1: prompt(flows::VIEWS, 0, 2);
+    disturbed_views_2: prompt(flows::VIEWS, 1, 2);
+    disturbed_late_views: late(&[(flows::VIEWS, 3)]);
     disturbed_late_life: late(&[(flows::LIFE, 2), (flows::PLAIN_LIFE, 1), (flows::LIFE_BY_LESSER, 1)]);
     disturbed_late_confirmed: late(&[(flows::CONFIRMED, 2), (flows::HERITAGE, 1), (flows::LOST_SECRET, 1)]);
     disturbed_late_changes: late(&[(flows::CHANGED, 2), (flows::OUTDATED, 1)]);

@@ -1,8 +1,9 @@
 //! A world in which the flows of a circle follow each other, and what each comes to when nothing
 //! disturbs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use kube::core::DynamicObject;
 use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
 use redshift_stand_in::Options;
 use serde_json::{Value, json};
@@ -10,10 +11,11 @@ use serde_json::{Value, json};
 use super::begin::SECRET;
 use super::cases::{Case, cases};
 use super::disturbances::DEADLINE;
-use super::flows::{Begin, Circle, Ends, Flow};
+use super::flows::{Begin, Circle, Deed, Ends, Flow, Kind};
 use super::statements::{statements, writes};
 use crate::support::{
-    ApiProxy, Dump, Observer, World, assert_same, conditions, is_looked_at, phase_of, rows, tests_with,
+    ApiProxy, Dump, Observer, World, assert_same, conditions, is_current, is_looked_at, patience, phase_of, rows,
+    tests_with,
 };
 
 /// What a flow comes to.
@@ -65,6 +67,7 @@ impl Scene {
         scene.start_operator();
         circle.start(&scene.world).await;
         let before = scene.warehouse().await;
+        let mut met = BTreeSet::new();
         for flow in circle.flows {
             scene.settle().await;
             scene.get_ready(flow).await;
@@ -75,7 +78,7 @@ impl Scene {
             let statements = statements(&scene.world.stand_in.journal().since(0));
             let writes = writes(&scene.proxy.writes()[written..]);
             let counts = (statements.len(), writes.len());
-            let cases = cases(circle, scene.undisturbed.len(), &statements, &writes);
+            let cases = cases(circle, scene.undisturbed.len(), &statements, &writes, &mut met);
             let is_last = scene.undisturbed.len() + 1 == circle.flows.len();
             if is_last {
                 // A circle closes.
@@ -150,16 +153,67 @@ impl Scene {
                 };
                 Some(self.world.until("the rotation that was asked for is done", is_done).await)
             }
+            (Ends::Enabled, Begin::One(deed)) => {
+                self.until_done(&[deed]).await;
+                Some(self.world.until_phase("enabled").await)
+            }
+            (Ends::Enabled, Begin::Together(deeds)) => {
+                self.until_done(deeds).await;
+                let is_done = |object: &RedshiftIntegration| is_current(object) && phase_of(object) == "enabled";
+                Some(self.world.until("it isn't suspended any more", is_done).await)
+            }
             (Ends::Enabled, _) => Some(self.world.until_phase("enabled").await),
         }
+    }
+
+    /// Waits until resources that are for the integration are gone, or say that all is as they want it.
+    async fn until_done(&self, deeds: &[Deed]) {
+        for deed in deeds {
+            let (kind, is_to_be) = match deed {
+                Deed::Make(kind, _) | Deed::Change(kind, _) => (*kind, true),
+                Deed::Remove(kind) => (*kind, false),
+            };
+            let is_done = |object: Option<&DynamicObject>| match object {
+                None => !is_to_be,
+                Some(object) => is_to_be && is_ready(object),
+            };
+            let started = std::time::Instant::now();
+            loop {
+                let object = self.api_of(kind).get_opt(kind.one()).await.unwrap();
+                if is_done(object.as_ref()) {
+                    break;
+                }
+                let told = || serde_json::to_string_pretty(&object).unwrap();
+                assert!(started.elapsed() < patience(), "{deed:?} isn't done: {}\n{}", told(), self.world.log());
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// What is said of resources that are for the integration.
+    async fn said_of_those_for_it(&self) -> Value {
+        let mut all = Vec::new();
+        for kind in [Kind::DataSource, Kind::Profile] {
+            let Some(mut object) = self.api_of(kind).get_opt(kind.one()).await.unwrap() else { continue };
+            let status = object.data["status"].as_object_mut().unwrap();
+            status.remove("observedGeneration");
+            for condition in status["conditions"].as_array_mut().unwrap() {
+                let condition = condition.as_object_mut().unwrap();
+                condition.remove("lastTransitionTime");
+                assert_eq!(condition.remove("observedGeneration"), Some(json!(object.metadata.generation)));
+            }
+            all.push(json!({"status": object.data["status"], "finalizers": object.metadata.finalizers}));
+        }
+        json!(all)
     }
 
     async fn end(&mut self, flow: &Flow) -> End {
         let object = self.converged(flow).await;
         let secret = self.secret().await;
         assert_eq!(secret.is_some(), flow.ends() != Ends::Gone, "whether the Secret is there");
-        let resources = json!({"status": object.as_ref().map(essence), "secret": secret});
         self.settle().await;
+        let said = self.said_of_those_for_it().await;
+        let resources = json!({"status": object.as_ref().map(essence), "secret": secret, "for it": said});
         End { warehouse: self.warehouse().await, resources }
     }
 
@@ -193,6 +247,14 @@ impl Scene {
         };
         Some(Value::Object(data.into_iter().map(value).collect()))
     }
+}
+
+/// Whether a resource that is for the integration says of itself as it is now that all is well.
+fn is_ready(object: &DynamicObject) -> bool {
+    let status = &object.data["status"];
+    let is_current = status["observedGeneration"].as_i64() == object.metadata.generation;
+    let mut conditions = status["conditions"].as_array().into_iter().flatten();
+    is_current && conditions.any(|it| it["type"] == "Ready" && it["status"] == "True")
 }
 
 /// What of the status must be the same however it came about: all but times and generations, and the

@@ -43,6 +43,7 @@ static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
         include_str!("../../src/scripts/sql/migrate.sql"),
         include_str!("../../src/scripts/sql/delete.sql"),
         include_str!("../../src/scripts/sql/rotation.sql"),
+        include_str!("../../src/scripts/sql/views.sql"),
     ];
     look.into_iter().chain(others.into_iter().flat_map(|source| templates(source, false))).collect()
 });

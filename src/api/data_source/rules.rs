@@ -20,6 +20,13 @@ pub fn rules() -> Vec<Rule> {
         ),
         stays("spec.table", "a data source is one table: delete the resource, and create another one"),
         Rule {
+            path: "spec.table.schema",
+            rule: "!self.startsWith('immuta_') && !self.startsWith('pg_') && !(self in ['information_schema', 'catalog_history'])".into(),
+            message: "the tables in this schema are Redshift's or an integration's, and can't be data sources: a view would show what is in \
+                      them with the rights of the system account",
+            field: None,
+        },
+        Rule {
             path: "spec.view.schema",
             rule: "!self.startsWith('immuta_') && !self.startsWith('pg_') && !(self in ['information_schema', 'public', \
                    'catalog_history'])"

@@ -5,7 +5,7 @@ pub mod rules;
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::CustomResource;
+use kube::{CustomResource, ResourceExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,7 @@ pub struct RedshiftUserProfileSourceSpec {
     pub max_removed_percent: u8,
 }
 
-/// What files are.
+/// How a file is written.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub enum ProfileFormat {
     /// Comma-separated values, RFC 4180.
@@ -74,6 +74,30 @@ pub struct ConfigMaps {
     /// Those of these names; each must be there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
+}
+
+impl ProfileFormat {
+    /// How the keys of `ConfigMaps` end that hold such files, but for the `.gz` of compressed ones.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Csv => ".csv",
+            Self::JsonLines => ".jsonl",
+        }
+    }
+
+    /// Whether the key of a `ConfigMap` holds such a file.
+    #[must_use]
+    pub fn is_of(self, key: &str) -> bool {
+        key.strip_suffix(".gz").unwrap_or(key).ends_with(self.ending())
+    }
+}
+
+impl LabelSelector {
+    /// Whether an object has all the labels.
+    pub fn selects(&self, object: &impl ResourceExt) -> bool {
+        self.match_labels.iter().all(|(label, value)| object.labels().get(label) == Some(value))
+    }
 }
 
 /// Labels.

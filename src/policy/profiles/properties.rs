@@ -8,8 +8,9 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::read::{Format, read};
+use super::read::read;
 use super::{Digests, Held, Profile, difference};
+use crate::api::ProfileFormat;
 
 /// A text that may be a name: no blank at its ends, and among its characters those that formats write in their own way.
 fn name() -> impl Strategy<Value = String> {
@@ -58,7 +59,7 @@ fn as_json_lines(profiles: &[Profile]) -> String {
     profiles.iter().map(line).collect()
 }
 
-fn read_back(format: Format, content: &str) -> Vec<Profile> {
+fn read_back(format: ProfileFormat, content: &str) -> Vec<Profile> {
     read(format, "hr", content.as_bytes()).map(|record| record.unwrap().profile.unwrap()).collect()
 }
 
@@ -102,8 +103,8 @@ proptest! {
         any in vec(a_profile(), 1..6),
         for_csv in vec(profile_of(name_for_csv), 0..6),
     ) {
-        prop_assert_eq!(read_back(Format::JsonLines, &as_json_lines(&any)), any);
-        prop_assert_eq!(read_back(Format::Csv, &as_csv(&for_csv)), for_csv);
+        prop_assert_eq!(read_back(ProfileFormat::JsonLines, &as_json_lines(&any)), any);
+        prop_assert_eq!(read_back(ProfileFormat::Csv, &as_csv(&for_csv)), for_csv);
     }
 
     #[test]
@@ -143,7 +144,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_reader_do_more_than_say_what_is_wrong(content in vec(any::<u8>(), 0..200), text in "[a-c,;=\"\\r\\n\\{\\}:\\[\\] ]{0,80}") {
-        for format in [Format::Csv, Format::JsonLines] {
+        for format in [ProfileFormat::Csv, ProfileFormat::JsonLines] {
             for content in [content.as_slice(), text.as_bytes(), format!("user,groups,attributes\n{text}").as_bytes()] {
                 for file in ["hr", "hr.gz"] {
                     let records: Vec<_> = read(format, file, content).collect();

@@ -71,7 +71,7 @@ impl Job {
     }
 
     /// What people are told once it is done.
-    pub fn news(&self, entry: &Entry) -> Option<News> {
+    pub fn news(&self, entry: &Entry, done: Done) -> Option<News> {
         let (is_warning, reason, action, note) = match &self.task {
             Task::Apply { drift: Some(drift), .. } => {
                 (true, Reason::Repaired, "Repair", format!("{drift}; it was made again as the data source says"))
@@ -86,7 +86,13 @@ impl Job {
                 (false, Reason::Enforced, "Apply", note)
             }
             Task::Remove { held, .. } => {
-                (false, Reason::Dropped, "Delete", format!("the view {} was dropped", held.view))
+                let schema = match done {
+                    Done::All => String::new(),
+                    Done::AllButSchema => {
+                        format!("; the schema {} stays: there is something of others' in it", held.view.schema)
+                    }
+                };
+                (false, Reason::Dropped, "Delete", format!("the view {} was dropped{schema}", held.view))
             }
             Task::Retain(held) => {
                 (false, Reason::Retained, "Delete", format!("the view {} was left as it is", held.view))
@@ -97,16 +103,25 @@ impl Job {
     }
 }
 
+/// What was done of a job.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Done {
+    /// All of it.
+    All,
+    /// The schema, which was made for views and holds none any more, holds something else.
+    AllButSchema,
+}
+
 /// Makes views together; if that fails, each by itself, so that one doesn't stop the others.
 pub async fn together<'j, W: World>(
     line: &mut Line<W>,
     entries: &[Entry],
     jobs: &'j [Job],
-) -> Result<Vec<(&'j Job, Result<(), Failure>)>, Error> {
+) -> Result<Vec<(&'j Job, Result<Done, Failure>)>, Error> {
     let all: Vec<_> = jobs.iter().map(|job| (&entries[job.index], job)).collect();
     if jobs.len() > 1 {
         match change(line, &all).await {
-            Ok(()) => return Ok(jobs.iter().map(|job| (job, Ok(()))).collect()),
+            Ok(()) => return Ok(jobs.iter().map(|job| (job, Ok(Done::All))).collect()),
             Err(error) => refused(line, error).await.map(|_| ())?,
         }
     }
@@ -118,7 +133,7 @@ pub async fn together<'j, W: World>(
 }
 
 /// Makes or changes one view.
-pub async fn alone<W: World>(line: &mut Line<W>, entry: &Entry, job: &Job) -> Result<Result<(), Failure>, Error> {
+pub async fn alone<W: World>(line: &mut Line<W>, entry: &Entry, job: &Job) -> Result<Result<Done, Failure>, Error> {
     let result = change(line, &[(entry, job)]).await;
     outcome(line, entry, result).await
 }
@@ -232,9 +247,9 @@ pub async fn end<W: World>(
     entry: &Entry,
     job: &Job,
     ours: &BTreeSet<ViewName>,
-) -> Result<Result<(), Failure>, Error> {
+) -> Result<Result<Done, Failure>, Error> {
     let (held, acts) = match &job.task {
-        Task::Apply { .. } | Task::LetGo => return Ok(Ok(())),
+        Task::Apply { .. } | Task::LetGo => return Ok(Ok(Done::All)),
         Task::Retain(held) => (held, &[][..]),
         Task::Remove { held, acts } => (held, acts.as_slice()),
     };
@@ -250,7 +265,7 @@ pub async fn end<W: World>(
             line.roll_back().await?;
             let acts: Vec<_> = acts.iter().filter(|act| **act != Act::DropSchema).cloned().collect();
             let result = take_away(line, entry, job, held, &acts).await;
-            outcome(line, entry, result).await
+            Ok(outcome(line, entry, result).await?.map(|_| Done::AllButSchema))
         }
         result => outcome(line, entry, result).await,
     }
@@ -260,9 +275,9 @@ async fn outcome<W: World>(
     line: &Line<W>,
     entry: &Entry,
     result: Result<(), Error>,
-) -> Result<Result<(), Failure>, Error> {
+) -> Result<Result<Done, Failure>, Error> {
     match result {
-        Ok(()) => Ok(Ok(())),
+        Ok(()) => Ok(Ok(Done::All)),
         Err(error) => {
             let error = refused(line, error).await?;
             Ok(Err(explain(&error, entry, &line.account)))

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use tracing::warn;
 
-use super::apply::{self, Job};
+use super::apply::{self, Done, Job};
 use super::ground::Ground;
 use super::line::Line;
 use super::observe::{self, Schemas};
@@ -22,7 +22,7 @@ use crate::policy::views::{
     self, DataSource, Granted, Guard, Held, Neighbours, Obstacle, Retained, Step, Table, TableName, View, ViewName,
     Wanted, applied_hash, columns_hash, compile, query,
 };
-use crate::ports::{Host, Key, Kubernetes, News, StatementError, StatementFailure, World};
+use crate::ports::{Host, Key, Kubernetes, StatementError, StatementFailure, World};
 use crate::reconcile::integration::Error;
 use crate::scripts::{Fragment, Parameters, Section, show_identifier};
 
@@ -31,6 +31,9 @@ const BETWEEN_TEXTS: Duration = Duration::from_hours(1);
 
 /// Tables that aren't listed are asked for one by one: so many in a pass.
 const MOST_PROBES: usize = 20;
+
+/// How long a view may wait for its readers before somebody is told.
+const LONG_FOR_READERS: Duration = Duration::from_mins(15);
 
 /// Longest text of a view.
 const LONGEST_QUERY: usize = 1024 * 1024;
@@ -341,22 +344,20 @@ impl Views {
         Ok(())
     }
 
-    fn settle<W: World>(&mut self, pass: &Pass<'_, W>, job: &Job, outcome: Result<(), Failure>) {
+    fn settle<W: World>(&mut self, pass: &Pass<'_, W>, job: &Job, outcome: Result<Done, Failure>) {
         let entry = &mut self.entries[job.index];
         match outcome {
-            Ok(()) => {
+            Ok(done) => {
                 entry.outcome = if job.is_end() { Outcome::Gone } else { Outcome::Done };
                 entry.is_held = !job.is_end();
-                if let Some(news) = job.news(entry) {
+                if let Some(news) = job.news(entry, done) {
                     pass.context.kubernetes.publish(&entry.object, news);
                 }
             }
             Err(failure) => {
-                let name = entry.uid.clone();
-                let note = failure.said();
-                if pass.context.views.tells(&name, note.clone()) {
-                    let news = News { is_warning: true, reason: failure.reason, action: "Apply", note };
-                    pass.context.kubernetes.publish(&entry.object, news);
+                // That somebody reads is nothing to warn of, for a while.
+                if failure.reason != Reason::WaitingForReaders {
+                    pass.warn(&entry.object, failure.reason, failure.said());
                 }
                 entry.stop(failure);
             }
@@ -447,10 +448,38 @@ impl Views {
         let number = |wanted| self.entries.iter().filter(|entry| state(entry) == Some(wanted)).count();
         let Key { namespace, name } = pass.key;
         pass.context.metrics.data_sources(namespace, name, &STATES.map(|wanted| (wanted, number(wanted))));
+        self.watch_who_waits_for_readers(pass);
+    }
+
+    /// A view that can't be changed because it is being read is no trouble at first; in the end somebody should know.
+    fn watch_who_waits_for_readers<W: World>(&self, pass: &Pass<'_, W>) {
+        let now = pass.context.host.now();
+        let mut longest = Duration::ZERO;
+        for entry in &self.entries {
+            let Some(waited) = entry.waits_for_readers(now) else { continue };
+            longest = longest.max(waited);
+            if waited >= LONG_FOR_READERS {
+                let note = "the view has been read for 15 minutes, and still shows what it showed before: have whoever reads it end that";
+                pass.warn(&entry.object, Reason::WaitingForReaders, note.to_owned());
+            }
+        }
+        pass.context.metrics.waiting_for_readers(&pass.key.namespace, &pass.key.name, longest);
     }
 }
 
 impl Entry {
+    /// How long it has waited for whoever reads its view, if it does.
+    fn waits_for_readers(&self, now: Timestamp) -> Option<Duration> {
+        let is_waiting = matches!(&self.outcome, Outcome::Not(failure) if failure.reason == Reason::WaitingForReaders);
+        is_waiting.then(|| {
+            let conditions = self.object.status.iter().flat_map(|status| &status.conditions);
+            let mut before =
+                conditions.filter(|it| it.reason == Reason::WaitingForReaders.as_str() && it.status == "True");
+            let since = before.next().map_or(now, |it| it.last_transition_time.0);
+            Duration::try_from(now - since).unwrap_or_default()
+        })
+    }
+
     fn status(&self, managed: &str, now: Timestamp) -> Option<RedshiftDataSourceStatus> {
         let before = self.object.status().cloned().unwrap_or_default();
         let generation = self.object.metadata.generation.unwrap_or_default();

@@ -19,7 +19,7 @@ pub struct Line<W: World> {
     counter: i64,
     is_short: bool,
     /// How many transactions it has made.
-    pub transactions: usize,
+    pub transactions: u64,
 }
 
 impl<W: World> Line<W> {

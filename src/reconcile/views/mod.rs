@@ -26,9 +26,9 @@ use self::profiles::{Difference, Profiles};
 use super::Context;
 use super::integration::Error;
 use super::pace::Next;
-use crate::api::RedshiftIntegration;
+use crate::api::{Reason, RedshiftIntegration};
 use crate::lifecycle::{Category, Failure, cadence};
-use crate::ports::{Host, Key, Kubernetes, PolicyResources, World};
+use crate::ports::{Host, Key, Kubernetes, News, Object, PolicyResources, World};
 
 /// How long something is waited for that is a matter of moments.
 const SHORTLY: Duration = Duration::from_secs(1);
@@ -49,6 +49,7 @@ struct Pass<'a, W: World> {
 pub async fn pass<W: World>(context: &Context<W>, key: &Key) -> Result<Next, Error> {
     let Some(resources) = context.kubernetes.policy_resources(key) else { return Ok(Next::After(SHORTLY)) };
     let integration = context.kubernetes.told(key);
+    context.told.keep(&key.to_string(), resources.uids());
     if !concerns_anybody(integration.as_ref(), &resources) {
         context.views.forget(&key.to_string());
         context.metrics.forget_views(&key.namespace, &key.name, &data_sources::STATES);
@@ -104,6 +105,15 @@ enum Ended {
 }
 
 impl<W: World> Pass<'_, W> {
+    /// Tells people of what is in the way of a resource: once, as long as it stays the same.
+    fn warn<K: Object>(&self, object: &K, reason: Reason, note: String) {
+        let uid = object.meta().uid.as_deref().unwrap_or_default();
+        if self.context.told.tells(&self.key.to_string(), uid, note.clone()) {
+            let news = News { is_warning: true, reason, action: "Apply", note };
+            self.context.kubernetes.publish(object, news);
+        }
+    }
+
     async fn run(&mut self, integration: Option<&RedshiftIntegration>) -> Result<Ended, Error> {
         // But for deletions.
         let is_going = self.resources.data_sources.iter().any(|it| it.metadata.deletion_timestamp.is_some());
@@ -179,9 +189,7 @@ impl<W: World> Pass<'_, W> {
             let (written, removed) = (difference.written.len(), difference.removed.len());
             info!(integration = %self.key, written, removed, "profiles were written");
         }
-        for _ in 0..line.transactions {
-            self.context.metrics.view_transaction(&self.key.namespace, &self.key.name);
-        }
+        self.context.metrics.view_transactions(&self.key.namespace, &self.key.name, line.transactions);
         let is_waiting = views.report(self).await?;
         if let Some(profiles) = &profiles {
             profiles.report(self).await?;

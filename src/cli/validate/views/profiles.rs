@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::ResourceExt;
 
 use super::{Integrations, Of, Remark, Review};
-use crate::api::{Kind, ProfileFormat, RedshiftUserProfile, RedshiftUserProfileSource};
+use crate::api::{Kind, RedshiftUserProfile, RedshiftUserProfileSource};
 use crate::cli::input::{Document, Place};
 use crate::cli::manifest::{Found, Manifests};
-use crate::policy::profiles::read::{Format, Record, Unreadable, read};
+use crate::policy::profiles::read::{Record, Unreadable, read};
 use crate::policy::profiles::{Flaw, Part, Profile, Roster};
 
 /// So many users of one file are told at most.
@@ -98,16 +97,13 @@ impl<'a> Users<'a> {
         review: &mut Review<'a>,
     ) {
         let Ok(content) = &map.object else { return };
-        let (format, ending) = match object.spec.format {
-            ProfileFormat::Csv => (Format::Csv, ".csv"),
-            ProfileFormat::JsonLines => (Format::JsonLines, ".jsonl"),
-        };
+        let format = object.spec.format;
         let texts = content.data.iter().flatten().map(|(key, text)| ("data", key, text.as_bytes()));
         let bytes = content.binary_data.iter().flatten().map(|(key, bytes)| ("binaryData", key, bytes.0.as_slice()));
         let all: Vec<_> = texts.chain(bytes).collect();
-        let is_read = |key: &str| key.strip_suffix(".gz").unwrap_or(key).ends_with(ending);
-        let files: Vec<_> = all.iter().filter(|(_, key, _)| is_read(key)).collect();
+        let files: Vec<_> = all.iter().filter(|(_, key, _)| format.is_of(key)).collect();
         if files.is_empty() {
+            let ending = format.ending();
             let message = format!(
                 "no key of {} ends in {ending} or {ending}.gz, which {} reads",
                 map.document.described(),
@@ -228,11 +224,7 @@ fn selected<'a>(
     let maps: Vec<_> = maps.filter(|map| map.document.name().is_none_or(|name| met.insert(name))).collect();
     let spec = &object.spec.config_maps;
     if let Some(selector) = &spec.selector {
-        let has_all = |map: &&&Found<ConfigMap>| {
-            let labels =
-                |map: &ConfigMap| selector.match_labels.iter().all(|(key, value)| map.labels().get(key) == Some(value));
-            map.object.as_ref().is_ok_and(labels)
-        };
+        let has_all = |map: &&&Found<ConfigMap>| map.object.as_ref().is_ok_and(|map| selector.selects(map));
         let selected: Vec<_> = maps.iter().filter(has_all).copied().collect();
         if selected.is_empty() {
             let message = "no ConfigMap among the files has these labels: what it reads isn't checked";

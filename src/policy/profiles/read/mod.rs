@@ -3,6 +3,14 @@
 //! Two kinds of mistakes are kept apart. Where a record's form is whole and its content isn't fit, one user has no profile
 //! ([`Refused`]). Where the form is broken, it can't be told whose profile is meant, or what else was swallowed: then the
 //! file counts for nothing ([`Unreadable`]), and nobody loses or gets anything by it.
+//!
+//! CSV: RFC 4180 with the columns `user`, `groups` and `attributes`, in any order; groups as `a;b`, attributes as
+//! `region=EU;region=US`. UTF-8, with or without a byte order mark. What holds `;` or `=` can't be written in it. The last line
+//! ends in a line break too, which the RFC leaves open: an export that was cut off could otherwise put somebody into the group
+//! `fraud` who is in `fraud-readers`.
+//!
+//! JSON Lines: an object a line, `{"user":"bob","groups":["a"],"attributes":{"region":["EU"]}}`. Groups and attributes may be left
+//! out.
 
 mod content;
 mod csv;
@@ -17,22 +25,9 @@ pub use unreadable::{FormFlaw, Unreadable};
 use super::flaw::{Flaw, Part};
 use super::profile::Profile;
 use super::text;
+use crate::api::ProfileFormat;
 use content::Lines;
 use csv::Columns;
-
-/// How a file is written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Format {
-    /// RFC 4180 with the columns `user`, `groups` and `attributes`, in any order; groups as `a;b`, attributes as
-    /// `region=EU;region=US`. UTF-8, with or without a byte order mark. What holds `;` or `=` can't be written in it.
-    ///
-    /// The last line ends in a line break too, which the RFC leaves open: an export that was cut off could otherwise put
-    /// somebody into the group `fraud` who is in `fraud-readers`.
-    Csv,
-    /// A JSON object a line: `{"user":"bob","groups":["a"],"attributes":{"region":["EU"]}}`. Groups and attributes may be
-    /// left out.
-    JsonLines,
-}
 
 /// A record that gives nobody a profile.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -71,13 +66,13 @@ impl Record {
 ///
 /// The first error is the last that is read, and it takes back whatever was read before: the checksum of a compressed
 /// file, for example, stands at its end. A file without any record names nobody, and is no error.
-pub fn read<'a>(format: Format, file: &str, content: &'a [u8]) -> Records<'a> {
+pub fn read<'a>(format: ProfileFormat, file: &str, content: &'a [u8]) -> Records<'a> {
     Records { format, file: text::shown(file), lines: Some(Lines::new(file, content)), columns: None }
 }
 
 /// The records of a file.
 pub struct Records<'a> {
-    format: Format,
+    format: ProfileFormat,
     file: String,
     /// `None` at the end.
     lines: Option<Result<Lines<'a>, FormFlaw>>,
@@ -100,8 +95,8 @@ impl Iterator for Records<'_> {
             Err(reason) => return Some(Err(self.unreadable(0, reason))),
         };
         let draft = match self.format {
-            Format::Csv => self.next_of_csv(&mut lines),
-            Format::JsonLines => next_of_json_lines(&mut lines),
+            ProfileFormat::Csv => self.next_of_csv(&mut lines),
+            ProfileFormat::JsonLines => next_of_json_lines(&mut lines),
         };
         let line = lines.number();
         match draft {

@@ -24,16 +24,16 @@ fn bomb(line_break: &str, halves: usize) -> Vec<u8> {
 }
 
 /// All that is read, or why nothing is.
-fn all(format: Format, file: &str, content: &[u8]) -> Result<Vec<Record>, Unreadable> {
+fn all(format: ProfileFormat, file: &str, content: &[u8]) -> Result<Vec<Record>, Unreadable> {
     read(format, file, content).collect()
 }
 
 fn csv(content: &str) -> Result<Vec<Record>, Unreadable> {
-    all(Format::Csv, "hr.csv", content.as_bytes())
+    all(ProfileFormat::Csv, "hr.csv", content.as_bytes())
 }
 
 /// The profiles that a file gives.
-fn profiles(format: Format, content: &str) -> Vec<Profile> {
+fn profiles(format: ProfileFormat, content: &str) -> Vec<Profile> {
     all(format, "hr", content.as_bytes()).unwrap().into_iter().map(|record| record.profile.unwrap()).collect()
 }
 
@@ -44,7 +44,7 @@ fn profile(user: &str, groups: &[&str], attributes: &[(&str, &[&str])]) -> Profi
 }
 
 /// What is said of a file: why it counts for nothing, or who has no profile and why, and how many have one.
-fn said(format: Format, file: &str, content: &[u8]) -> String {
+fn said(format: ProfileFormat, file: &str, content: &[u8]) -> String {
     let records = match all(format, file, content) {
         Ok(records) => records,
         Err(unreadable) => return format!("unreadable: {unreadable}\n"),
@@ -72,7 +72,7 @@ fn escaped(content: &[u8]) -> String {
 }
 
 /// A document of them all.
-fn document(format: Format, files: &[(&str, &[u8])]) -> String {
+fn document(format: ProfileFormat, files: &[(&str, &[u8])]) -> String {
     let of = |(file, content): &(&str, &[u8])| {
         format!("{file}\n  {}\n{}", escaped(content).trim_end(), said(format, file, content))
     };
@@ -145,7 +145,7 @@ fn each_wrong_csv_file_is_told_with_its_line_and_what_to_write() {
         ("long-name.csv", long_name.as_bytes()),
         ("many-groups.csv", many_groups.as_bytes()),
     ];
-    insta::assert_snapshot!(document(Format::Csv, files));
+    insta::assert_snapshot!(document(ProfileFormat::Csv, files));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn each_wrong_file_of_json_lines_is_told_with_its_line_and_what_to_write() {
         ("empty-texts.jsonl", b"{\"user\":\"\"}\n{\"user\":\"bob\",\"groups\":[\"\"]}\n{\"user\":\"eve\",\"attributes\":{\"\":[\"a\"]}}\n"),
         ("blanks.jsonl", b"{\"user\":\"bob \"}\n{\"user\":\"eve\",\"groups\":[\" a\"]}\n"),
     ];
-    insta::assert_snapshot!(document(Format::JsonLines, files));
+    insta::assert_snapshot!(document(ProfileFormat::JsonLines, files));
 }
 
 #[test]
@@ -195,15 +195,15 @@ fn a_csv_file_is_read_whichever_way_its_columns_lines_and_quotes_are_written() {
         "\"user\",\"groups\",\"attributes\"\n\"IAM:bob@example.com\",\"a;b\",\"region=EU;region=US;team=x\"\n",
         "\n\nattributes,user,groups\n\nregion=EU;region=US;team=x,IAM:bob@example.com,a;b\n\n\n",
     ] {
-        assert_eq!(profiles(Format::Csv, content), [bob()], "{content}");
+        assert_eq!(profiles(ProfileFormat::Csv, content), [bob()], "{content}");
     }
     let quoted =
         "user,groups,attributes\n\"Smith, Bob\",\"a, \"\"b\"\"\",\"x=1,2\"\n\"\",,\n".trim_end_matches("\"\",,\n");
-    assert_eq!(profiles(Format::Csv, quoted), [profile("Smith, Bob", &["a, \"b\""], &[("x", &["1,2"])])]);
+    assert_eq!(profiles(ProfileFormat::Csv, quoted), [profile("Smith, Bob", &["a, \"b\""], &[("x", &["1,2"])])]);
     let bare = "user,groups,attributes\nann,,\nAnn,\"\",\"\"\n営業,部;Üß,地域=東京\n";
     let expected =
         [profile("ann", &[], &[]), profile("Ann", &[], &[]), profile("営業", &["部", "Üß"], &[("地域", &["東京"])])];
-    assert_eq!(profiles(Format::Csv, bare), expected);
+    assert_eq!(profiles(ProfileFormat::Csv, bare), expected);
 }
 
 #[test]
@@ -212,14 +212,14 @@ fn json_lines_hold_what_csv_cannot_and_may_leave_out_what_is_not_there() {
                    {\"attributes\":{},\"user\":\"eve\"}\n{ \"user\" : \"ann\" , \"groups\" : [] }";
     let expected =
         [profile("bob", &["a;b=c"], &[("q", &["x=1;y=2"])]), profile("eve", &[], &[]), profile("ann", &[], &[])];
-    assert_eq!(profiles(Format::JsonLines, content), expected);
+    assert_eq!(profiles(ProfileFormat::JsonLines, content), expected);
 }
 
 #[test]
 fn compressed_files_are_read_also_those_of_several_parts() {
     let parts = [gzip(HEADER.as_bytes()), gzip(b"bob,a,\n"), gzip(b"eve,b,\n")].concat();
     for file in ["hr.csv.gz", "HR.CSV.GZ"] {
-        let read = all(Format::Csv, file, &parts).unwrap();
+        let read = all(ProfileFormat::Csv, file, &parts).unwrap();
         let users: Vec<_> = read.iter().map(|record| (record.line, record.user().unwrap())).collect();
         assert_eq!(users, [(2, "bob"), (3, "eve")]);
     }
@@ -227,7 +227,7 @@ fn compressed_files_are_read_also_those_of_several_parts() {
 
 #[test]
 fn a_file_that_breaks_off_gives_an_error_and_then_nothing_more() {
-    let mut records = read(Format::Csv, "hr.csv", b"user,groups,attributes\nbob,a,\neve,\"b,\nann,c,\n");
+    let mut records = read(ProfileFormat::Csv, "hr.csv", b"user,groups,attributes\nbob,a,\neve,\"b,\nann,c,\n");
     assert_eq!(records.next().unwrap().unwrap().user(), Some("bob"));
     assert_eq!(records.next().unwrap().unwrap_err().reason, FormFlaw::OpenQuote);
     assert!(records.next().is_none());
@@ -253,7 +253,7 @@ fn ten_thousand_users_with_thirty_entitlements_are_read() {
     };
     let content: String = std::iter::once(HEADER.to_owned()).chain((0..10_000).map(line)).collect();
     let compressed = gzip(content.as_bytes());
-    let read = read(Format::Csv, "hr.csv.gz", &compressed).map(|record| record.unwrap().profile.unwrap());
+    let read = read(ProfileFormat::Csv, "hr.csv.gz", &compressed).map(|record| record.unwrap().profile.unwrap());
     let rows: usize = read.map(|profile| profile.entitlements().count()).sum();
     assert_eq!(rows, 310_000);
 }

@@ -3,9 +3,8 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 
-use crate::api::{ConfigMaps, ProfileFormat, Reason, RedshiftUserProfileSource};
+use crate::api::{ConfigMaps, Reason, RedshiftUserProfileSource};
 use crate::lifecycle::Failure;
-use crate::policy::profiles::read::Format;
 use crate::ports::{Key, Kubernetes};
 use crate::reconcile::integration::Error;
 
@@ -15,14 +14,6 @@ pub struct File {
     pub name: String,
     /// What is in it.
     pub content: Vec<u8>,
-}
-
-/// What the files of a source are.
-pub fn format(source: &RedshiftUserProfileSource) -> Format {
-    match source.spec.format {
-        ProfileFormat::Csv => Format::Csv,
-        ProfileFormat::JsonLines => Format::JsonLines,
-    }
 }
 
 /// The names of the `ConfigMaps` that a source reads, in a fixed order.
@@ -57,20 +48,17 @@ pub async fn read(
             format!("there is no ConfigMap {name} in the namespace"),
         )));
     };
-    let ending = match format(source) {
-        Format::Csv => ".csv",
-        Format::JsonLines => ".jsonl",
-    };
-    let is_meant = |key: &str| key.strip_suffix(".gz").unwrap_or(key).ends_with(ending);
+    let format = source.spec.format;
     let texts = map.data.unwrap_or_default().into_iter().map(|(key, text)| (key, text.into_bytes()));
     let bytes = map.binary_data.unwrap_or_default().into_iter().map(|(key, bytes)| (key, bytes.0));
     let mut files: Vec<_> = texts
         .chain(bytes)
-        .filter(|(key, _)| is_meant(key))
+        .filter(|(key, _)| format.is_of(key))
         .map(|(key, content)| File { name: format!("{name}/{key}"), content })
         .collect();
     files.sort_by(|one, other| one.name.cmp(&other.name));
     if files.is_empty() {
+        let ending = format.ending();
         let message = format!("the ConfigMap {name} has no key that ends in {ending} or {ending}.gz");
         return Ok(Err(Failure::stalled(Reason::FilesMissing, message)));
     }

@@ -212,7 +212,7 @@ impl Profiles {
         gathered: &mut Gathered,
         found: &mut Vec<Found>,
     ) -> Option<Failure> {
-        for record in read(files::format(source), &file.name, &file.content) {
+        for record in read(source.spec.format, &file.name, &file.content) {
             let record = match record {
                 Ok(record) => record,
                 Err(unreadable) => return Some(Failure::stalled(Reason::FilesUnreadable, unreadable.to_string())),

@@ -7,8 +7,8 @@ use crate::api::{
     Reason, RedshiftUserProfile, RedshiftUserProfileSource, RedshiftUserProfileSourceStatus, RedshiftUserProfileStatus,
 };
 use crate::lifecycle::verdict::{Verdict, conditions};
-use crate::lifecycle::{Category, Failure};
-use crate::ports::{Host, Key, Kubernetes, News, World};
+use crate::lifecycle::{Category, Failure, brief};
+use crate::ports::{Host, Key, World};
 use crate::reconcile::integration::Error;
 
 impl Profiles {
@@ -48,15 +48,16 @@ impl Profiles {
                 0 => String::new(),
                 refused => format!("; {refused} have none, see status.refused"),
             };
-            Verdict::Done(Reason::Applied, format!("{users} users have profiles from {files} files{refused}"))
+            let (users, files) = (
+                brief::count(users as usize, "user has a profile", "users have profiles"),
+                brief::count(files, "file", "files"),
+            );
+            Verdict::Done(Reason::Applied, format!("{users} from {files}{refused}"))
         };
         status.refused_count = Some(gathered.refused_count);
         status.refused.clone_from(&gathered.refused);
-        if let (Verdict::Not(failure), Some(name)) = (&verdict, object.metadata.uid.as_ref())
-            && pass.context.views.tells(name, failure.said())
-        {
-            let news = News { is_warning: true, reason: failure.reason, action: "Apply", note: failure.said() };
-            pass.context.kubernetes.publish(object, news);
+        if let Verdict::Not(failure) = &verdict {
+            pass.warn(object, failure.reason, failure.said());
         }
         write_source(pass, object, status, &verdict, true).await
     }

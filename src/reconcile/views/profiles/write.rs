@@ -127,7 +127,7 @@ impl Profiles {
             let source = &self.sources[index].0;
             let Ok(files) = files::read(kubernetes, source, name).await? else { continue };
             for file in files {
-                for record in read(files::format(source), &file.name, &file.content) {
+                for record in read(source.spec.format, &file.name, &file.content) {
                     let Ok(record) = record else { break };
                     let Ok(profile) = record.profile else { continue };
                     if left.contains(profile.user()) {
