@@ -23,15 +23,16 @@ const MEMBERS: &str = "SELECT r.rolname, m.rolname, a.admin_option FROM pg_auth_
 const DATABASES: &str =
     "SELECT d.datname, r.rolname, d.datacl FROM pg_database d LEFT JOIN pg_roles r ON r.oid = d.datdba ORDER BY 1";
 
+/// The stand-in shows a database what is in another one by schemas called `rdsdb:…`.
 const IN_EACH_DATABASE: &str = "SELECT 'schema', n.nspname, r.rolname, n.nspacl FROM pg_namespace n LEFT JOIN pg_roles r ON r.oid = n.nspowner \
-     WHERE n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 2; \
+     WHERE n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%' AND n.nspname NOT LIKE 'rdsdb:%' ORDER BY 2; \
      SELECT 'relation', n.nspname, c.relname, c.relkind, r.rolname, c.relacl, \
      (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) \
       FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), \
      CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END \
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_roles r ON r.oid = c.relowner \
      WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_temp%' \
-     AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 2, 3; \
+     AND n.nspname NOT LIKE 'pg_toast%' AND n.nspname NOT LIKE 'rdsdb:%' ORDER BY 2, 3; \
      SELECT 'routine', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), r.rolname, p.proacl, p.prosrc \
      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN pg_roles r ON r.oid = p.proowner \
      WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 2, 3, 4; \

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::flows::{Admin, Begin, Circle, Deed, Flow, Kind, Mode};
 use super::scene::Scene;
-use crate::support::{World, admin, asked_for, login, makes_a_lesser_admin, merge, phase_of, rows, said};
+use crate::support::{World, admin, asked_for, is_current, login, makes_a_lesser_admin, merge, phase_of, rows};
 use redshift_integration_operator::api::RedshiftIntegration;
 
 /// The Secret of the system account.
@@ -173,7 +173,7 @@ impl Scene {
             Begin::Together(deeds) => {
                 self.world.patch(json!({"spec": {"suspend": true}})).await;
                 // The watch has told of it, or its status wouldn't.
-                self.world.until("it is suspended", |it| said(it, "Reconciling").contains("spec.suspend")).await;
+                self.world.until("it is suspended", |it| it.spec.suspend && is_current(it)).await;
                 for deed in deeds {
                     self.do_to_one(*deed).await;
                 }

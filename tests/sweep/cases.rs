@@ -37,14 +37,16 @@ const IN_EVERY_PASS: [&str; 16] = [
     "read-view",
 ];
 
-/// The look-ups that only passes on views begin with: one circle has them.
-const OF_VIEWS: [&str; 6] = [
+/// The look-ups that one circle alone has, since they are of policy-enforced views.
+const OF_VIEWS: [&str; 8] = [
     "read-data-sources",
     "read-profiles",
     "read-table-columns",
+    "read-user-entitlements",
     "read-view-text",
     "read-views",
     "read-views-of-change",
+    "read-views-that-name",
 ];
 
 /// The cases of a flow, from what an undisturbed run did. `met` is what the flows before it in its circle had.
@@ -88,8 +90,8 @@ pub fn cases(
         let number = circle.number + index * OF_STATEMENTS.len() / 2;
         // What only deletions look up comes in few flows.
         let times = if matches!(flow.begin, Begin::Delete | Begin::DeleteConfirmed) && !is_common { 2 } else { 1 };
-        let is_of_views = OF_VIEWS.contains(&name) || name == "read-views-that-name";
-        let (times, step) = if is_of_views { (OF_STATEMENTS.len(), 1) } else { (times, OF_STATEMENTS.len() / 2) };
+        let (times, step) =
+            if OF_VIEWS.contains(&name) { (OF_STATEMENTS.len(), 1) } else { (times, OF_STATEMENTS.len() / 2) };
         for turn in (number..).step_by(step).take(times) {
             let disturbance = OF_STATEMENTS[(start_of(name) + turn) % OF_STATEMENTS.len()];
             cases.push(Case { sighting: sightings[turn % sightings.len()].clone(), disturbance });

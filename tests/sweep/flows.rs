@@ -165,8 +165,8 @@ const NOTHING: &str =
 use Admin::{Lesser, Superuser};
 /// With policy-enforced views.
 pub const VIEWS_ON: &str = r#"{"policyViews": {"enabled": true}}"#;
-const BOB: &str = r#"{"user": "bob", "groups": ["staff"], "attributes": {"region": ["EU", "US"]}}"#;
-const FEWER: &str = r#"{"groups": ["others"], "attributes": {"region": ["EU"]}}"#;
+const BOB: &str = r#"{"user": "bob", "groups": ["staff"], "attributes": [{"name": "region", "values": ["EU", "US"]}]}"#;
+const FEWER: &str = r#"{"groups": ["others"], "attributes": [{"name": "region", "values": ["EU"]}]}"#;
 const ORDERS: &str = r#"{
     "table": {"schema": "sales", "name": "orders"}, "columns": [{"name": "order_id"}, {"name": "customer"}],
     "subscription": {"restriction": "Entitlements", "entitlements": {"groups": ["staff"]}},

@@ -133,7 +133,7 @@ impl Scene {
     }
 
     /// Waits until a flow is done; gives the resource, where it is still there.
-    async fn converged(&self, flow: &Flow) -> Option<RedshiftIntegration> {
+    async fn converged(&mut self, flow: &Flow) -> Option<RedshiftIntegration> {
         match (flow.ends(), flow.begin) {
             (Ends::Gone | Ends::Left, _) => {
                 self.world.until_gone().await;
@@ -167,7 +167,7 @@ impl Scene {
     }
 
     /// Waits until resources that are for the integration are gone, or say that all is as they want it.
-    async fn until_done(&self, deeds: &[Deed]) {
+    async fn until_done(&mut self, deeds: &[Deed]) {
         for deed in deeds {
             let (kind, is_to_be) = match deed {
                 Deed::Make(kind, _) | Deed::Change(kind, _) => (*kind, true),
@@ -187,6 +187,31 @@ impl Scene {
                 assert!(started.elapsed() < patience(), "{deed:?} isn't done: {}\n{}", told(), self.world.log());
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }
+            if let Deed::Remove(Kind::Profile) = deed {
+                self.until_nobody_has_a_profile().await;
+            }
+        }
+        // What a pass has said of the others while it was disturbed is taken back.
+        for kind in [Kind::DataSource, Kind::Profile] {
+            let started = std::time::Instant::now();
+            while let Some(object) = self.api_of(kind).get_opt(kind.one()).await.unwrap().filter(|it| !is_ready(it)) {
+                let told = || serde_json::to_string_pretty(&object).unwrap();
+                assert!(started.elapsed() < patience(), "{kind:?} isn't ready: {}\n{}", told(), self.world.log());
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// A profile doesn't wait for its rows to go.
+    async fn until_nobody_has_a_profile(&mut self) {
+        let started = std::time::Instant::now();
+        loop {
+            let managed = self.observer.enter("immuta").await;
+            if rows(managed, "SELECT 1 FROM immuta_system.profile").await.is_empty() {
+                return;
+            }
+            assert!(started.elapsed() < patience(), "somebody has a profile: {}", self.world.log());
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     }
 
@@ -253,8 +278,9 @@ impl Scene {
 fn is_ready(object: &DynamicObject) -> bool {
     let status = &object.data["status"];
     let is_current = status["observedGeneration"].as_i64() == object.metadata.generation;
-    let mut conditions = status["conditions"].as_array().into_iter().flatten();
-    is_current && conditions.any(|it| it["type"] == "Ready" && it["status"] == "True")
+    let conditions = status["conditions"].as_array().into_iter().flatten();
+    let is_as_it_is_to_be = |it: &Value| it["status"] == if it["type"] == "Ready" { "True" } else { "False" };
+    is_current && conditions.clone().count() == 3 && conditions.clone().all(is_as_it_is_to_be)
 }
 
 /// What of the status must be the same however it came about: all but times and generations, and the

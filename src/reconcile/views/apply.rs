@@ -261,7 +261,7 @@ pub async fn end<W: World>(
     }
     match take_away(line, entry, job, held, acts).await {
         // What others have put into the schema, functions for example, keeps it: that is no obstacle to the end of a data source.
-        Err(Error::Statement(error)) if error.definitely_refused() && error.statement == "drop-view-schema" => {
+        Err(Error::Statement(error)) if error.statement == "drop-view-schema" && is_depended_on(&error) => {
             line.roll_back().await?;
             let acts: Vec<_> = acts.iter().filter(|act| **act != Act::DropSchema).cloned().collect();
             let result = take_away(line, entry, job, held, &acts).await;
@@ -269,6 +269,12 @@ pub async fn end<W: World>(
         }
         result => outcome(line, entry, result).await,
     }
+}
+
+/// Whether something is kept by what depends on it.
+fn is_depended_on(error: &StatementError) -> bool {
+    // dependent_objects_still_exist
+    matches!(&error.failure, StatementFailure::Refused { sqlstate, .. } if sqlstate == "2BP01")
 }
 
 async fn outcome<W: World>(

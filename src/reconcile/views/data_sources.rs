@@ -374,9 +374,7 @@ impl Views {
                 continue;
             }
             if let Outcome::Not(failure) = &entry.outcome {
-                // What a person does about these in the warehouse, nobody tells.
-                is_waiting |= failure.category == Category::Transient
-                    || [Reason::AccessMissing, Reason::DependentViews].contains(&failure.reason);
+                is_waiting |= !is_up_to_an_edit(failure.reason);
             }
             if let Some(status) = entry.status(&self.managed, pass.context.host.now()) {
                 resources::write_status(kubernetes, &entry.object, status).await?;
@@ -537,6 +535,12 @@ impl Entry {
         let reason = if compiled.view.is_closed { Reason::Closed } else { Reason::Enforced };
         Verdict::Done(reason, said)
     }
+}
+
+/// Whether only an edit of a resource ends it, of which a watch tells. What is done about anything else in the warehouse nobody
+/// tells.
+fn is_up_to_an_edit(reason: Reason) -> bool {
+    [Reason::InvalidSpec, Reason::InvalidName, Reason::NameTaken, Reason::TooLarge].contains(&reason)
 }
 
 /// Whether the text of a view is to be looked at: once an hour, each at its own time.

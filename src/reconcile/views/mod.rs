@@ -27,7 +27,7 @@ use super::Context;
 use super::integration::Error;
 use super::pace::Next;
 use crate::api::{Reason, RedshiftIntegration};
-use crate::lifecycle::{Category, Failure, cadence};
+use crate::lifecycle::{Failure, cadence};
 use crate::ports::{Host, Key, Kubernetes, News, Object, PolicyResources, World};
 
 /// How long something is waited for that is a matter of moments.
@@ -131,11 +131,15 @@ impl<W: World> Pass<'_, W> {
 
     /// Nothing can be done in the warehouse; what was never there can go.
     async fn without_a_warehouse(&mut self, why: &Failure) -> Result<Ended, Error> {
-        let mut views = Views::new(&self.resources.data_sources);
-        views.without_a_warehouse(self, why).await?;
-        profiles::report_failure(self, why).await?;
-        // As long as it is only that, nothing was looked at.
-        let is_waiting = why.category == Category::Transient;
+        // Of what wasn't to be looked at, nothing new is known; nor would the next pass look at it, and take back what was said.
+        if self.parts.views {
+            Views::new(&self.resources.data_sources).without_a_warehouse(self, why).await?;
+        }
+        if self.parts.profiles {
+            profiles::report_failure(self, why).await?;
+        }
+        // What ends these is told by a watch; what ends anything else nobody tells.
+        let is_waiting = ![Reason::IntegrationMissing, Reason::PolicyViewsDisabled].contains(&why.reason);
         let done = Parts { views: !is_waiting, profiles: !is_waiting };
         Ok(Ended::Done(Looked { done, interval: None, is_waiting }))
     }
