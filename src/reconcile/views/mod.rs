@@ -11,6 +11,7 @@ mod line;
 mod observe;
 mod profiles;
 mod resources;
+mod there;
 
 use std::time::Duration;
 
@@ -133,14 +134,22 @@ impl<W: World> Pass<'_, W> {
     async fn on_the_warehouse(&mut self, ground: &Ground) -> Result<Ended, Error> {
         let line = match Line::open(self.context, ground).await {
             Ok(line) => line,
-            Err(error) => return self.without_a_warehouse(&error.failure()).await,
+            Err(error) => return self.interrupted(&error.failure()).await,
         };
         match self.look_and_act(ground, line).await {
             Ok(looked) => Ok(Ended::Done(looked)),
             Err(error @ Error::Api { .. }) => Err(error),
             // What was found out, or done, before it was lost is found again.
-            Err(error) => self.without_a_warehouse(&error.failure()).await,
+            Err(error) => self.interrupted(&error.failure()).await,
         }
+    }
+
+    /// The warehouse is in the way, and what a person does about that, nobody tells: it is tried again, and all of it is looked at
+    /// then. What is to be taken from users may not have been.
+    async fn interrupted(&mut self, why: &Failure) -> Result<Ended, Error> {
+        self.without_a_warehouse(why).await?;
+        let done = Parts { views: false, profiles: false };
+        Ok(Ended::Done(Looked { done, interval: None, is_waiting: true }))
     }
 
     async fn look_and_act(&mut self, ground: &Ground, mut line: Line<W>) -> Result<Looked, Error> {
