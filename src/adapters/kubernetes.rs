@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::FutureExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -213,6 +214,8 @@ impl Kubernetes for Cluster {
 
     fn policy_resources(&self, integration: &Key) -> Option<PolicyResources> {
         let watch = self.watch_of(&integration.namespace)?;
+        // Before all integrations are known, one that isn't there may be there.
+        watch.resources.wait_until_ready().now_or_never()?.ok()?;
         let is_meant = |reference: &IntegrationReference| reference.name == integration.name;
         let mut unreadable = 0;
         Some(PolicyResources {

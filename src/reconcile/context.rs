@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::integration::Basis;
-use super::pace::{Busy, Memories, Told};
+use super::pace::{Busy, Dependents, Memories};
 use super::views;
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Endpoint;
@@ -44,8 +44,8 @@ pub struct Context<W: World> {
     pub memories: Memories<Basis>,
     /// What is remembered of what is for integrations, by their namespaces and names.
     pub views: Memories<views::Basis>,
-    /// What was told of what is for integrations.
-    pub told: Told,
+    /// What is remembered of each that is for an integration.
+    pub dependents: Dependents,
 }
 
 impl<W: World> Context<W> {
@@ -60,8 +60,8 @@ impl<W: World> Context<W> {
         settings: Settings,
     ) -> Self {
         let (started, busy, memories) = (host.elapsed(), Busy::default(), Memories::default());
-        let (views, told) = (Memories::default(), Told::default());
-        Self { kubernetes, warehouses, logins, host, metrics, settings, started, busy, memories, views, told }
+        let (views, dependents) = (Memories::default(), Dependents::default());
+        Self { kubernetes, warehouses, logins, host, metrics, settings, started, busy, memories, views, dependents }
     }
 
     /// The other resources for a warehouse, over all watched namespaces.

@@ -142,19 +142,46 @@ fn tell(told: &mut BTreeSet<String>, what: String) -> bool {
     told.insert(what)
 }
 
-/// What was told of the resources that are for an integration: by its name, and by their UIDs.
+/// What is remembered of the resources that are for an integration: by its name, and by their UIDs.
 #[derive(Debug, Default)]
-pub struct Told(Mutex<HashMap<String, HashMap<String, BTreeSet<String>>>>);
+pub struct Dependents(Mutex<HashMap<String, HashMap<String, Dependent>>>);
 
-impl Told {
-    /// Remembers that something is told of a resource; whether it wasn't before.
-    pub fn tells(&self, integration: &str, uid: &str, what: String) -> bool {
+#[derive(Debug, Default)]
+struct Dependent {
+    /// What was told of it.
+    told: BTreeSet<String>,
+    /// The version that was made of it by the last write, until the watch tells of that one.
+    written: Option<String>,
+}
+
+impl Dependents {
+    fn of<T>(&self, integration: &str, uid: &str, work: impl FnOnce(&mut Dependent) -> T) -> T {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_these = all.entry(integration.to_owned()).or_default();
-        tell(of_these.entry(uid.to_owned()).or_default(), what)
+        work(of_these.entry(uid.to_owned()).or_default())
     }
 
-    /// Forgets what was told of those that aren't among these any more.
+    /// Remembers that something is told of a resource; whether it wasn't before.
+    pub fn tells(&self, integration: &str, uid: &str, what: String) -> bool {
+        self.of(integration, uid, |it| tell(&mut it.told, what))
+    }
+
+    /// A write has made this version of a resource.
+    pub fn wrote(&self, integration: &str, uid: &str, version: Option<String>) {
+        self.of(integration, uid, |it| it.written = version);
+    }
+
+    /// Whether a version may be older than what was written last: then it can't tell what a resource says now.
+    pub fn may_be_old(&self, integration: &str, uid: &str, version: Option<&str>) -> bool {
+        self.of(integration, uid, |it| {
+            if it.written.as_deref() == version {
+                it.written = None;
+            }
+            it.written.is_some()
+        })
+    }
+
+    /// Forgets those that aren't among these any more.
     pub fn keep<'u>(&self, integration: &str, uids: impl Iterator<Item = &'u str>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(of_these) = all.get_mut(integration) else { return };
@@ -210,13 +237,23 @@ mod tests {
 
     #[test]
     fn what_was_told_of_a_resource_is_told_once_and_forgotten_with_it() {
-        let told = Told::default();
+        let told = Dependents::default();
         let tells = |uid: &str| told.tells("team/analytics", uid, "it is taken".to_owned());
         assert!(tells("uid-1") && !tells("uid-1") && tells("uid-2"));
         told.keep("team/analytics", ["uid-2"].into_iter());
         assert!(!tells("uid-2") && tells("uid-1"));
         told.keep("team/analytics", std::iter::empty());
         assert!(told.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty());
+    }
+
+    #[test]
+    fn until_the_watch_tells_of_the_last_write_what_it_tells_may_be_old() {
+        let dependents = Dependents::default();
+        let may_be_old = |version| dependents.may_be_old("team/analytics", "uid-1", Some(version));
+        assert!(!may_be_old("1"));
+        dependents.wrote("team/analytics", "uid-1", Some("3".to_owned()));
+        assert!(may_be_old("1") && may_be_old("4"));
+        assert!(!may_be_old("3") && !may_be_old("4"));
     }
 
     #[test]

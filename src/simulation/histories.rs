@@ -15,6 +15,7 @@ use super::operator::Operators;
 use super::others::Deed;
 use super::person;
 use super::record::{Record, Step as Recorded};
+use super::views;
 use super::warehouse::{EXISTING, INITIAL, PASSWORD_OF_ADMINS, Power};
 use super::world::{Fault, Shared, Step, World};
 use crate::api::{
@@ -32,6 +33,25 @@ pub const DATABASES: [&str; 2] = ["immuta", "governed"];
 pub const SLOTS: [(usize, &str, &str); 4] =
     [(0, "a", "one.example"), (1, "a", "one.example"), (0, "b", ALIAS), (0, "c", "one.example")];
 const ALIAS: &str = "alias.example";
+
+/// Passes on views have slots behind these: of the first resource; of the one of that name in the other cluster; and of the first once
+/// more, by a process that takes the first one for dead.
+pub const VIEWS: usize = SLOTS.len();
+pub const VIEWS_ELSEWHERE: usize = SLOTS.len() + 1;
+pub const VIEWS_AT_ONCE: usize = SLOTS.len() + 2;
+
+/// How many slots there are in all.
+pub const ALL: usize = SLOTS.len() + 3;
+
+/// The cluster of a slot, and the name of its resource.
+pub fn place_of(slot: usize) -> (usize, &'static str) {
+    let (cluster, name, _) = match slot {
+        VIEWS | VIEWS_AT_ONCE => SLOTS[0],
+        VIEWS_ELSEWHERE => SLOTS[1],
+        _ => SLOTS[slot],
+    };
+    (cluster, name)
+}
 
 /// The Secret with the credentials that set things up, and the authority that signs for the warehouse.
 const CREDENTIALS: &str = "redshift-admin";
@@ -93,6 +113,10 @@ pub enum Until {
 pub enum Event {
     User(usize, Action),
     Others(Deed),
+    /// Somebody edits what is for the integrations of a cluster.
+    Policy(usize, views::histories::Action),
+    /// Others do something to views, or to what these read.
+    OthersOfViews(views::others::Deed),
     /// A person runs a script of a slot's resource.
     Person(usize, person::Run),
     Admin(Power),
@@ -209,11 +233,13 @@ impl Run {
                     world.record.add(|| Recorded::Others { deed, before, after });
                 }
             }
+            Event::Policy(cluster, action) => action.is_done(&mut self.world.borrow_mut(), cluster),
+            Event::OthersOfViews(deed) => deed.is_done(&mut self.world.borrow_mut()),
             Event::Person(slot, run) => drop(self.world.borrow_mut().person_runs(slot, run)),
             Event::Admin(power) => self.set_admin(power),
             Event::Pass(slot, until, fault) => self.advance(slot, until, fault),
             Event::Crash(slot) => self.operators.crash(slot),
-            Event::Silence(slot, is_silent) => self.world.borrow_mut().clusters[SLOTS[slot].0].silence(is_silent),
+            Event::Silence(slot, is_silent) => self.world.borrow_mut().clusters[place_of(slot).0].silence(is_silent),
             Event::DayPasses => self.world.borrow_mut().clock += DAY,
         }
     }
@@ -233,7 +259,7 @@ impl Run {
 
     /// All operators die.
     pub fn interrupt(&mut self) {
-        for slot in 0..SLOTS.len() {
+        for slot in 0..ALL {
             self.operators.crash(slot);
         }
     }

@@ -10,11 +10,20 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{FINALIZER, RedshiftIntegration, RedshiftIntegrationSpec};
 use crate::lifecycle::SystemAccount;
-use crate::ports::{ApiError, Creation, Object, Referent, Told, Version};
+use crate::ports::{ApiError, Creation, Object, PolicyResources, Referent, Told, Version};
 use crate::reconcile::integration::secret::{self, Found};
 
 /// The kind of our resources.
 pub const INTEGRATION: &str = "RedshiftIntegration";
+
+/// The kinds that are for an integration.
+pub const DATA_SOURCE: &str = "RedshiftDataSource";
+pub const PROFILE: &str = "RedshiftUserProfile";
+
+/// Whether a kind is ours: with generations, and a status of its own.
+pub fn is_ours(kind: &str) -> bool {
+    [INTEGRATION, DATA_SOURCE, PROFILE].contains(&kind)
+}
 
 /// The one namespace.
 pub const NAMESPACE: &str = "data-platform";
@@ -31,6 +40,8 @@ pub struct Cluster {
     /// What they have told: our resources, and the versions of what these can refer to.
     told: BTreeMap<String, Integration>,
     told_of: BTreeMap<(Referent, String), Version>,
+    /// The same of what is for an integration, by kind and name.
+    told_policy: BTreeMap<(String, String), Value>,
     /// How often they have told that one is gone.
     losses: u64,
     /// Whether they are late.
@@ -85,6 +96,8 @@ fn kept(kind: &str, mut value: Value) -> Value {
     if kind == INTEGRATION {
         let resource: RedshiftIntegration = serde_json::from_value(value).unwrap();
         value = serde_json::to_value(resource).unwrap();
+    }
+    if is_ours(kind) {
         let fields = value.as_object_mut().unwrap();
         fields.entry("status").or_insert_with(|| json!({"observedGeneration": -1}));
     }
@@ -185,6 +198,10 @@ impl Cluster {
             if kind == INTEGRATION {
                 self.told.remove(name);
                 self.told.extend(self.integrations.get(name).map(|it| (name.clone(), it.clone())));
+            } else if is_ours(kind) {
+                let key = (kind.clone(), name.clone());
+                self.told_policy.remove(&key);
+                self.told_policy.extend(self.objects.get(&key).map(|value| (key, value.clone())));
             } else if let Some(referent) = Referent::of_kind(kind) {
                 let key = (referent, name.clone());
                 self.told_of.remove(&key);
@@ -243,7 +260,9 @@ impl Cluster {
         self.changed.insert(key.clone());
         if text(&value, "/metadata/deletionTimestamp").is_some() && finalizers(&value).is_empty() {
             self.objects.remove(&key);
-            self.integrations.remove(name);
+            if kind == INTEGRATION {
+                self.integrations.remove(name);
+            }
             return value;
         }
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -289,7 +308,7 @@ impl Cluster {
         self.uids += 1;
         value["metadata"]["uid"] = json!(format!("uid-{}", self.uids));
         value["metadata"]["creationTimestamp"] = json!(at.to_string());
-        if kind == INTEGRATION {
+        if is_ours(kind) {
             value["metadata"]["generation"] = json!(1);
             value.as_object_mut().unwrap().remove("status");
         }
@@ -297,7 +316,7 @@ impl Cluster {
             Creation::DryRun => Ok(kept(kind, value)),
             Creation::Real => {
                 let created = self.store(kind, &name, value);
-                if kind == INTEGRATION {
+                if is_ours(kind) {
                     self.bare.insert((kind.to_owned(), name));
                 }
                 Ok(created)
@@ -319,7 +338,7 @@ impl Cluster {
         if let Some(generation) = before.pointer("/metadata/generation") {
             after["metadata"]["generation"] = generation.clone();
         }
-        if kind == INTEGRATION {
+        if is_ours(kind) {
             after["status"] = before["status"].clone();
         }
         let mut after = kept(kind, after);
@@ -377,6 +396,37 @@ impl Cluster {
         }
         after.metadata.generation = after.metadata.generation.map(|now| now + generation);
         self.store(INTEGRATION, name, serde_json::to_value(&after).unwrap());
+    }
+
+    /// The same of what is for an integration.
+    pub fn edit_spec(&mut self, kind: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        let Some(before) = self.get(kind, name).cloned() else { return };
+        let mut after = before.clone();
+        change(&mut after["spec"]);
+        if after["spec"] != before["spec"] {
+            raise_generation(&mut after);
+            self.store(kind, name, after);
+        }
+    }
+
+    /// All of a kind.
+    pub fn all<K: Object>(&self) -> Vec<K> {
+        let of_kind = self.objects.iter().filter(|((kind, _), _)| *kind == K::kind(&()));
+        of_kind.map(|(_, value)| serde_json::from_value(value.clone()).unwrap()).collect()
+    }
+
+    /// What is for an integration, as the watches have told of it.
+    pub fn policy_resources(&self, integration: &str) -> PolicyResources {
+        fn of<K: Object>(told: &BTreeMap<(String, String), Value>, integration: &str) -> Vec<K> {
+            let is_its_own = |value: &Value| text(value, "/spec/integrationRef/name") == Some(integration);
+            let meant = told.iter().filter(|((kind, _), value)| *kind == K::kind(&()) && is_its_own(value));
+            meant.map(|(_, value)| serde_json::from_value(value.clone()).unwrap()).collect()
+        }
+        PolicyResources {
+            data_sources: of(&self.told_policy, integration),
+            profiles: of(&self.told_policy, integration),
+            ..PolicyResources::default()
+        }
     }
 
     /// Creates a resource, if there is none of the name.

@@ -5,7 +5,8 @@
 //! `world`: how a pass reaches it, a step at a time. `ports`: the same, as the flow asks for it. `operator`: what wakes passes.
 //! `histories`, `others`, `person`: what happens. `strategies`: at random. `invariants`: what must hold, a person's word
 //! included. `properties`: that it does. `regressions`: histories in which it once didn't. `wake_ups`: what is a reason
-//! for a pass, and what it costs.
+//! for a pass, and what it costs. `views`: policy-enforced views and profiles, which have passes of their own; all of that is in
+//! its folder.
 //!
 //! A simulation is worth as much as it is true. `agreement` asks the simulated API server and a real one for the
 //! same; `record` keeps what reaches the warehouse, and `replay` does it to the stand-in and compares, for a sample.
@@ -31,6 +32,7 @@ mod replay;
 mod rows;
 mod statements;
 pub mod strategies;
+pub mod views;
 mod wake_ups;
 pub mod warehouse;
 pub mod world;

@@ -85,6 +85,9 @@ impl Objects<'_> {
             refuse(!objects.keys().any(|(_, name)| name == "user_entitlements"), "another view depends on it")?;
         }
         objects.remove(&(schema.to_owned(), name.to_owned()));
+        if schema == "immuta_system" {
+            self.there.policy.forget(name);
+        }
         match name {
             "registry" => self.there.registry = None,
             "impersonation_key" => self.there.keys = 0,

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
-use super::histories::SLOTS;
-use super::kubernetes::{INTEGRATION, NAMESPACE};
+use super::histories::{ALL, SLOTS, VIEWS, VIEWS_AT_ONCE, VIEWS_ELSEWHERE, place_of};
+use super::kubernetes::{INTEGRATION, NAMESPACE, is_ours};
 use super::ports::{Api, Clock, Desk, Gate, Simulated};
 use super::world::Shared;
 use crate::lifecycle::backoff::Backoff;
 use crate::ports::{Key, Referent};
 use crate::reconcile::integration::{self, Error, Examination};
-use crate::reconcile::{Context, Next, Settings};
+use crate::reconcile::{Context, Next, Settings, views};
 use crate::telemetry::Metrics;
 
 type Pass = Pin<Box<dyn Future<Output = Result<Next, Error>>>>;
@@ -29,9 +29,23 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 pub struct Operators {
     world: Shared,
     contexts: Vec<Rc<Context<Simulated>>>,
-    passes: [Option<Pass>; SLOTS.len()],
+    passes: [Option<Pass>; ALL],
+    /// Whether there are passes on views.
+    with_views: bool,
     /// When each slot's resource is to be looked at next.
     due: BTreeMap<usize, Duration>,
+}
+
+/// What is applied together is looked at together.
+const TOGETHER: Duration = Duration::from_secs(1);
+
+/// The process in which the passes of a slot are made.
+fn process_of(slot: usize) -> usize {
+    if slot == VIEWS_AT_ONCE { 2 } else { place_of(slot).0 }
+}
+
+fn key_of(slot: usize) -> Key {
+    Key { namespace: NAMESPACE.to_owned(), name: place_of(slot).1.to_owned() }
 }
 
 fn begin(world: &Shared, cluster: usize) -> Rc<Context<Simulated>> {
@@ -45,27 +59,45 @@ fn begin(world: &Shared, cluster: usize) -> Rc<Context<Simulated>> {
 
 impl Operators {
     pub fn new(world: &Shared) -> Self {
-        let contexts = (0..2).map(|cluster| begin(world, cluster)).collect();
-        Self { world: world.clone(), contexts, passes: Default::default(), due: BTreeMap::new() }
+        let contexts = [0, 1, 0].map(|cluster| begin(world, cluster)).into();
+        Self { world: world.clone(), contexts, passes: Default::default(), with_views: false, due: BTreeMap::new() }
+    }
+
+    /// From now on passes are made on views, too.
+    pub fn look_after_views(&mut self) {
+        self.with_views = true;
+        self.crash(VIEWS);
+        self.crash(VIEWS_ELSEWHERE);
+    }
+
+    /// Whether a slot's passes come by themselves.
+    fn is_watched(&self, slot: usize) -> bool {
+        slot < VIEWS || self.with_views && slot != VIEWS_AT_ONCE
     }
 
     /// The operator of a slot's cluster dies, with all its passes and all that it remembers; a new one lists what
     /// there is.
     pub fn crash(&mut self, slot: usize) {
-        let cluster = SLOTS[slot].0;
-        for other in (0..SLOTS.len()).filter(|other| SLOTS[*other].0 == cluster) {
+        let (process, cluster) = (process_of(slot), place_of(slot).0);
+        for other in (0..ALL).filter(|other| process_of(*other) == process) {
             self.end(other);
-            self.due.insert(other, self.now());
+            if self.is_watched(other) {
+                self.due.insert(other, self.now());
+            }
         }
-        self.contexts[cluster] = begin(&self.world, cluster);
-        self.world.borrow_mut().clusters[cluster].silence(false);
-        self.hear_of_changes();
+        self.contexts[process] = begin(&self.world, cluster);
+        if self.is_watched(slot) {
+            self.world.borrow_mut().clusters[cluster].silence(false);
+            self.hear_of_changes();
+        }
     }
 
     /// A pass ends without an end.
     pub fn end(&mut self, slot: usize) {
         self.passes[slot] = None;
-        self.world.borrow_mut().slots[slot].coming = None;
+        let world = &mut *self.world.borrow_mut();
+        world.slots[slot].coming = None;
+        world.watch.passes.remove(&slot);
     }
 
     pub fn is_under_way(&self, slot: usize) -> bool {
@@ -93,7 +125,12 @@ impl Operators {
 
     /// Waits until a slot's resource may be worked on, whatever woke it.
     pub fn wait_for(&mut self, slot: usize) {
-        let (cluster, name, _) = SLOTS[slot];
+        let (cluster, name) = place_of(slot);
+        if slot >= VIEWS {
+            let not_before = self.contexts[process_of(slot)].views.of(&key_of(slot).to_string()).not_before;
+            self.wait_until(self.due_at(slot).or(not_before).unwrap_or_default());
+            return;
+        }
         let resource = self.world.borrow().clusters[cluster].integration(name).cloned();
         let Some(resource) = resource else { return };
         let context = &self.contexts[cluster];
@@ -114,6 +151,10 @@ impl Operators {
             return;
         }
         self.due.remove(&slot);
+        if slot >= VIEWS {
+            self.begin_pass_on_views(slot);
+            return;
+        }
         let (cluster, name, _) = SLOTS[slot];
         let context = self.contexts[cluster].clone();
         let key = Key { namespace: NAMESPACE.to_owned(), name: name.to_owned() };
@@ -125,6 +166,34 @@ impl Operators {
             uid
         };
         self.passes[slot] = Some(Box::pin(async move { integration::pass(&*context, &key, &uid).await }));
+    }
+
+    fn begin_pass_on_views(&mut self, slot: usize) {
+        let process = process_of(slot);
+        if slot == VIEWS_AT_ONCE {
+            self.contexts[process] = begin(&self.world, place_of(slot).0);
+        }
+        let (context, key) = (self.contexts[process].clone(), key_of(slot));
+        if let Some(next) = views::without_a_pass(&context, &key) {
+            self.come_again(slot, next);
+            return;
+        }
+        self.world.borrow_mut().watch_pass(slot);
+        self.passes[slot] = Some(Box::pin(async move { views::pass(&*context, &key).await }));
+    }
+
+    /// The next pass of a slot, if any comes by itself.
+    fn come_again(&mut self, slot: usize, next: Next) {
+        let Next::After(delay) = next else { return };
+        if self.is_watched(slot) {
+            let at = self.now() + delay;
+            self.due.entry(slot).and_modify(|known| *known = at.min(*known)).or_insert(at);
+        }
+    }
+
+    /// Whether a slot's pass on views has found something in its way, for which it may have needed nobody.
+    pub fn is_waiting(&self, slot: usize) -> bool {
+        slot >= VIEWS && self.contexts[process_of(slot)].views.of(&key_of(slot).to_string()).failures > 0
     }
 
     /// Wakes a slot's pass, for no reason of its own.
@@ -141,17 +210,16 @@ impl Operators {
         self.hear_of_changes();
         let Poll::Ready(result) = result else { return };
         self.end(slot);
-        let (cluster, name, _) = SLOTS[slot];
-        let delay = match result {
-            Ok(Next::After(delay)) => delay,
-            Ok(Next::OnChange) => return,
+        let (cluster, name) = place_of(slot);
+        let next = match result {
+            Ok(next) => next,
+            Err(_) if slot >= VIEWS => Next::After(views::after_error(&self.contexts[process_of(slot)], &key_of(slot))),
             Err(_) => {
                 let uid = self.world.borrow().clusters[cluster].integration(name).and_then(ResourceExt::uid);
-                integration::after_error(&self.contexts[cluster], &uid.unwrap_or_default())
+                Next::After(integration::after_error(&self.contexts[cluster], &uid.unwrap_or_default()))
             }
         };
-        let at = self.now() + delay;
-        self.due.entry(slot).and_modify(|known| *known = at.min(*known)).or_insert(at);
+        self.come_again(slot, next);
     }
 
     /// Examines a slot's resource, as it is, from the beginning to the end.
@@ -183,6 +251,14 @@ impl Operators {
                 };
                 for (slot, _) in SLOTS.into_iter().enumerate().filter(concerns) {
                     self.due.insert(slot, clock);
+                }
+                let of_views =
+                    [VIEWS, VIEWS_ELSEWHERE].into_iter().filter(|slot| self.with_views && place_of(*slot).0 == cluster);
+                for slot in
+                    of_views.filter(|slot| is_ours(&kind) && (kind != INTEGRATION || changed == place_of(*slot).1))
+                {
+                    let at = clock + TOGETHER;
+                    self.due.entry(slot).and_modify(|known| *known = at.min(*known)).or_insert(at);
                 }
             }
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::histories::SLOTS;
+use super::histories::place_of;
 use super::invariants;
 use super::kubernetes::{Cluster, INTEGRATION};
 use super::record;
@@ -180,8 +180,8 @@ impl Kubernetes for Api {
 
     fn publish<K: Object>(&self, _: &K, _: News) {}
 
-    fn policy_resources(&self, _: &Key) -> Option<PolicyResources> {
-        Some(PolicyResources::default())
+    fn policy_resources(&self, integration: &Key) -> Option<PolicyResources> {
+        Some(self.world.borrow().clusters[self.cluster].policy_resources(&integration.name))
     }
 
     fn told(&self, key: &Key) -> Option<RedshiftIntegration> {
@@ -355,8 +355,12 @@ impl Connection {
         let failed = |failure| Err(StatementError { statement: name, failure });
         let lost = || StatementFailure::ConnectionLost("lost".to_owned());
         let refused = |message: String| {
-            let sqlstate = if message == warehouse::IN_USE { "55006" } else { "XX000" };
-            StatementFailure::refused(ServerError { sqlstate, message: &message, detail: "" }, &Confidential::default())
+            let (sqlstate, message) = match message.split_once(": ") {
+                Some((code, message)) if code.len() == 5 => (code, message),
+                _ if message == warehouse::IN_USE => ("55006", message.as_str()),
+                _ => ("XX000", message.as_str()),
+            };
+            StatementFailure::refused(ServerError { sqlstate, message, detail: "" }, &Confidential::default())
         };
         let is_gone = !self.world.borrow().warehouse.databases.contains_key(&self.session.borrow().database);
         if self.is_lost.get() || is_gone {
@@ -366,7 +370,10 @@ impl Connection {
         match fault {
             Some(Fault::Refused) => {
                 self.session.borrow_mut().refuse();
-                return failed(refused("refused".to_owned()));
+                self.world.borrow_mut().a_statement_was_refused(self.slot, name);
+                let has_others = name == "drop-view-schema";
+                let why = if has_others { "2BP01: there is something of others' in it" } else { "refused" };
+                return failed(refused(why.to_owned()));
             }
             Some(Fault::Lost) => {
                 self.lose();
@@ -383,6 +390,9 @@ impl Connection {
             _ => {}
         }
         let done = if is_look { self.look(statement) } else { self.change(statement) };
+        if done.is_err() {
+            self.world.borrow_mut().a_statement_was_refused(self.slot, name);
+        }
         if fault.is_some() {
             self.lose();
             return failed(if fault == Some(Fault::Late) { StatementFailure::Deadline(120) } else { lost() });
@@ -399,14 +409,14 @@ impl Connection {
     fn look(&self, statement: &Statement) -> Result<Vec<Row>, String> {
         let world = self.world.borrow();
         let session = self.session.borrow();
-        rows::answer(&world.warehouse, session.acting, &session.database, statement)
+        rows::answer(session.seen(&world.warehouse), session.acting, &session.database, statement)
     }
 
     fn change(&self, statement: &Statement) -> Result<Vec<Row>, String> {
         let name = statement.name();
         let world = &mut *self.world.borrow_mut();
         let session = &mut *self.session.borrow_mut();
-        let cluster = SLOTS[self.slot].0;
+        let (cluster, _) = place_of(self.slot);
         let resource = world.slots[self.slot].resource.clone().unwrap();
         let uid = resource.metadata.uid.clone().unwrap_or_default();
         let before = world.warehouse.clone();
@@ -419,7 +429,7 @@ impl Connection {
         world.slots[self.slot].in_transaction = session.transaction.is_some();
         match name {
             "lock-registry" if done.is_ok() => drop(world.locks.insert(session.database.clone(), self.number)),
-            "commit-change" => world.locks.retain(|_, holder| *holder != self.number),
+            "commit-change" | "rollback" => world.locks.retain(|_, holder| *holder != self.number),
             _ => {}
         }
         world.record.add(|| record::Step::Executed {
@@ -444,6 +454,11 @@ impl Connection {
             let change = invariants::Change { before, after, cluster, resource: &resource, statement, confirmed };
             let broken = change.broken();
             world.broken.extend(broken);
+            if !world.watch.passes.is_empty() {
+                world.somebody_else_has_acted(Some(self.slot));
+                let broken = world.broken_by_views(self.slot);
+                world.broken.extend(broken.into_iter().map(|what| format!("{}: {what}", statement.name())));
+            }
         }
         done.map(|()| Vec::new())
     }

@@ -60,7 +60,7 @@ impl Run {
                 in_vain.clear();
             }
             // One that only found out that it isn't due yet is none.
-            if self.world.borrow().slots[slot].has_taken_steps() {
+            if self.world.borrow().slots[slot].has_taken_steps() || self.operators.is_waiting(slot) {
                 in_vain.insert(slot);
             }
             // Whoever will be looked at again has been, since anything changed.

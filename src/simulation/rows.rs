@@ -14,7 +14,8 @@ pub fn is_look(name: &str) -> bool {
     ["read-", "count-", "prove-"].iter().any(|verb| name.starts_with(verb))
 }
 
-fn row<const N: usize>(columns: [&str; N]) -> Row {
+/// One row.
+pub fn row<const N: usize>(columns: [&str; N]) -> Row {
     let mut rows = Rows::default();
     rows.push(columns);
     rows.into_rows().remove(0)
@@ -25,8 +26,8 @@ fn flag(holds: bool) -> &'static str {
 }
 
 /// What one user sees of a warehouse, in one database.
-struct Reader<'a> {
-    warehouse: &'a Warehouse,
+pub struct Reader<'a> {
+    pub warehouse: &'a Warehouse,
     id: u32,
     database: &'a str,
 }
@@ -34,6 +35,9 @@ struct Reader<'a> {
 /// Answers a look-up.
 pub fn answer(warehouse: &Warehouse, id: u32, database: &str, statement: &Statement) -> Result<Vec<Row>, String> {
     let reader = Reader { warehouse, id, database };
+    if let Some(answer) = reader.of_views(statement) {
+        return answer;
+    }
     // What a look-up is about is the last of its literals.
     let mut literals = (0..3).map(|n| literal(statement.text(), n));
     let about = literals.rfind(|text| !text.is_empty()).unwrap_or_default();
@@ -96,7 +100,7 @@ pub fn answer(warehouse: &Warehouse, id: u32, database: &str, statement: &Statem
 const SEES: &str = "sees";
 
 fn is_relation(kind: Kind) -> bool {
-    matches!(kind, Kind::Relation | Kind::Reader)
+    matches!(kind, Kind::Relation | Kind::Reader | Kind::View)
 }
 
 /// The roles of the accounts that set things up: they are there from the beginning.
@@ -125,7 +129,8 @@ impl Reader<'_> {
         self.is_superuser() || self.name() == Power::Seeing.name()
     }
 
-    fn here(&self) -> &Database {
+    /// The database of the session.
+    pub fn here(&self) -> &Database {
         &self.warehouse.databases[self.database]
     }
 
@@ -177,11 +182,11 @@ impl Reader<'_> {
     }
 
     /// Whoever owns an object granted what others hold on it.
-    fn acl(&self, object: &Object) -> String {
+    pub fn acl(&self, object: &Object) -> String {
         let owner = self.warehouse.name_of(object.owner).unwrap_or("unknown");
         let privilege = match object.kind {
             Kind::Schema => 'U',
-            Kind::Relation | Kind::Reader => 'r',
+            Kind::Relation | Kind::Reader | Kind::View => 'r',
             Kind::Routine => 'X',
         };
         let public = object.public.then(|| format!("={privilege}/{owner}")).into_iter();
@@ -196,7 +201,7 @@ impl Reader<'_> {
             match object.kind {
                 Kind::Schema => row([schema, &owner, &acl]),
                 Kind::Relation => row([schema, name, "r", &owner, &acl]),
-                Kind::Reader => row([schema, name, "v", &owner, &acl]),
+                Kind::Reader | Kind::View => row([schema, name, "v", &owner, &acl]),
                 Kind::Routine => row([schema, name, &owner, &acl]),
             }
         };
@@ -214,7 +219,8 @@ impl Reader<'_> {
     fn views(&self) -> Vec<Row> {
         let objects = self.here().objects.iter();
         let views = objects.filter(|((schema, _), it)| it.kind == Kind::Reader && !SCHEMAS.contains(&schema.as_str()));
-        views.map(|((schema, name), _)| row([schema, name, "SELECT … FROM immuta_system.user_profile"])).collect()
+        let readers = views.map(|((schema, name), _)| row([schema, name, "SELECT … FROM immuta_system.user_profile"]));
+        readers.chain(self.views_that_speak_of_us()).collect()
     }
 
     /// Nobody changes a column here.
@@ -228,7 +234,8 @@ impl Reader<'_> {
         .collect()
     }
 
-    fn text(&self, schema: &str, name: &str) -> Result<Vec<Row>, String> {
+    /// What the server shows as the text of something.
+    pub fn text(&self, schema: &str, name: &str) -> Result<Vec<Row>, String> {
         let object = self.here().objects.get(&(schema.to_owned(), name.to_owned()));
         let text = &object.ok_or("it does not exist")?.text;
         if text != MADE {
@@ -240,7 +247,7 @@ impl Reader<'_> {
     }
 
     /// What is the owner's alone, and superusers'.
-    fn private(&self, table: &str) -> Result<(), String> {
+    pub fn private(&self, table: &str) -> Result<(), String> {
         let table = self.here().objects.get(&("immuta_system".to_owned(), table.to_owned()));
         let owner = table.ok_or("the relation does not exist")?.owner;
         refuse(owner == self.id || self.is_superuser(), "permission denied")

@@ -30,6 +30,9 @@ impl Warehouse {
     /// Executes a statement outside of any transaction.
     pub fn change(&mut self, acting: u32, database: &str, uid: &str, statement: &Statement) -> Result<(), String> {
         let (text, name) = (statement.text(), statement.name());
+        if let Some(done) = self.change_views(acting, database, uid, name, text) {
+            return done;
+        }
         match name {
             "create-claim" => self.create_user(acting, CLAIM_USER.to_owned(), literal(text, 0), uid),
             "create-system-account" => self.create_user(acting, identifier(text, 0), literal(text, 0), uid),

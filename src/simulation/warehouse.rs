@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::views::tables::Tables;
+use super::views::{Policy, Temporary, is_of_profiles};
 use crate::lifecycle::Registry;
 use crate::scripts::{Password, Statement};
 
@@ -76,6 +78,8 @@ pub enum Kind {
     Relation,
     /// A view that reads ours.
     Reader,
+    /// Any other, which binds late.
+    View,
     Routine,
 }
 
@@ -90,6 +94,8 @@ pub struct Database {
     pub objects: BTreeMap<(String, String), Object>,
     pub registry: Option<Registry>,
     pub keys: u64,
+    /// What is in the tables that policy-enforced views stand on.
+    pub policy: Policy,
     /// Whether default privileges for future functions are set.
     pub defaults: bool,
     /// Somebody is connected.
@@ -139,6 +145,7 @@ impl Database {
             objects: BTreeMap::new(),
             registry: None,
             keys: 0,
+            policy: Policy::default(),
             defaults: false,
             in_use: false,
             granted_by_others: BTreeSet::new(),
@@ -172,6 +179,8 @@ pub struct Warehouse {
     pub users: BTreeMap<String, User>,
     pub roles: BTreeMap<String, Role>,
     pub databases: BTreeMap<String, Database>,
+    /// Tables of others', where views are played.
+    pub tables: Tables,
     pub admin: Power,
     /// Whether users and roles roll back: AWS doesn't document that they do.
     pub users_roll_back: bool,
@@ -203,6 +212,7 @@ impl Warehouse {
                 .into_iter()
                 .map(|name| (name.to_owned(), Database::new(1, Maker::Others)))
                 .collect(),
+            tables: Tables::new(),
             admin,
             users_roll_back,
             next_id: 100,
@@ -221,7 +231,8 @@ impl Warehouse {
             return Err(LoginError::Full);
         }
         let database = database.to_owned();
-        Ok(Session { user: known.id, acting: known.id, database, transaction: None, is_aborted: false })
+        let (user, temporary) = (known.id, Temporary::default());
+        Ok(Session { user, acting: user, database, transaction: None, is_aborted: false, temporary })
     }
 
     pub fn name_of(&self, id: u32) -> Option<&str> {
@@ -297,7 +308,8 @@ impl Warehouse {
                 lines.insert(format!("database {name} {} {} {granted:?}", owner(database.owner), database.public));
             }
             for ((schema, object), what) in database.objects.iter().filter(|(_, what)| !what.maker.is(uid)) {
-                lines.insert(format!("{:?} {name}.{schema}.{object} {}", what.kind, owner(what.owner)));
+                let text = if what.kind == Kind::View { what.text.as_str() } else { "" };
+                lines.insert(format!("{:?} {name}.{schema}.{object} {} {text}", what.kind, owner(what.owner)));
                 let is_ours = |user: &str| self.users.get(user).is_some_and(|user| user.maker.is(uid));
                 lines.extend(grants(&what.grantees, is_ours, &format!("{name}.{schema}.{object}")));
             }
@@ -306,6 +318,7 @@ impl Warehouse {
                 lines.extend(grants(&database.granted_by_others, is_ours, &format!("the database {name}")));
             }
         }
+        lines.extend(self.others_of_views());
         lines
     }
 
@@ -354,6 +367,8 @@ pub struct Session {
     pub transaction: Option<Transaction>,
     /// A statement in the transaction was refused: so is all that comes behind it.
     pub is_aborted: bool,
+    /// Its own tables.
+    temporary: Temporary,
 }
 
 /// What was done in a transaction: seen by its session alone, and done again, behind whatever others did
@@ -363,12 +378,14 @@ pub struct Session {
 pub struct Transaction {
     own: Box<Warehouse>,
     log: Vec<(u32, Statement)>,
+    /// The session's own tables as they were when it began.
+    temporary: Temporary,
 }
 
 impl Session {
     /// Executes a statement for an integration.
     pub fn execute(&mut self, shared: &mut Warehouse, uid: &str, statement: &Statement) -> Result<(), String> {
-        if self.is_aborted {
+        if self.is_aborted && statement.name() != "rollback" {
             return Err("the transaction is aborted".to_owned());
         }
         let done = self.try_to(shared, uid, statement);
@@ -391,15 +408,23 @@ impl Session {
     fn try_to(&mut self, shared: &mut Warehouse, uid: &str, statement: &Statement) -> Result<(), String> {
         match statement.name() {
             "begin" | "begin-change" => {
-                self.transaction = Some(Transaction { own: Box::new(shared.clone()), log: Vec::new() });
+                let (own, temporary) = (Box::new(shared.clone()), self.temporary.clone());
+                self.transaction = Some(Transaction { own, log: Vec::new(), temporary });
             }
             "commit" | "commit-change" => {
                 let transaction = self.transaction.take().ok_or("no transaction")?;
+                self.temporary = transaction.temporary;
                 let mut next = shared.clone();
                 for (acting, statement) in &transaction.log {
-                    next.change(*acting, &self.database, uid, statement)?;
+                    change(&mut next, &mut self.temporary, *acting, &self.database, uid, statement)?;
                 }
                 *shared = next;
+            }
+            "rollback" => {
+                self.is_aborted = false;
+                if let Some(transaction) = self.transaction.take() {
+                    self.temporary = transaction.temporary;
+                }
             }
             "become-system-account" | "become-grantor" => {
                 let seen = self.transaction.as_ref().map_or(&*shared, |transaction| &transaction.own);
@@ -411,9 +436,9 @@ impl Session {
             }
             "become-admin" => self.acting = self.user,
             _ => match &mut self.transaction {
-                None => shared.change(self.acting, &self.database, uid, statement)?,
+                None => change(shared, &mut self.temporary, self.acting, &self.database, uid, statement)?,
                 Some(transaction) => {
-                    transaction.own.change(self.acting, &self.database, uid, statement)?;
+                    change(&mut transaction.own, &mut self.temporary, self.acting, &self.database, uid, statement)?;
                     if !shared.users_roll_back && is_of_users_and_roles(statement.name()) {
                         shared.change(self.acting, &self.database, uid, statement)?;
                     } else {
@@ -424,6 +449,27 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Executes a statement, whether it asks for tables of the session or not.
+fn change(
+    warehouse: &mut Warehouse,
+    temporary: &mut Temporary,
+    acting: u32,
+    database: &str,
+    uid: &str,
+    statement: &Statement,
+) -> Result<(), String> {
+    if !is_of_profiles(statement.name()) {
+        return warehouse.change(acting, database, uid, statement);
+    }
+    let is_superuser = warehouse.is_superuser(acting);
+    let there = warehouse.databases.get_mut(database).ok_or("no such database")?;
+    let mut tables =
+        ["profile", "entitlement"].map(|name| there.objects.get(&("immuta_system".to_owned(), name.to_owned())));
+    let is_owned = tables.iter_mut().all(|table| table.is_some_and(|it| is_superuser || it.owner == acting));
+    super::statements::refuse(is_owned, "42501: permission denied")?;
+    temporary.change(&mut there.policy, statement.name(), statement.text())
 }
 
 pub fn is_of_users_and_roles(name: &str) -> bool {

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::histories::SLOTS;
+use super::histories::{ALL, SLOTS};
 use super::kubernetes::Cluster;
 use super::person::Script;
 use super::record::Record;
+use super::views::Watch;
 use super::warehouse::{Power, Warehouse};
 use crate::api::RedshiftIntegration;
 
@@ -139,7 +140,9 @@ pub struct World {
     /// What should never have happened.
     pub broken: Vec<String>,
     pub record: Record,
-    pub slots: [Slot; SLOTS.len()],
+    pub slots: [Slot; ALL],
+    /// What passes on views found when they began.
+    pub watch: Watch,
     /// The slot whose pass takes steps now.
     pub at_work: usize,
     pub late: Vec<Late>,
@@ -165,6 +168,7 @@ impl World {
             broken: Vec::new(),
             record: Record::default(),
             slots: Default::default(),
+            watch: Watch::default(),
             at_work: 0,
             late: Vec::new(),
             fetched: Default::default(),

@@ -223,12 +223,17 @@ pub fn plan(
         return Err(Obstacle::ForeignSchema { schema: view.schema.clone(), owner: owner.clone() });
     }
     let all: Vec<_> = source.granted.iter().cloned().map(Act::Grant).collect();
+    let gone = held.into_iter().flat_map(|held| held.granted.difference(&source.granted));
+    let gone = gone.filter(|granted| !neighbours.need(granted)).cloned().map(Act::RevokeSchema);
     let (Some(held), Some(owner)) = (held, &place.owner) else {
         if place.owner.is_some() {
             return Err(Obstacle::ForeignRelation { view: view.clone() });
         }
-        let schema = place.schema_owner.is_none().then_some(Act::CreateSchema);
-        let acts = schema.into_iter().chain([Act::Create]).chain(all).collect();
+        let is_new = place.schema_owner.is_none();
+        let schema = is_new.then_some(Act::CreateSchema);
+        // A schema that is made anew is open to nobody yet.
+        let gone = gone.filter(|_| !is_new);
+        let acts = schema.into_iter().chain([Act::Create]).chain(all).chain(gone).collect();
         return Ok(Step::Apply { acts, drift: held.map(|_| "the view was dropped") });
     };
     if owner != account {
@@ -253,8 +258,7 @@ pub fn plan(
         acts.extend(source.granted.difference(&held.granted).cloned().map(Act::Grant));
         acts.extend(held.granted.difference(&source.granted).cloned().map(Act::Revoke));
     }
-    let gone = held.granted.difference(&source.granted).filter(|granted| !neighbours.need(granted));
-    acts.extend(gone.cloned().map(Act::RevokeSchema));
+    acts.extend(gone);
     let is_written = held.source_uid == uid && held.resource == resource && held.retained == Retained::No;
     if acts.is_empty() && is_written {
         return Ok(Step::Nothing);

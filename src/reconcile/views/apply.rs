@@ -27,6 +27,8 @@ enum Task {
     Apply { held: Option<Held>, acts: Vec<Act>, drift: Option<&'static str>, schema_is_ours: bool },
     /// The view is dropped.
     Remove { held: Held, acts: Vec<Act> },
+    /// The view has another name now, and the one under the former name is dropped.
+    Leave { held: Held, acts: Vec<Act> },
     /// The view stays, and nobody keeps it any more.
     Retain(Held),
     /// There is nothing.
@@ -50,6 +52,11 @@ impl Job {
         Self { index, task: Task::Remove { held, acts } }
     }
 
+    /// The view has another name now, and the one under the former name is dropped.
+    pub fn leave(index: usize, held: Held, acts: Vec<Act>) -> Self {
+        Self { index, task: Task::Leave { held, acts } }
+    }
+
     /// The view stays, and nobody keeps it any more.
     pub fn retain(index: usize, held: Held) -> Self {
         Self { index, task: Task::Retain(held) }
@@ -60,6 +67,10 @@ impl Job {
         Self { index, task: Task::LetGo }
     }
 
+    fn makes_a_text(&self) -> bool {
+        matches!(&self.task, Task::Apply { acts, .. } if acts.iter().any(makes_a_text))
+    }
+
     /// Whether it makes a view that nobody can be reading.
     pub fn is_new(&self) -> bool {
         matches!(&self.task, Task::Apply { held: None, .. })
@@ -67,6 +78,11 @@ impl Job {
 
     /// Whether the resource goes with it.
     pub fn is_end(&self) -> bool {
+        !matches!(&self.task, Task::Apply { .. } | Task::Leave { .. })
+    }
+
+    /// Whether it takes something away, and so comes before what gives.
+    pub fn goes_first(&self) -> bool {
         !matches!(&self.task, Task::Apply { .. })
     }
 
@@ -84,6 +100,10 @@ impl Job {
                     Some(_) => format!("the view {view} was changed"),
                 };
                 (false, Reason::Enforced, "Apply", note)
+            }
+            Task::Leave { held, .. } => {
+                let now = &entry.source.as_ref()?.view;
+                (false, Reason::Dropped, "Apply", format!("the view {} was dropped: it is called {now} now", held.view))
             }
             Task::Remove { held, .. } => {
                 let schema = match done {
@@ -163,12 +183,14 @@ async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result
             }
             carry_out(line, entry, &source.view, act).await?;
         }
-        if acts.iter().any(|act| matches!(act, Act::Create | Act::Replace)) {
+        if acts.iter().any(makes_a_text) {
             line.run(Section::ProbeView, &of_view(&source.view)).await?;
         }
     }
     let views: Vec<_> = jobs.iter().filter_map(|(entry, _)| Some(&entry.source.as_ref()?.view)).collect();
-    let texts = observe::texts(line, &views).await?;
+    let with_new_text = jobs.iter().filter(|(_, job)| job.makes_a_text());
+    let with_new_text: Vec<_> = with_new_text.filter_map(|(entry, _)| Some(&entry.source.as_ref()?.view)).collect();
+    let texts = observe::texts_of_change(line, &with_new_text).await?;
     let made_now = observe::made(line, &views).await?;
     for (entry, job) in jobs {
         let (Task::Apply { held, schema_is_ours, .. }, Some(source), Some(compiled)) =
@@ -176,6 +198,8 @@ async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result
         else {
             continue;
         };
+        // Without a new text the hash stays that of the one that we made: else what others have written would pass for ours.
+        let shown_hash = texts.get(&source.view).or(held.as_ref().map(|held| &held.shown_hash));
         let now = Held {
             source_uid: entry.uid.clone(),
             resource: entry.resource.clone(),
@@ -184,7 +208,7 @@ async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result
             retained: Retained::No,
             applied_hash: compiled.applied_hash.clone(),
             columns_hash: compiled.columns_hash.clone(),
-            shown_hash: texts.get(&source.view).cloned().unwrap_or_default(),
+            shown_hash: shown_hash.cloned().unwrap_or_default(),
             shown_acl_hash: made_now.place(&source.view, None).acl_hash,
             schema_is_ours: *schema_is_ours,
             granted: source.granted.clone(),
@@ -192,6 +216,10 @@ async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result
         write_down(line, held.is_some(), &now).await?;
     }
     line.commit().await
+}
+
+fn makes_a_text(act: &Act) -> bool {
+    matches!(act, Act::Create | Act::Replace)
 }
 
 async fn write_down<W: World>(line: &Line<W>, is_there: bool, now: &Held) -> Result<(), Error> {
@@ -251,7 +279,7 @@ pub async fn end<W: World>(
     let (held, acts) = match &job.task {
         Task::Apply { .. } | Task::LetGo => return Ok(Ok(Done::All)),
         Task::Retain(held) => (held, &[][..]),
-        Task::Remove { held, acts } => (held, acts.as_slice()),
+        Task::Remove { held, acts } | Task::Leave { held, acts } => (held, acts.as_slice()),
     };
     if acts.contains(&Act::Drop) {
         let dependents = observe::dependents(line, &held.view, ours).await?;
@@ -263,7 +291,8 @@ pub async fn end<W: World>(
         // What others have put into the schema, functions for example, keeps it: that is no obstacle to the end of a data source.
         Err(Error::Statement(error)) if error.statement == "drop-view-schema" && is_depended_on(&error) => {
             line.roll_back().await?;
-            let acts: Vec<_> = acts.iter().filter(|act| **act != Act::DropSchema).cloned().collect();
+            let acts = acts.iter().filter(|act| **act != Act::DropSchema).cloned();
+            let acts: Vec<_> = acts.chain(held.granted.iter().cloned().map(Act::RevokeSchema)).collect();
             let result = take_away(line, entry, job, held, &acts).await;
             Ok(outcome(line, entry, result).await?.map(|_| Done::AllButSchema))
         }

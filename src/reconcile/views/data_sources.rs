@@ -12,6 +12,7 @@ use super::ground::Ground;
 use super::line::Line;
 use super::observe::{self, Schemas};
 use super::resources::{self, Reported};
+use super::there::{Leaving, There};
 use super::{Pass, basis};
 use crate::api::{
     AppliedView, DataSourcePhase, DeletionPolicy, Reason, RedshiftDataSource, RedshiftDataSourceStatus, Remedy,
@@ -19,8 +20,8 @@ use crate::api::{
 use crate::lifecycle::verdict::{Verdict, conditions};
 use crate::lifecycle::{Category, Failure, brief, cadence};
 use crate::policy::views::{
-    self, DataSource, Granted, Guard, Held, Neighbours, Obstacle, Retained, Step, Table, TableName, View, ViewName,
-    Wanted, applied_hash, columns_hash, compile, query,
+    self, Act, DataSource, Guard, Held, Neighbours, Obstacle, Retained, Step, Table, TableName, View, ViewName, Wanted,
+    applied_hash, columns_hash, compile, query,
 };
 use crate::ports::{Host, Key, Kubernetes, StatementError, StatementFailure, World};
 use crate::reconcile::integration::Error;
@@ -84,6 +85,8 @@ pub struct Views {
     held: Vec<Held>,
     schemas: Schemas,
     jobs: Vec<Job>,
+    /// Whether a name that a data source had is free now.
+    has_left: bool,
     /// The managed database, once it is known.
     managed: String,
 }
@@ -101,12 +104,28 @@ impl Entry {
         }
     }
 
-    fn is_deleted(&self) -> bool {
+    /// Whether it is to go.
+    pub fn is_deleted(&self) -> bool {
         self.object.metadata.deletion_timestamp.is_some()
     }
 
     fn is_active(&self) -> bool {
         !self.is_deleted() && !self.object.spec.suspend
+    }
+
+    fn is_stopped(&self) -> bool {
+        matches!(self.outcome, Outcome::Not(_))
+    }
+
+    /// What is wanted of its view.
+    fn wanted<'a>(&'a self, source: &'a DataSource, compiled: &'a Compiled) -> Wanted<'a> {
+        Wanted {
+            uid: &self.uid,
+            resource: &self.resource,
+            source,
+            applied_hash: &compiled.applied_hash,
+            columns_hash: &compiled.columns_hash,
+        }
     }
 
     fn stop(&mut self, failure: Failure) {
@@ -118,7 +137,8 @@ impl Views {
     /// Of which nothing is known yet.
     pub fn new(objects: &[RedshiftDataSource]) -> Self {
         let entries = objects.iter().map(Entry::new).collect();
-        Self { entries, held: Vec::new(), schemas: Schemas::default(), jobs: Vec::new(), managed: String::new() }
+        let (held, schemas, jobs, managed) = (Vec::new(), Schemas::default(), Vec::new(), String::new());
+        Self { entries, held, schemas, jobs, has_left: false, managed }
     }
 
     /// Whether anything is to be done in the warehouse.
@@ -132,7 +152,9 @@ impl Views {
             let status = entry.object.status.as_ref();
             let was_made = status.is_some_and(|status| status.view.is_some());
             entry.is_held = was_made;
-            if entry.is_deleted() && (!was_made || entry.object.spec.deletion_policy == DeletionPolicy::Retain) {
+            // The status may not have come to tell of it; the finalizer came before.
+            let may_be_there = was_made || resources::has_finalizer(&entry.object);
+            if entry.is_deleted() && (!may_be_there || entry.object.spec.deletion_policy == DeletionPolicy::Retain) {
                 entry.outcome = Outcome::Gone;
             } else if entry.is_deleted() {
                 let retain = Remedy::command("or leave the view as it is", retain(&entry.object));
@@ -190,7 +212,27 @@ impl Views {
         let deleted = self.entries.iter().filter(|entry| entry.is_deleted());
         let deleted: HashSet<_> = deleted.map(|entry| entry.uid.as_str()).collect();
         let going = self.held.iter().filter(move |held| deleted.contains(held.source_uid.as_str()));
-        wanted.chain(going.map(|held| &held.view))
+        let former = self.former().into_iter().map(|(_, held)| &held.view);
+        wanted.chain(going.map(|held| &held.view)).chain(former)
+    }
+
+    /// Views that data sources had under other names: before an edit, also one that came with another UID.
+    fn former(&self) -> Vec<(usize, &Held)> {
+        let entries = || self.entries.iter().enumerate();
+        let by_uid: HashMap<_, _> = entries().map(|(index, entry)| (entry.uid.as_str(), index)).collect();
+        let by_name: HashMap<_, _> = entries().map(|(index, entry)| (entry.resource.as_str(), index)).collect();
+        let mut former = Vec::new();
+        for held in self.held.iter().filter(|held| held.retained == Retained::No) {
+            let by_name = || by_name.get(held.resource.as_str());
+            let Some(&index) = by_uid.get(held.source_uid.as_str()).or_else(by_name) else { continue };
+            let entry = &self.entries[index];
+            let Some(source) = &entry.source else { continue };
+            let is_its_own = held.source_uid == entry.uid || held.table == source.table.to_string();
+            if is_its_own && source.view != held.view {
+                former.push((index, held));
+            }
+        }
+        former
     }
 
     /// Of several that want one view, the one that has it keeps it, else the first has it.
@@ -260,22 +302,21 @@ impl Views {
 
     fn plan<W: World>(&mut self, line: &Line<W>, texts: &HashMap<ViewName, String>) {
         let (mut jobs, mut outcomes) = (Vec::new(), Vec::new());
-        let there = There::of(self);
+        let there = There::of(&self.entries, &self.held, self.leaving(&line.account));
+        let mut dropped: HashMap<&str, usize> = HashMap::new();
         for (index, entry) in self.entries.iter().enumerate() {
             if entry.is_deleted() {
-                jobs.push(self.removal(index, &there, line));
+                jobs.push(self.removal(index, &there, &mut dropped, line));
                 continue;
             }
             let (Some(source), Some(compiled)) = (&entry.source, &entry.compiled) else { continue };
             let held = there.by_view.get(&source.view).copied();
             let place = self.schemas.place(&source.view, texts.get(&source.view).cloned());
-            let wanted = Wanted {
-                uid: &entry.uid,
-                resource: &entry.resource,
-                source,
-                applied_hash: &compiled.applied_hash,
-                columns_hash: &compiled.columns_hash,
-            };
+            for former in there.leaving.get(&index).into_iter().flatten() {
+                let acts = self.acts_of_removal(former, &there, &mut dropped, line);
+                jobs.push(Job::leave(index, (*former).clone(), acts));
+            }
+            let wanted = entry.wanted(source, compiled);
             let step = views::plan(&wanted, held, &place, &there.neighbours(&source.view), &line.account);
             let outcome = match step {
                 Ok(Step::Nothing) => Outcome::Done,
@@ -295,7 +336,31 @@ impl Views {
         self.jobs = jobs;
     }
 
-    fn removal<W: World>(&self, index: usize, there: &There<'_>, line: &Line<W>) -> Job {
+    /// Views under former names that go: only where nothing is in the way of the one that takes its place.
+    fn leaving(&self, account: &str) -> Leaving<'_> {
+        let mut leaving = Leaving::new();
+        for (index, former) in self.former().into_iter().filter(|(index, _)| self.can_be_made(*index, account)) {
+            leaving.entry(index).or_default().push(former);
+        }
+        leaving
+    }
+
+    /// Whether nothing is in the way of a view that takes the place of one under a former name.
+    fn can_be_made(&self, index: usize, account: &str) -> bool {
+        let entry = &self.entries[index];
+        let (Some(source), Some(compiled)) = (&entry.source, &entry.compiled) else { return false };
+        let held = self.held.iter().find(|held| held.view == source.view);
+        let (wanted, place) = (entry.wanted(source, compiled), self.schemas.place(&source.view, None));
+        views::plan(&wanted, held, &place, &Neighbours::default(), account).is_ok()
+    }
+
+    fn removal<'s, W: World>(
+        &self,
+        index: usize,
+        there: &There<'s>,
+        dropped: &mut HashMap<&'s str, usize>,
+        line: &Line<W>,
+    ) -> Job {
         let entry = &self.entries[index];
         let Some(held) = there.by_holder.get(entry.uid.as_str()) else {
             return Job::let_go(index);
@@ -303,27 +368,45 @@ impl Views {
         if entry.object.spec.deletion_policy == DeletionPolicy::Retain {
             return Job::retain(index, (*held).clone());
         }
-        let place = self.schemas.place(&held.view, None);
+        Job::remove(index, (*held).clone(), self.acts_of_removal(held, there, dropped, line))
+    }
+
+    /// What removes a view. Those that are dropped before it in this pass keep no schema.
+    fn acts_of_removal<'s, W: World>(
+        &self,
+        held: &'s Held,
+        there: &There<'_>,
+        dropped: &mut HashMap<&'s str, usize>,
+        line: &Line<W>,
+    ) -> Vec<Act> {
+        let mut place = self.schemas.place(&held.view, None);
+        let before = dropped.entry(held.view.schema.as_str()).or_default();
+        place.neighbours = place.neighbours.saturating_sub(*before);
         let acts = views::removal(held, &place, &there.neighbours(&held.view), &line.account);
-        Job::remove(index, (*held).clone(), acts)
+        *before += usize::from(acts.contains(&Act::Drop));
+        acts
     }
 
     /// Does it: what goes first, then what changes, each by itself; then what is new, many together, since nobody reads it yet.
     pub async fn apply<W: World>(&mut self, pass: &Pass<'_, W>, line: &mut Line<W>) -> Result<(), Error> {
         let jobs = std::mem::take(&mut self.jobs);
         let (new, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(Job::is_new);
-        let (going, changed): (Vec<_>, Vec<_>) = others.into_iter().partition(Job::is_end);
+        let (going, changed): (Vec<_>, Vec<_>) = others.into_iter().partition(Job::goes_first);
         let ours: BTreeSet<_> = self.held.iter().map(|held| held.view.clone()).collect();
         for job in going {
             let entry = &self.entries[job.index];
+            if entry.is_stopped() {
+                continue;
+            }
             let outcome = apply::end(line, entry, &job, &ours).await?;
             self.settle(pass, &job, outcome);
         }
-        for job in changed {
+        for job in changed.into_iter().filter(|job| !self.entries[job.index].is_stopped()).collect::<Vec<_>>() {
             self.write_ahead(pass, &job).await?;
             let outcome = apply::alone(line, &self.entries[job.index], &job).await?;
             self.settle(pass, &job, outcome);
         }
+        let new: Vec<_> = new.into_iter().filter(|job| !self.entries[job.index].is_stopped()).collect();
         for batch in new.chunks(apply::MOST_TOGETHER) {
             for job in batch {
                 self.write_ahead(pass, job).await?;
@@ -348,8 +431,15 @@ impl Views {
         let entry = &mut self.entries[job.index];
         match outcome {
             Ok(done) => {
-                entry.outcome = if job.is_end() { Outcome::Gone } else { Outcome::Done };
-                entry.is_held = !job.is_end();
+                if job.is_end() {
+                    entry.outcome = Outcome::Gone;
+                } else if !job.goes_first() {
+                    entry.outcome = Outcome::Done;
+                }
+                self.has_left |= job.goes_first();
+                let is_its_own = |held: &Held| entry.source.as_ref().is_some_and(|source| source.view == held.view);
+                let has_another = || self.held.iter().any(|held| held.source_uid == entry.uid && is_its_own(held));
+                entry.is_held = !job.goes_first() || !job.is_end() && has_another();
                 if let Some(news) = job.news(entry, done) {
                     pass.context.kubernetes.publish(&entry.object, news);
                 }
@@ -374,10 +464,10 @@ impl Views {
                 continue;
             }
             if let Outcome::Not(failure) = &entry.outcome {
-                is_waiting |= !is_up_to_an_edit(failure.reason);
+                is_waiting |= !is_up_to_an_edit(failure.reason) || self.has_left && failure.reason == Reason::NameTaken;
             }
             if let Some(status) = entry.status(&self.managed, pass.context.host.now()) {
-                resources::write_status(kubernetes, &entry.object, status).await?;
+                resources::write_status(pass, &entry.object, status).await?;
             }
         }
         if is_waiting {
@@ -385,46 +475,6 @@ impl Views {
         }
         self.count(pass);
         Ok(is_waiting)
-    }
-}
-
-/// The views that are there or to come, found without a look at all of them for each.
-struct There<'a> {
-    by_view: HashMap<&'a ViewName, &'a Held>,
-    by_holder: HashMap<&'a str, &'a Held>,
-    /// Schemas that were made for views.
-    our_schemas: HashSet<&'a str>,
-    /// By schema: those that stay and those that come, and to whom each is granted.
-    staying: HashMap<&'a str, Vec<(&'a str, &'a BTreeSet<Granted>)>>,
-}
-
-impl<'a> There<'a> {
-    fn of(views: &'a Views) -> Self {
-        let Views { entries, held, .. } = views;
-        let (going, kept): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.is_deleted());
-        let going: HashSet<_> = going.into_iter().map(|entry| entry.uid.as_str()).collect();
-        let to_come = kept.into_iter().filter_map(|entry| entry.source.as_ref());
-        let to_come = to_come.map(|source| (&source.view, &source.granted));
-        let left = held.iter().filter(|held| !going.contains(held.source_uid.as_str()));
-        let left = left.map(|held| (&held.view, &held.granted));
-        let mut staying: HashMap<&str, Vec<_>> = HashMap::new();
-        for (view, granted) in to_come.chain(left) {
-            staying.entry(&view.schema).or_default().push((view.name.as_str(), granted));
-        }
-        // Of several rows, the first counts.
-        let first_of = held.iter().rev();
-        Self {
-            by_view: first_of.clone().map(|held| (&held.view, held)).collect(),
-            by_holder: first_of.map(|held| (held.source_uid.as_str(), held)).collect(),
-            our_schemas: held.iter().filter(|held| held.schema_is_ours).map(|held| held.view.schema.as_str()).collect(),
-            staying,
-        }
-    }
-
-    /// The others in the schema of a view.
-    fn neighbours(&self, view: &ViewName) -> Neighbours<'a> {
-        let all = self.staying.get(view.schema.as_str()).into_iter().flatten();
-        Neighbours(all.filter(|(name, _)| *name != view.name).map(|(_, granted)| *granted).collect())
     }
 }
 

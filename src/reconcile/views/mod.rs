@@ -11,6 +11,7 @@ mod line;
 mod observe;
 mod profiles;
 mod resources;
+mod there;
 
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ struct Pass<'a, W: World> {
 pub async fn pass<W: World>(context: &Context<W>, key: &Key) -> Result<Next, Error> {
     let Some(resources) = context.kubernetes.policy_resources(key) else { return Ok(Next::After(SHORTLY)) };
     let integration = context.kubernetes.told(key);
-    context.told.keep(&key.to_string(), resources.uids());
+    context.dependents.keep(&key.to_string(), resources.uids());
     if !concerns_anybody(integration.as_ref(), &resources) {
         context.views.forget(&key.to_string());
         context.metrics.forget_views(&key.namespace, &key.name, &data_sources::STATES);
@@ -108,7 +109,7 @@ impl<W: World> Pass<'_, W> {
     /// Tells people of what is in the way of a resource: once, as long as it stays the same.
     fn warn<K: Object>(&self, object: &K, reason: Reason, note: String) {
         let uid = object.meta().uid.as_deref().unwrap_or_default();
-        if self.context.told.tells(&self.key.to_string(), uid, note.clone()) {
+        if self.context.dependents.tells(&self.key.to_string(), uid, note.clone()) {
             let news = News { is_warning: true, reason, action: "Apply", note };
             self.context.kubernetes.publish(object, news);
         }
@@ -147,14 +148,22 @@ impl<W: World> Pass<'_, W> {
     async fn on_the_warehouse(&mut self, ground: &Ground) -> Result<Ended, Error> {
         let line = match Line::open(self.context, ground).await {
             Ok(line) => line,
-            Err(error) => return self.without_a_warehouse(&error.failure()).await,
+            Err(error) => return self.interrupted(&error.failure()).await,
         };
         match self.look_and_act(ground, line).await {
             Ok(looked) => Ok(Ended::Done(looked)),
             Err(error @ Error::Api { .. }) => Err(error),
             // What was found out, or done, before it was lost is found again.
-            Err(error) => self.without_a_warehouse(&error.failure()).await,
+            Err(error) => self.interrupted(&error.failure()).await,
         }
+    }
+
+    /// The warehouse is in the way, and what a person does about that, nobody tells: it is tried again, and all of it is looked at
+    /// then. What is to be taken from users may not have been.
+    async fn interrupted(&mut self, why: &Failure) -> Result<Ended, Error> {
+        self.without_a_warehouse(why).await?;
+        let done = Parts { views: false, profiles: false };
+        Ok(Ended::Done(Looked { done, interval: None, is_waiting: true }))
     }
 
     async fn look_and_act(&mut self, ground: &Ground, mut line: Line<W>) -> Result<Looked, Error> {

@@ -186,9 +186,25 @@ pub fn of_view(view: &ViewName) -> Parameters {
 pub async fn texts<W: World>(line: &Line<W>, views: &[&ViewName]) -> Result<HashMap<ViewName, String>, Error> {
     let parameters: Vec<_> = views.iter().map(|view| of_view(view)).collect();
     let answers = line.all_rows(LookUp::ViewText, &parameters).await?;
-    let hash = |rows: &[Row]| text_hash(rows.first().map_or("", |row| row.text(0)));
-    let shown = views.iter().zip(answers).filter_map(|(view, answer)| Some(((*view).clone(), hash(&answer.ok()?))));
+    let shown = views.iter().zip(answers).filter_map(|(view, answer)| Some(((*view).clone(), hash_of(&answer.ok()?))));
     Ok(shown.collect())
+}
+
+fn hash_of(rows: &[Row]) -> String {
+    text_hash(rows.first().map_or("", |row| row.text(0)))
+}
+
+/// The same in the transaction that makes them: one after the other, since nothing in there is sent ahead of an answer.
+pub async fn texts_of_change<W: World>(
+    line: &Line<W>,
+    views: &[&ViewName],
+) -> Result<HashMap<ViewName, String>, Error> {
+    let mut shown = HashMap::new();
+    for view in views {
+        let rows = line.rows(LookUp::ViewText, &of_view(view)).await?;
+        shown.insert((*view).clone(), hash_of(&rows));
+    }
+    Ok(shown)
 }
 
 /// A profile that the warehouse holds.

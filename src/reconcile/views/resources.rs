@@ -3,11 +3,12 @@
 use kube::ResourceExt;
 use serde_json::json;
 
+use super::Pass;
 use crate::api::{
     RedshiftDataSource, RedshiftDataSourceStatus, RedshiftUserProfile, RedshiftUserProfileSource,
     RedshiftUserProfileSourceStatus, RedshiftUserProfileStatus, VIEW_FINALIZER,
 };
-use crate::ports::{Key, Kubernetes, Object};
+use crate::ports::{Key, Kubernetes, Object, World};
 use crate::reconcile::integration::Error;
 
 /// How often a write is tried again that met somebody else's.
@@ -49,28 +50,38 @@ reported!(
 
 /// Writes a status, unless it is there already. What others changed meanwhile in the rest of the resource doesn't matter; one of the
 /// same name and another UID does. One that is gone needs none.
-pub async fn write_status<K: Reported>(
-    kubernetes: &impl Kubernetes,
+pub async fn write_status<W: World, K: Reported>(
+    pass: &Pass<'_, W>,
     object: &K,
     status: K::Status,
 ) -> Result<(), Error> {
-    if object.status() == Some(&status) {
+    let (kubernetes, dependents) = (&pass.context.kubernetes, &pass.context.dependents);
+    let (integration, uid) = (pass.key.to_string(), object.uid().unwrap_or_default());
+    let version = object.resource_version();
+    let may_be_old = dependents.may_be_old(&integration, &uid, version.as_deref());
+    if object.status() == Some(&status) && !may_be_old {
         return Ok(());
     }
     let mut newest = object.clone();
     for attempt in 1.. {
-        newest.set_status(status.clone());
-        match kubernetes.replace_status(&newest).await.map_err(Error::api("write the status")) {
-            Err(error) if error.is_conflict() && attempt < TRIES => {
-                let found = kubernetes.get::<K>(&Key::of(object)).await.map_err(Error::api("read the resource"))?;
-                match found {
-                    Some(found) if found.uid() == object.uid() => newest = found,
-                    _ => return Ok(()),
-                }
+        if may_be_old || attempt > 1 {
+            let found = kubernetes.get::<K>(&Key::of(object)).await.map_err(Error::api("read the resource"))?;
+            match found.filter(|found| found.uid().as_ref() == Some(&uid)) {
+                Some(found) => newest = found,
+                None => return Ok(()),
             }
-            Err(Error::Api { source, .. }) if source.is_not_found() => return Ok(()),
-            other => return other.map(|_| ()),
         }
+        if newest.status() != Some(&status) {
+            newest.set_status(status.clone());
+            match kubernetes.replace_status(&newest).await.map_err(Error::api("write the status")) {
+                Ok(written) => newest = written,
+                Err(error) if error.is_conflict() && attempt < TRIES => continue,
+                Err(Error::Api { source, .. }) if source.is_not_found() => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        dependents.wrote(&integration, &uid, newest.resource_version());
+        return Ok(());
     }
     unreachable!("the last try returns")
 }

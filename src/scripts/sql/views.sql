@@ -167,12 +167,13 @@ INSERT INTO incoming (immuta__userid, kind, name, value) VALUES
 
 --! create-incoming-kept
 -- What stays of what users have who are about to get something else: all that they have until the views are as they are to be.
+-- That there is such a user stays whichever resource names him now: without it the rest would be half a profile.
 CREATE TEMP TABLE incoming_kept AS
 SELECT e.immuta__userid, e.kind, e.name, e.value
 FROM immuta_system.entitlement e
 INNER JOIN incoming i
-    ON e.immuta__userid = i.immuta__userid AND e.kind = i.kind AND e.name = i.name AND e.value = i.value
-    AND len(e.value) = len(i.value);
+    ON e.immuta__userid = i.immuta__userid AND e.kind = i.kind AND e.value = i.value AND len(e.value) = len(i.value)
+    AND (e.kind = 'u' OR e.name = i.name);
 
 --! delete-entitlements-but-for-kept
 DELETE FROM immuta_system.entitlement

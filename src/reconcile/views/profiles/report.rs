@@ -97,7 +97,7 @@ async fn write_profile<W: World>(
     let (observed_generation, now) = (generation(object.metadata.generation), pass.context.host.now());
     let (conditions, remedies) = conditions(&before.conditions, observed_generation, verdict, works_on, now);
     let status = RedshiftUserProfileStatus { observed_generation, conditions, remedies };
-    resources::write_status(&pass.context.kubernetes, object, status).await
+    resources::write_status(pass, object, status).await
 }
 
 async fn write_source<W: World>(
@@ -110,5 +110,5 @@ async fn write_source<W: World>(
     let (observed_generation, now) = (generation(object.metadata.generation), pass.context.host.now());
     let (conditions, remedies) = conditions(&status.conditions, observed_generation, verdict, works_on, now);
     let status = RedshiftUserProfileSourceStatus { observed_generation, conditions, remedies, ..status };
-    resources::write_status(&pass.context.kubernetes, object, status).await
+    resources::write_status(pass, object, status).await
 }
