@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::support::MESSAGES;
 
 /// The groups, in the order of the manual, with what they have in common.
-const GROUPS: [(&str, &str, &str); 9] = [
+const GROUPS: [(&str, &str, &str); 11] = [
     (
         "login",
         "Okta or AWS give out no credentials",
@@ -48,6 +48,16 @@ const GROUPS: [(&str, &str, &str); 9] = [
         "deletion",
         "A deletion has stopped",
         "Before the point of no return the warehouse is as it was. `Retain` is the way out of each.",
+    ),
+    (
+        "view",
+        "A table can't be shown",
+        "Of data sources. A view that was made before stays in force meanwhile, and `Ready` with it.",
+    ),
+    (
+        "profile",
+        "A user has no profile, or another one than the newest file says",
+        "Of profiles and their sources. What can't be meant gives nobody anything; what can't be read changes nothing.",
     ),
     ("namespace", "The namespace is being deleted", "Its Secrets go in any order, and none can be made again."),
 ];

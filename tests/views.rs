@@ -7,7 +7,7 @@ use redshift_stand_in::journal::Event;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::support::{World, admin, login, rows, try_rows};
+use crate::support::{World, admin, documented, documented_dependent, login, rows, try_rows};
 
 const READ: &str = "SELECT order_id, customer FROM sales.orders ORDER BY 1";
 const NOBODY: [&str; 0] = [];
@@ -56,8 +56,12 @@ impl Town {
         Api::namespaced_with(self.world.client.clone(), &self.world.namespace, &resource)
     }
 
-    async fn create(&self, kind: &str, name: &str, mut spec: Value) {
-        spec["integrationRef"] = json!({"name": "analytics"});
+    async fn create(&self, kind: &str, name: &str, spec: Value) {
+        self.create_for("analytics", kind, name, spec).await;
+    }
+
+    async fn create_for(&self, integration: &str, kind: &str, name: &str, mut spec: Value) {
+        spec["integrationRef"] = json!({"name": integration});
         let object = json!({
             "apiVersion": "redshift-governance.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec,
         });
@@ -101,9 +105,26 @@ impl Town {
         panic!("{kind} {name} isn't {status} {reason} but {seen:#}\n{}", self.world.log());
     }
 
+    /// The same, for the manual: what this condition says, and what can be done.
+    async fn document(&self, case: &str, kind: &str, name: &str, type_: &str, reason: &str) {
+        self.until_ready(kind, name, "False", reason).await;
+        documented_dependent(case, &self.api(kind).get(name).await.unwrap(), type_);
+    }
+
     /// Waits until a resource says just this of itself.
     async fn until_says(&self, kind: &str, name: &str, message: &str) {
         while self.until_ready(kind, name, "True", "Enforced").await != message {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until a resource is stalled for this reason.
+    async fn until_stalled(&self, kind: &str, name: &str, reason: &str) {
+        let is_stalled = |object: &DynamicObject| {
+            let conditions = object.data["status"]["conditions"].as_array();
+            conditions.into_iter().flatten().any(|it| it["type"] == "Stalled" && it["reason"] == reason)
+        };
+        while !is_stalled(&self.api(kind).get(name).await.unwrap()) {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     }
@@ -162,6 +183,7 @@ async fn who_is_subscribed_sees_a_registered_table_and_nobody_else_does_whatever
     // Nobody has let the system account read it yet.
     let said = town.until_ready("RedshiftDataSource", "orders", "False", "AccessMissing").await;
     assert!(said.starts_with("immuta_system_account can't read dev.sales.orders"), "{said}");
+    town.document("view__access_missing", "RedshiftDataSource", "orders", "Ready", "AccessMissing").await;
     town.open_raw().await;
     let said = town.until_ready("RedshiftDataSource", "orders", "True", "Enforced").await;
     assert_eq!(said, "sales.orders shows dev.sales.orders");
@@ -185,6 +207,7 @@ async fn who_is_subscribed_sees_a_registered_table_and_nobody_else_does_whatever
     town.create("RedshiftUserProfile", "bob", json!({"user": "bob", "groups": ["staff"]})).await;
     let said = town.until_ready("RedshiftUserProfile", "bob", "False", "DuplicateUser").await;
     assert!(said.contains("RedshiftUserProfileSource hr: hr/users.csv, line 2"), "{said}");
+    town.document("profile__a_user_who_is_named_twice", "RedshiftUserProfile", "bob", "Ready", "DuplicateUser").await;
     town.until_seen("bob", READ, &NOBODY).await;
     town.delete("RedshiftUserProfile", "bob").await;
     town.until_seen("bob", READ, &["1|Ann", "2|Bob"]).await;
@@ -230,17 +253,53 @@ async fn what_is_in_the_way_is_told_and_nothing_of_others_is_touched() {
     town.create("RedshiftDataSource", "taken", orders(json!({"view": {"schema": "taken"}}))).await;
     let said = town.until_ready("RedshiftDataSource", "taken", "False", "ForeignObject").await;
     assert!(said.starts_with("the schema taken belongs to awsuser"), "{said}");
+    town.document("view__a_schema_of_others", "RedshiftDataSource", "taken", "Ready", "ForeignObject").await;
     town.create("RedshiftDataSource", "orders", orders(json!({}))).await;
     town.until_ready("RedshiftDataSource", "orders", "True", "Enforced").await;
     town.create("RedshiftDataSource", "other", orders(json!({}))).await;
     let said = town.until_ready("RedshiftDataSource", "other", "False", "NameTaken").await;
     assert!(said.contains(&format!("{}/orders", town.world.namespace)), "{said}");
+    town.document("view__a_name_that_is_taken", "RedshiftDataSource", "other", "Ready", "NameTaken").await;
     town.create("RedshiftDataSource", "missing", orders(json!({"table": {"schema": "sales", "name": "nothing"}})))
         .await;
     let said = town.until_ready("RedshiftDataSource", "missing", "False", "TableMissing").await;
     assert!(said.starts_with("there is no table dev.sales.nothing"), "{said}");
+    town.document("view__a_table_that_is_missing", "RedshiftDataSource", "missing", "Ready", "TableMissing").await;
     town.raw("CREATE TABLE sales.nothing (order_id BIGINT, customer VARCHAR(64))").await;
     town.until_ready("RedshiftDataSource", "missing", "True", "Enforced").await;
+
+    // What an edit, or a person in the warehouse, has to put right.
+    town.create(
+        "RedshiftDataSource",
+        "norole",
+        orders(json!({"view": {"name": "norole"}, "grantSelectTo": [{"role": "nobodys"}]})),
+    )
+    .await;
+    town.document("view__a_role_that_is_missing", "RedshiftDataSource", "norole", "Ready", "ViewRefused").await;
+    town.create_for("elsewhere", "RedshiftDataSource", "lost", orders(json!({}))).await;
+    town.document("view__an_integration_that_is_missing", "RedshiftDataSource", "lost", "Ready", "IntegrationMissing")
+        .await;
+    for name in ["norole", "lost"] {
+        town.delete("RedshiftDataSource", name).await;
+        town.until_gone("RedshiftDataSource", name).await;
+    }
+    town.create("RedshiftUserProfileSource", "hr", json!({"configMaps": {"names": ["hr"]}})).await;
+    town.document("profile__a_config_map_that_is_missing", "RedshiftUserProfileSource", "hr", "Ready", "FilesMissing")
+        .await;
+    let header = "user,groups,attributes\n";
+    town.put_files("hr", json!({"users.csv": "user,groups\nbob,staff\n"})).await;
+    town.document("profile__a_file_that_cannot_be_read", "RedshiftUserProfileSource", "hr", "Ready", "FilesUnreadable")
+        .await;
+    town.put_files("hr", json!({"users.csv": format!("{header}bob,staff,\ncarol,staff,\ndave,,\n")})).await;
+    town.until_ready("RedshiftUserProfileSource", "hr", "True", "Applied").await;
+    town.put_files("hr", json!({"users.csv": format!("{header}bob,staff,\n")})).await;
+    town.until_stalled("RedshiftUserProfileSource", "hr", "RemovalUnconfirmed").await;
+    let object = town.api("RedshiftUserProfileSource").get("hr").await.unwrap();
+    documented_dependent("profile__many_users_gone_at_once", &object, "Stalled");
+    assert_eq!(
+        rows(&managed, "SELECT immuta__userid FROM immuta_system.profile ORDER BY 1").await,
+        ["bob", "carol", "dave"]
+    );
 
     // What others change is made as it was.
     managed.batch_execute("GRANT SELECT ON sales.orders TO dave").await.unwrap();
@@ -257,6 +316,8 @@ async fn what_is_in_the_way_is_told_and_nothing_of_others_is_touched() {
     town.delete("RedshiftDataSource", "orders").await;
     let said = town.until_ready("RedshiftDataSource", "orders", "True", "Enforced").await;
     assert!(said.contains("others' views read sales.orders: others.report"), "{said}");
+    let object = town.api("RedshiftDataSource").get("orders").await.unwrap();
+    documented_dependent("view__others_views_read_it", &object, "Stalled");
     managed.batch_execute("DROP VIEW others.report").await.unwrap();
     town.until_gone("RedshiftDataSource", "orders").await;
 
@@ -284,6 +345,8 @@ async fn what_is_in_the_way_is_told_and_nothing_of_others_is_touched() {
     town.patch("RedshiftDataSource", "other", json!({"spec": {"columns": [{"name": "order_id"}]}})).await;
     let said = town.until_ready("RedshiftDataSource", "other", "True", "Enforced").await;
     assert_eq!(said, "what was applied works on; the view is being read, and is changed as soon as that ends");
+    let object = town.api("RedshiftDataSource").get("other").await.unwrap();
+    documented_dependent("view__it_is_being_read", &object, "Reconciling");
     reader.batch_execute("COMMIT").await.unwrap();
     town.until_says("RedshiftDataSource", "other", "sales.orders shows dev.sales.orders").await;
 
@@ -293,6 +356,7 @@ async fn what_is_in_the_way_is_told_and_nothing_of_others_is_touched() {
     }
     town.world.delete().await;
     let object = town.world.until_phase("deleteError").await;
+    documented("deletion__data_sources_are_left", &object, "Ready");
     let said = object.status.unwrap().conditions.into_iter().find(|it| it.reason == "DataSourcesLeft").unwrap().message;
     assert!(said.starts_with("3 data sources use the integration: "), "{said}");
     town.patch("RedshiftDataSource", "missing", json!({"spec": {"deletionPolicy": "Retain"}})).await;

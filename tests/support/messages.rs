@@ -4,7 +4,9 @@
 use std::fmt::Write;
 
 use kube::ResourceExt;
+use kube::core::DynamicObject;
 use redshift_integration_operator::api::RedshiftIntegration;
+use serde_json::Value;
 
 use super::{condition, phase_of};
 
@@ -32,27 +34,55 @@ pub fn documented_of(case: &str, object: &RedshiftIntegration, type_: &str, (nam
         }
     }
     let text = if name.is_empty() { text } else { text.replace(name, stands_for) };
-    record(case, object, &heading, &text);
+    record(case, &Place::of(object), &heading, &text);
+}
+
+/// The same of a resource that is for an integration.
+pub fn documented_dependent(case: &str, object: &DynamicObject, type_: &str) {
+    let status = &object.data["status"];
+    let text_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let conditions = status["conditions"].as_array().expect("there are conditions");
+    let condition = conditions.iter().find(|it| it["type"] == type_).expect("the condition is there");
+    let kind = object.types.as_ref().expect("its kind is known").kind.clone();
+    let heading = format!("{kind}\n{type_}={} {}", text_of(&condition["status"]), text_of(&condition["reason"]));
+    let mut text = text_of(&condition["message"]);
+    for remedy in status["remedies"].as_array().into_iter().flatten() {
+        write!(text, "\n* {}", text_of(&remedy["description"])).unwrap();
+        if let Some(command) = remedy["command"].as_str() {
+            write!(text, "\n  $ {command}").unwrap();
+        }
+    }
+    record(case, &Place { namespace: object.namespace().unwrap_or_default(), port: String::new() }, &heading, &text);
+}
+
+/// Where a resource is, and its warehouse: other words in each run.
+struct Place {
+    namespace: String,
+    port: String,
+}
+
+impl Place {
+    fn of(object: &RedshiftIntegration) -> Self {
+        Self { namespace: object.namespace().unwrap_or_default(), port: object.spec.config.port.to_string() }
+    }
 }
 
 /// The same for an event.
 pub fn documented_event(case: &str, object: &RedshiftIntegration, (kind, reason, note): &(String, String, String)) {
-    record(case, object, &format!("event\n{kind} {reason}"), note);
+    record(case, &Place::of(object), &format!("event\n{kind} {reason}"), note);
 }
 
-fn record(case: &str, object: &RedshiftIntegration, heading: &str, message: &str) {
+fn record(case: &str, place: &Place, heading: &str, message: &str) {
     let mut settings = insta::Settings::new();
     settings.set_snapshot_path(FOLDER);
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    let text = format!("{heading}\n\n{}", masked(message, object));
+    let text = format!("{heading}\n\n{}", masked(message, place));
     settings.bind(|| insta::assert_snapshot!(case, text));
 }
 
 /// The message with what changes from run to run made the same: namespaces, ports, UIDs, digests, user ids.
-fn masked(message: &str, object: &RedshiftIntegration) -> String {
-    let port = object.spec.config.port.to_string();
-    let namespace = object.namespace().unwrap_or_default();
+fn masked(message: &str, Place { namespace, port }: &Place) -> String {
     let mut masked = String::new();
     let mut word = String::new();
     let flush = |word: &mut String, masked: &mut String| {
@@ -62,9 +92,9 @@ fn masked(message: &str, object: &RedshiftIntegration) -> String {
         masked.push_str(match word.as_str() {
             _ if is_uid => SAMPLE_UID,
             text if text.len() == 16 && is_hex => SAMPLE_DIGEST,
-            text if text == namespace => "data-platform",
+            text if text == *namespace => "data-platform",
             text if text.len() == 10 && text.starts_with("test-") => "other-team",
-            text if text == port => "5439",
+            text if !text.is_empty() && text == *port => "5439",
             text if follows_usesysid && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => "100",
             text => text,
         });

@@ -34,7 +34,7 @@ use tempfile::TempDir;
 pub use api_proxy::{ApiAction, ApiProxy};
 pub use canaries::in_all_forms;
 pub use control_plane::ControlPlane;
-pub use messages::{FOLDER as MESSAGES, documented, documented_event, documented_of};
+pub use messages::{FOLDER as MESSAGES, documented, documented_dependent, documented_event, documented_of};
 pub use operator::Operator;
 pub use records::ALL_SECRET;
 use records::Records;
