@@ -243,6 +243,39 @@ async fn who_is_subscribed_sees_a_registered_table_and_nobody_else_does_whatever
     assert_eq!(rows(&managed, "SELECT nspname FROM pg_namespace WHERE nspname = 'sales'").await, NOBODY);
 }
 
+async fn sources_of_profiles_say_what_is_wrong_with_them(town: &Town, managed: &Client) {
+    town.create("RedshiftUserProfileSource", "hr", json!({"configMaps": {"names": ["hr"]}})).await;
+    town.document("profile__a_config_map_that_is_missing", "RedshiftUserProfileSource", "hr", "Ready", "FilesMissing")
+        .await;
+    let header = "user,groups,attributes\n";
+    town.put_files("hr", json!({"users.csv": "user,groups\nbob,staff\n"})).await;
+    town.document("profile__a_file_that_cannot_be_read", "RedshiftUserProfileSource", "hr", "Ready", "FilesUnreadable")
+        .await;
+    town.put_files("hr", json!({"users.csv": format!("{header}bob,staff,\ncarol,staff,\ndave,,\n")})).await;
+    town.until_ready("RedshiftUserProfileSource", "hr", "True", "Applied").await;
+    town.put_files("hr", json!({"users.csv": format!("{header}bob,staff,\n")})).await;
+    town.until_stalled("RedshiftUserProfileSource", "hr", "RemovalUnconfirmed").await;
+    let object = town.api("RedshiftUserProfileSource").get("hr").await.unwrap();
+    documented_dependent("profile__many_users_gone_at_once", &object, "Stalled");
+    assert_eq!(
+        rows(managed, "SELECT immuta__userid FROM immuta_system.profile ORDER BY 1").await,
+        ["bob", "carol", "dave"]
+    );
+}
+
+async fn whoever_reads_is_not_interrupted(town: &Town) {
+    let reader = town.log_in("bob").await;
+    reader.batch_execute("BEGIN").await.unwrap();
+    rows(&reader, "SELECT * FROM sales.orders").await;
+    town.patch("RedshiftDataSource", "other", json!({"spec": {"columns": [{"name": "order_id"}]}})).await;
+    let said = town.until_ready("RedshiftDataSource", "other", "True", "Enforced").await;
+    assert_eq!(said, "what was applied works on; the view is being read, and is changed as soon as that ends");
+    let object = town.api("RedshiftDataSource").get("other").await.unwrap();
+    documented_dependent("view__it_is_being_read", &object, "Reconciling");
+    reader.batch_execute("COMMIT").await.unwrap();
+    town.until_says("RedshiftDataSource", "other", "sales.orders shows dev.sales.orders").await;
+}
+
 #[tokio::test]
 async fn what_is_in_the_way_is_told_and_nothing_of_others_is_touched() {
     let town = Town::new().await;
@@ -283,23 +316,7 @@ async fn what_is_in_the_way_is_told_and_nothing_of_others_is_touched() {
         town.delete("RedshiftDataSource", name).await;
         town.until_gone("RedshiftDataSource", name).await;
     }
-    town.create("RedshiftUserProfileSource", "hr", json!({"configMaps": {"names": ["hr"]}})).await;
-    town.document("profile__a_config_map_that_is_missing", "RedshiftUserProfileSource", "hr", "Ready", "FilesMissing")
-        .await;
-    let header = "user,groups,attributes\n";
-    town.put_files("hr", json!({"users.csv": "user,groups\nbob,staff\n"})).await;
-    town.document("profile__a_file_that_cannot_be_read", "RedshiftUserProfileSource", "hr", "Ready", "FilesUnreadable")
-        .await;
-    town.put_files("hr", json!({"users.csv": format!("{header}bob,staff,\ncarol,staff,\ndave,,\n")})).await;
-    town.until_ready("RedshiftUserProfileSource", "hr", "True", "Applied").await;
-    town.put_files("hr", json!({"users.csv": format!("{header}bob,staff,\n")})).await;
-    town.until_stalled("RedshiftUserProfileSource", "hr", "RemovalUnconfirmed").await;
-    let object = town.api("RedshiftUserProfileSource").get("hr").await.unwrap();
-    documented_dependent("profile__many_users_gone_at_once", &object, "Stalled");
-    assert_eq!(
-        rows(&managed, "SELECT immuta__userid FROM immuta_system.profile ORDER BY 1").await,
-        ["bob", "carol", "dave"]
-    );
+    sources_of_profiles_say_what_is_wrong_with_them(&town, &managed).await;
 
     // What others change is made as it was.
     managed.batch_execute("GRANT SELECT ON sales.orders TO dave").await.unwrap();
@@ -338,17 +355,7 @@ async fn what_is_in_the_way_is_told_and_nothing_of_others_is_touched() {
     .await;
     managed.batch_execute("DROP SCHEMA alone CASCADE").await.unwrap();
 
-    // Whoever reads isn't interrupted.
-    let reader = town.log_in("bob").await;
-    reader.batch_execute("BEGIN").await.unwrap();
-    rows(&reader, "SELECT * FROM sales.orders").await;
-    town.patch("RedshiftDataSource", "other", json!({"spec": {"columns": [{"name": "order_id"}]}})).await;
-    let said = town.until_ready("RedshiftDataSource", "other", "True", "Enforced").await;
-    assert_eq!(said, "what was applied works on; the view is being read, and is changed as soon as that ends");
-    let object = town.api("RedshiftDataSource").get("other").await.unwrap();
-    documented_dependent("view__it_is_being_read", &object, "Reconciling");
-    reader.batch_execute("COMMIT").await.unwrap();
-    town.until_says("RedshiftDataSource", "other", "sales.orders shows dev.sales.orders").await;
+    whoever_reads_is_not_interrupted(&town).await;
 
     // The integration waits for those that are left; one is left behind on purpose.
     for name in ["other", "missing"] {

@@ -82,7 +82,9 @@ impl Neighbours<'_> {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum Obstacle {
     /// Another data source has the name.
-    #[error("the view {view} belongs to the data source {holder}; choose another name in spec.view, or delete that one")]
+    #[error(
+        "the view {view} belongs to the data source {holder}; choose another name in spec.view, or delete that one"
+    )]
     NameTaken {
         /// The view.
         view: ViewName,

@@ -15,20 +15,23 @@ use crate::scripts::{Fact, Parameters, Section};
 /// How many views that nobody reads yet are made in one transaction.
 pub const MOST_TOGETHER: usize = 50;
 
+/// A view under a former name, and what removes it.
+pub type Former = (Held, Vec<Act>);
+
 /// What is to be done for one data source.
+#[derive(Clone)]
 pub struct Job {
     /// Which one.
     pub index: usize,
     task: Task,
 }
 
+#[derive(Clone)]
 enum Task {
     /// The view is made, or changed.
-    Apply { held: Option<Held>, acts: Vec<Act>, drift: Option<&'static str>, schema_is_ours: bool },
+    Apply { held: Option<Held>, former: Vec<Former>, acts: Vec<Act>, drift: Option<&'static str>, schema_is_ours: bool },
     /// The view is dropped.
     Remove { held: Held, acts: Vec<Act> },
-    /// The view has another name now, and the one under the former name is dropped.
-    Leave { held: Held, acts: Vec<Act> },
     /// The view stays, and nobody keeps it any more.
     Retain(Held),
     /// There is nothing.
@@ -44,7 +47,7 @@ impl Job {
         drift: Option<&'static str>,
         schema_is_ours: bool,
     ) -> Self {
-        Self { index, task: Task::Apply { held, acts, drift, schema_is_ours } }
+        Self { index, task: Task::Apply { held, former: Vec::new(), acts, drift, schema_is_ours } }
     }
 
     /// The view is dropped.
@@ -52,9 +55,12 @@ impl Job {
         Self { index, task: Task::Remove { held, acts } }
     }
 
-    /// The view has another name now, and the one under the former name is dropped.
-    pub fn leave(index: usize, held: Held, acts: Vec<Act>) -> Self {
-        Self { index, task: Task::Leave { held, acts } }
+    /// The view has another name now: those under former names are dropped with it.
+    pub fn leaving(mut self, views: Vec<Former>) -> Self {
+        if let Task::Apply { former, .. } = &mut self.task {
+            *former = views;
+        }
+        self
     }
 
     /// The view stays, and nobody keeps it any more.
@@ -73,17 +79,24 @@ impl Job {
 
     /// Whether it makes a view that nobody can be reading.
     pub fn is_new(&self) -> bool {
-        matches!(&self.task, Task::Apply { held: None, .. })
+        matches!(&self.task, Task::Apply { held: None, former, .. } if former.is_empty())
     }
 
     /// Whether the resource goes with it.
     pub fn is_end(&self) -> bool {
-        !matches!(&self.task, Task::Apply { .. } | Task::Leave { .. })
+        !matches!(&self.task, Task::Apply { .. })
     }
 
-    /// Whether it takes something away, and so comes before what gives.
-    pub fn goes_first(&self) -> bool {
-        !matches!(&self.task, Task::Apply { .. })
+    /// Whether a name is free once it is done.
+    pub fn frees_a_name(&self) -> bool {
+        self.is_end() || !self.former().is_empty()
+    }
+
+    fn former(&self) -> &[Former] {
+        match &self.task {
+            Task::Apply { former, .. } => former,
+            _ => &[],
+        }
     }
 
     /// What people are told once it is done.
@@ -92,18 +105,15 @@ impl Job {
             Task::Apply { drift: Some(drift), .. } => {
                 (true, Reason::Repaired, "Repair", format!("{drift}; it was made again as the data source says"))
             }
-            Task::Apply { held, acts, .. } => {
+            Task::Apply { held, former, acts, .. } => {
                 let view = &entry.source.as_ref()?.view;
-                let note = match held {
-                    None => format!("the view {view} was made"),
-                    Some(_) if acts.is_empty() => format!("the view {view} was taken up again"),
-                    Some(_) => format!("the view {view} was changed"),
+                let note = match (held, former.first()) {
+                    (_, Some((former, _))) => format!("the view {} was dropped: it is called {view} now", former.view),
+                    (None, None) => format!("the view {view} was made"),
+                    (Some(_), None) if acts.is_empty() => format!("the view {view} was taken up again"),
+                    (Some(_), None) => format!("the view {view} was changed"),
                 };
                 (false, Reason::Enforced, "Apply", note)
-            }
-            Task::Leave { held, .. } => {
-                let now = &entry.source.as_ref()?.view;
-                (false, Reason::Dropped, "Apply", format!("the view {} was dropped: it is called {now} now", held.view))
             }
             Task::Remove { held, .. } => {
                 let schema = match done {
@@ -137,6 +147,7 @@ pub async fn together<'j, W: World>(
     line: &mut Line<W>,
     entries: &[Entry],
     jobs: &'j [Job],
+    ours: &BTreeSet<ViewName>,
 ) -> Result<Vec<(&'j Job, Result<Done, Failure>)>, Error> {
     let all: Vec<_> = jobs.iter().map(|job| (&entries[job.index], job)).collect();
     if jobs.len() > 1 {
@@ -147,15 +158,61 @@ pub async fn together<'j, W: World>(
     }
     let mut outcomes = Vec::new();
     for job in jobs {
-        outcomes.push((job, alone(line, &entries[job.index], job).await?));
+        outcomes.push((job, alone(line, &entries[job.index], job, ours).await?));
     }
     Ok(outcomes)
 }
 
 /// Makes or changes one view.
-pub async fn alone<W: World>(line: &mut Line<W>, entry: &Entry, job: &Job) -> Result<Result<Done, Failure>, Error> {
-    let result = change(line, &[(entry, job)]).await;
-    outcome(line, entry, result).await
+pub async fn alone<W: World>(
+    line: &mut Line<W>,
+    entry: &Entry,
+    job: &Job,
+    ours: &BTreeSet<ViewName>,
+) -> Result<Result<Done, Failure>, Error> {
+    for (held, acts) in job.former() {
+        if let Some(failure) = in_use(line, held, acts, ours).await? {
+            return Ok(Err(failure));
+        }
+    }
+    match change(line, &[(entry, job)]).await {
+        Err(error) if is_kept_schema(&error) => {
+            line.roll_back().await?;
+            let former = job.former().iter().map(|(held, acts)| (held.clone(), with_schema(held, acts)));
+            let result = change(line, &[(entry, &job.clone().leaving(former.collect()))]).await;
+            Ok(outcome(line, entry, result).await?.map(|_| Done::AllButSchema))
+        }
+        result => outcome(line, entry, result).await,
+    }
+}
+
+/// Why a view can't be dropped, if it can't.
+async fn in_use<W: World>(
+    line: &Line<W>,
+    held: &Held,
+    acts: &[Act],
+    ours: &BTreeSet<ViewName>,
+) -> Result<Option<Failure>, Error> {
+    if !acts.contains(&Act::Drop) {
+        return Ok(None);
+    }
+    let dependents = observe::dependents(line, &held.view, ours).await?;
+    let list = || brief::list(dependents.iter().map(String::as_str));
+    Ok((!dependents.is_empty()).then(|| read_by_others(&held.view, &list())))
+}
+
+/// What others have put into a schema, functions for example, keeps it: that is no obstacle to the end of a view.
+fn is_kept_schema(error: &Error) -> bool {
+    matches!(error, Error::Statement(error) if error.statement == "drop-view-schema" && is_depended_on(error))
+}
+
+/// The same acts where the schema stays: to nobody's use.
+fn with_schema(held: &Held, acts: &[Act]) -> Vec<Act> {
+    if !acts.contains(&Act::DropSchema) {
+        return acts.to_vec();
+    }
+    let others = acts.iter().filter(|act| **act != Act::DropSchema).cloned();
+    others.chain(held.granted.iter().cloned().map(Act::RevokeSchema)).collect()
 }
 
 /// A refusal, behind which nothing was done. Anything else stops the pass: what was done isn't known.
@@ -169,20 +226,47 @@ async fn refused<W: World>(line: &Line<W>, error: Error) -> Result<StatementErro
     }
 }
 
-/// One transaction.
+/// Those of whom the server has said that they aren't there.
+#[derive(Default)]
+struct Gone(BTreeSet<Granted>);
+
+impl Gone {
+    /// Whether a transaction that has failed is to be tried again, now that somebody more is known to be gone.
+    async fn has_grown<W: World>(&self, line: &Line<W>, known: usize) -> Result<bool, Error> {
+        let has_grown = self.0.len() > known;
+        if has_grown {
+            line.roll_back().await?;
+        }
+        Ok(has_grown)
+    }
+}
+
+/// One transaction, once those are known from whom nothing can be revoked.
 async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result<(), Error> {
+    let mut gone = Gone::default();
+    loop {
+        let known = gone.0.len();
+        let result = change_once(line, jobs, &mut gone).await;
+        if !gone.has_grown(line, known).await? {
+            return result;
+        }
+    }
+}
+
+/// One transaction.
+async fn change_once<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)], gone: &mut Gone) -> Result<(), Error> {
     line.wait_shortly().await?;
     line.begin().await?;
     let mut made = BTreeSet::new();
     for (entry, job) in jobs {
         let (Task::Apply { acts, .. }, Some(source)) = (&job.task, &entry.source) else { continue };
-        for act in acts {
-            // The first of several that come together makes it.
-            if *act == Act::CreateSchema && !made.insert(source.view.schema.clone()) {
-                continue;
-            }
-            carry_out(line, entry, &source.view, act).await?;
+        for (former, acts) in job.former() {
+            carry_out_all(line, entry, &former.view, acts, gone).await?;
+            line.run(Section::ForgetDataSource, &of_view(&former.view)).await?;
         }
+        // The first of several that come together makes it.
+        let is_made = acts.first() == Some(&Act::CreateSchema) && !made.insert(source.view.schema.clone());
+        carry_out_all(line, entry, &source.view, &acts[usize::from(is_made)..], gone).await?;
         if acts.iter().any(makes_a_text) {
             line.run(Section::ProbeView, &of_view(&source.view)).await?;
         }
@@ -242,6 +326,44 @@ async fn write_down<W: World>(line: &Line<W>, is_there: bool, now: &Held) -> Res
     line.run(Section::WriteDataSource, &parameters).await
 }
 
+/// Carries out several acts. From whom is gone nothing is revoked: he is noted, and it is tried again without.
+async fn carry_out_all<W: World>(
+    line: &Line<W>,
+    entry: &Entry,
+    view: &ViewName,
+    acts: &[Act],
+    gone: &mut Gone,
+) -> Result<(), Error> {
+    for act in acts {
+        let revoked = match act {
+            Act::Revoke(granted) | Act::RevokeSchema(granted) => Some(granted),
+            _ => None,
+        };
+        if revoked.is_some_and(|granted| gone.0.contains(granted)) {
+            continue;
+        }
+        let done = carry_out(line, entry, view, act).await;
+        if let (Err(Error::Statement(error)), Some(granted)) = (&done, revoked)
+            && is_gone(error, granted)
+        {
+            gone.0.insert(granted.clone());
+        }
+        done?;
+    }
+    Ok(())
+}
+
+/// Whether somebody from whom something was to be revoked isn't there any more.
+fn is_gone(error: &StatementError, granted: &Granted) -> bool {
+    let name = match granted {
+        Granted::Role(name) | Granted::Group(name) | Granted::User(name) => name,
+        Granted::Public => return false,
+    };
+    let StatementFailure::Refused { sqlstate, message, .. } = &error.failure else { return false };
+    // undefined_object; Redshift gives other codes for it as well.
+    sqlstate == "42704" || message.contains("does not exist") && message.contains(name.as_str())
+}
+
 async fn carry_out<W: World>(line: &Line<W>, entry: &Entry, view: &ViewName, act: &Act) -> Result<(), Error> {
     let parameters = of_view(view);
     let with_query = |parameters: Parameters| match &entry.compiled {
@@ -279,21 +401,15 @@ pub async fn end<W: World>(
     let (held, acts) = match &job.task {
         Task::Apply { .. } | Task::LetGo => return Ok(Ok(Done::All)),
         Task::Retain(held) => (held, &[][..]),
-        Task::Remove { held, acts } | Task::Leave { held, acts } => (held, acts.as_slice()),
+        Task::Remove { held, acts } => (held, acts.as_slice()),
     };
-    if acts.contains(&Act::Drop) {
-        let dependents = observe::dependents(line, &held.view, ours).await?;
-        if !dependents.is_empty() {
-            return Ok(Err(read_by_others(&held.view, &brief::list(dependents.iter().map(String::as_str)))));
-        }
+    if let Some(failure) = in_use(line, held, acts, ours).await? {
+        return Ok(Err(failure));
     }
     match take_away(line, entry, job, held, acts).await {
-        // What others have put into the schema, functions for example, keeps it: that is no obstacle to the end of a data source.
-        Err(Error::Statement(error)) if error.statement == "drop-view-schema" && is_depended_on(&error) => {
+        Err(error) if is_kept_schema(&error) => {
             line.roll_back().await?;
-            let acts = acts.iter().filter(|act| **act != Act::DropSchema).cloned();
-            let acts: Vec<_> = acts.chain(held.granted.iter().cloned().map(Act::RevokeSchema)).collect();
-            let result = take_away(line, entry, job, held, &acts).await;
+            let result = take_away(line, entry, job, held, &with_schema(held, acts)).await;
             Ok(outcome(line, entry, result).await?.map(|_| Done::AllButSchema))
         }
         result => outcome(line, entry, result).await,
@@ -320,7 +436,7 @@ async fn outcome<W: World>(
     }
 }
 
-/// One transaction.
+/// One transaction, once those are known from whom nothing can be revoked.
 async fn take_away<W: World>(
     line: &mut Line<W>,
     entry: &Entry,
@@ -328,11 +444,27 @@ async fn take_away<W: World>(
     held: &Held,
     acts: &[Act],
 ) -> Result<(), Error> {
+    let mut gone = Gone::default();
+    loop {
+        let known = gone.0.len();
+        let result = take_away_once(line, entry, job, (held, acts), &mut gone).await;
+        if !gone.has_grown(line, known).await? {
+            return result;
+        }
+    }
+}
+
+/// One transaction.
+async fn take_away_once<W: World>(
+    line: &mut Line<W>,
+    entry: &Entry,
+    job: &Job,
+    (held, acts): (&Held, &[Act]),
+    gone: &mut Gone,
+) -> Result<(), Error> {
     line.wait_shortly().await?;
     line.begin().await?;
-    for act in acts {
-        carry_out(line, entry, &held.view, act).await?;
-    }
+    carry_out_all(line, entry, &held.view, acts, gone).await?;
     if let Task::Retain(held) = &job.task {
         write_down(line, true, &Held { retained: Retained::Yes, ..held.clone() }).await?;
     } else {

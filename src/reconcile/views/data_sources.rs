@@ -113,10 +113,6 @@ impl Entry {
         !self.is_deleted() && !self.object.spec.suspend
     }
 
-    fn is_stopped(&self) -> bool {
-        matches!(self.outcome, Outcome::Not(_))
-    }
-
     /// What is wanted of its view.
     fn wanted<'a>(&'a self, source: &'a DataSource, compiled: &'a Compiled) -> Wanted<'a> {
         Wanted {
@@ -312,18 +308,22 @@ impl Views {
             let (Some(source), Some(compiled)) = (&entry.source, &entry.compiled) else { continue };
             let held = there.by_view.get(&source.view).copied();
             let place = self.schemas.place(&source.view, texts.get(&source.view).cloned());
-            for former in there.leaving.get(&index).into_iter().flatten() {
-                let acts = self.acts_of_removal(former, &there, &mut dropped, line);
-                jobs.push(Job::leave(index, (*former).clone(), acts));
-            }
+            let leaving = there.leaving.get(&index).into_iter().flatten();
+            let former: Vec<_> = leaving
+                .map(|former| ((*former).clone(), self.acts_of_removal(former, &there, &mut dropped, line)))
+                .collect();
             let wanted = entry.wanted(source, compiled);
             let step = views::plan(&wanted, held, &place, &there.neighbours(&source.view), &line.account);
             let outcome = match step {
-                Ok(Step::Nothing) => Outcome::Done,
-                Ok(Step::Apply { acts, drift }) => {
+                Ok(Step::Nothing) if former.is_empty() => Outcome::Done,
+                Ok(step) => {
+                    let (acts, drift) = match step {
+                        Step::Nothing => (Vec::new(), None),
+                        Step::Apply { acts, drift } => (acts, drift),
+                    };
                     let schema_is_ours = held.map_or(place.schema_owner.is_none(), |held| held.schema_is_ours)
                         || there.our_schemas.contains(source.view.schema.as_str());
-                    jobs.push(Job::apply(index, held.cloned(), acts, drift, schema_is_ours));
+                    jobs.push(Job::apply(index, held.cloned(), acts, drift, schema_is_ours).leaving(former));
                     Outcome::Silent
                 }
                 Err(obstacle) => Outcome::Not(failure_of(&obstacle)),
@@ -391,27 +391,23 @@ impl Views {
     pub async fn apply<W: World>(&mut self, pass: &Pass<'_, W>, line: &mut Line<W>) -> Result<(), Error> {
         let jobs = std::mem::take(&mut self.jobs);
         let (new, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(Job::is_new);
-        let (going, changed): (Vec<_>, Vec<_>) = others.into_iter().partition(Job::goes_first);
+        let (going, changed): (Vec<_>, Vec<_>) = others.into_iter().partition(Job::is_end);
         let ours: BTreeSet<_> = self.held.iter().map(|held| held.view.clone()).collect();
         for job in going {
             let entry = &self.entries[job.index];
-            if entry.is_stopped() {
-                continue;
-            }
             let outcome = apply::end(line, entry, &job, &ours).await?;
             self.settle(pass, &job, outcome);
         }
-        for job in changed.into_iter().filter(|job| !self.entries[job.index].is_stopped()).collect::<Vec<_>>() {
+        for job in changed {
             self.write_ahead(pass, &job).await?;
-            let outcome = apply::alone(line, &self.entries[job.index], &job).await?;
+            let outcome = apply::alone(line, &self.entries[job.index], &job, &ours).await?;
             self.settle(pass, &job, outcome);
         }
-        let new: Vec<_> = new.into_iter().filter(|job| !self.entries[job.index].is_stopped()).collect();
         for batch in new.chunks(apply::MOST_TOGETHER) {
             for job in batch {
                 self.write_ahead(pass, job).await?;
             }
-            for (job, outcome) in apply::together(line, &self.entries, batch).await? {
+            for (job, outcome) in apply::together(line, &self.entries, batch, &ours).await? {
                 self.settle(pass, job, outcome);
             }
         }
@@ -431,15 +427,9 @@ impl Views {
         let entry = &mut self.entries[job.index];
         match outcome {
             Ok(done) => {
-                if job.is_end() {
-                    entry.outcome = Outcome::Gone;
-                } else if !job.goes_first() {
-                    entry.outcome = Outcome::Done;
-                }
-                self.has_left |= job.goes_first();
-                let is_its_own = |held: &Held| entry.source.as_ref().is_some_and(|source| source.view == held.view);
-                let has_another = || self.held.iter().any(|held| held.source_uid == entry.uid && is_its_own(held));
-                entry.is_held = !job.goes_first() || !job.is_end() && has_another();
+                entry.outcome = if job.is_end() { Outcome::Gone } else { Outcome::Done };
+                entry.is_held = !job.is_end();
+                self.has_left |= job.frees_a_name();
                 if let Some(news) = job.news(entry, done) {
                     pass.context.kubernetes.publish(&entry.object, news);
                 }

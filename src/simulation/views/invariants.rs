@@ -36,6 +36,8 @@ pub struct Watch {
     pub retained: BTreeSet<String>,
     /// All data sources that there ever were: clusters and UIDs.
     pub uids: BTreeSet<(usize, String)>,
+    /// What others have granted of our views, and to whom.
+    pub given: BTreeSet<(ViewName, String)>,
     /// Whether a schema couldn't be dropped: then it stays, and nobody's data source answers for it.
     pub keeps_schemas: bool,
     /// Whether others have written profiles.
@@ -143,7 +145,10 @@ impl World {
                 continue;
             }
             let may = |it: &&(String, String, String)| {
-                [&found.before, &found.wanted].iter().any(|all| all.get(&name).is_some_and(|seen| seen.contains(*it)))
+                self.watch.given.contains(&(name.clone(), it.0.clone()))
+                    || [&found.before, &found.wanted]
+                        .iter()
+                        .any(|all| all.get(&name).is_some_and(|seen| seen.contains(*it)))
             };
             if let Some(more) = seen.iter().find(|it| !may(it)) {
                 broken.push(format!("{name:?}: {more:?} sees what neither the old nor the new wish gives"));

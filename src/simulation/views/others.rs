@@ -111,6 +111,10 @@ impl Deed {
         }
         world.watch.is_forged |= matches!(self, Self::Forge(_));
         world.watch.keeps_schemas |= matches!(self, Self::TableBeside(_) | Self::TakeView(_) | Self::GiveAway(_));
+        if let Self::Grant(n, to_all) = self {
+            let grantee = if to_all { access::PUBLIC } else { STRANGER };
+            world.watch.given.insert((key(VIEWS[n].0, VIEWS[n].1), grantee.to_owned()));
+        }
         world.somebody_else_has_acted(None);
     }
 

@@ -140,3 +140,25 @@ fn a_view_of_which_no_status_tells_yet_is_not_forgotten_while_the_warehouse_is_a
     run.play(&[edit(Delete(0)), refused("log-in")]);
     comes_to_rest(&mut run).unwrap();
 }
+
+#[test]
+fn a_role_that_is_gone_stands_in_the_way_of_nothing() {
+    let made = [edit(Apply(0)), WHOLE, others(Deed::Role(false))];
+    let mut run = played(&made);
+    run.play(&[edit(Grant(0, 2)), WHOLE]);
+    comes_to_rest(&mut run).unwrap();
+    let mut run = played(&made);
+    run.play(&[edit(Delete(0)), WHOLE]);
+    assert!(schemas(&run).is_empty());
+    let mut run = played(&[edit(Apply(0)), edit(Apply(1)), edit(Rename(1, 1)), edit(Grant(1, 2)), WHOLE]);
+    run.play(&[others(Deed::Role(false)), edit(Delete(0)), WHOLE]);
+    comes_to_rest(&mut run).unwrap();
+}
+
+#[test]
+fn a_schema_stays_known_as_ours_when_its_view_gets_another_name() {
+    for step in 0..20 {
+        let cut_off = Event::failing(VIEWS, Step::Act(step), Fault::AnswerLost);
+        comes_to_rest(&mut played(&[edit(Apply(0)), WHOLE, edit(Rename(0, 1)), cut_off])).unwrap();
+    }
+}

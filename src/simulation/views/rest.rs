@@ -95,7 +95,7 @@ impl Rest<'_> {
             let [source] = ready[..] else {
                 let row = self.row_of(&view).ok_or_else(|| format!("nobody has {view:?}"))?;
                 let holder = self.sources.iter().find(|it| it.uid().as_deref() == Some(&row[UID]));
-                let is_kept = holder.is_none_or(|it| it.spec.suspend);
+                let is_kept = holder.is_none_or(|it| it.spec.suspend || has_reason(it, Reason::NameTaken));
                 ensure(ready.is_empty() && is_kept, || format!("nobody, or several, have {view:?}: {row:?}"))?;
                 continue;
             };
