@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::data_sources::{Entry, unreadable};
+use super::data_sources::unreadable;
+use super::entry::Entry;
 use super::line::Line;
 use super::observe::{self, of_view};
 use crate::api::{Reason, Remedy};
@@ -193,8 +194,8 @@ async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result
     let texts = observe::texts_of_change(line, &with_new_text).await?;
     let made_now = observe::made(line, &views).await?;
     for (entry, job) in jobs {
-        let (Task::Apply { held, schema_is_ours, .. }, Some(source), Some(compiled)) =
-            (&job.task, &entry.source, &entry.compiled)
+        let (Task::Apply { held, schema_is_ours, .. }, Some(source), Some(outline)) =
+            (&job.task, &entry.source, &entry.outline)
         else {
             continue;
         };
@@ -206,8 +207,8 @@ async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result
             view: source.view.clone(),
             table: source.table.to_string(),
             retained: Retained::No,
-            applied_hash: compiled.applied_hash.clone(),
-            columns_hash: compiled.columns_hash.clone(),
+            applied_hash: outline.applied_hash.clone(),
+            columns_hash: outline.columns_hash.clone(),
             shown_hash: shown_hash.cloned().unwrap_or_default(),
             shown_acl_hash: made_now.place(&source.view, None).acl_hash,
             schema_is_ours: *schema_is_ours,
@@ -244,8 +245,8 @@ async fn write_down<W: World>(line: &Line<W>, is_there: bool, now: &Held) -> Res
 
 async fn carry_out<W: World>(line: &Line<W>, entry: &Entry, view: &ViewName, act: &Act) -> Result<(), Error> {
     let parameters = of_view(view);
-    let with_query = |parameters: Parameters| match &entry.compiled {
-        Some(compiled) => parameters.fragment("query", compiled.query.clone()),
+    let with_query = |parameters: Parameters| match &entry.query {
+        Some(query) => parameters.fragment("query", query.clone()),
         None => parameters,
     };
     match act {
