@@ -133,29 +133,38 @@ pub enum Done {
     AllButSchema,
 }
 
+/// Schemas that were made for views in this pass: what was planned before doesn't know of them.
+pub type Made = BTreeSet<String>;
+
 /// Makes views together; if that fails, each by itself, so that one doesn't stop the others.
 pub async fn together<'j, W: World>(
     line: &mut Line<W>,
     entries: &[Entry],
     jobs: &'j [Job],
+    made: &mut Made,
 ) -> Result<Vec<(&'j Job, Result<Done, Failure>)>, Error> {
     let all: Vec<_> = jobs.iter().map(|job| (&entries[job.index], job)).collect();
     if jobs.len() > 1 {
-        match change(line, &all).await {
+        match change(line, &all, made).await {
             Ok(()) => return Ok(jobs.iter().map(|job| (job, Ok(Done::All))).collect()),
             Err(error) => refused(line, error).await.map(|_| ())?,
         }
     }
     let mut outcomes = Vec::new();
     for job in jobs {
-        outcomes.push((job, alone(line, &entries[job.index], job).await?));
+        outcomes.push((job, alone(line, &entries[job.index], job, made).await?));
     }
     Ok(outcomes)
 }
 
 /// Makes or changes one view.
-pub async fn alone<W: World>(line: &mut Line<W>, entry: &Entry, job: &Job) -> Result<Result<Done, Failure>, Error> {
-    let result = change(line, &[(entry, job)]).await;
+pub async fn alone<W: World>(
+    line: &mut Line<W>,
+    entry: &Entry,
+    job: &Job,
+    made: &mut Made,
+) -> Result<Result<Done, Failure>, Error> {
+    let result = change(line, &[(entry, job)], made).await;
     outcome(line, entry, result).await
 }
 
@@ -171,15 +180,15 @@ async fn refused<W: World>(line: &Line<W>, error: Error) -> Result<StatementErro
 }
 
 /// One transaction.
-async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result<(), Error> {
+async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)], made: &mut Made) -> Result<(), Error> {
     line.wait_shortly().await?;
     line.begin().await?;
-    let mut made = BTreeSet::new();
+    let mut made_by_now = made.clone();
     for (entry, job) in jobs {
         let (Task::Apply { acts, .. }, Some(source)) = (&job.task, &entry.source) else { continue };
         for act in acts {
-            // The first of several that come together makes it.
-            if *act == Act::CreateSchema && !made.insert(source.view.schema.clone()) {
+            // The first of several that come into it makes it.
+            if *act == Act::CreateSchema && !made_by_now.insert(source.view.schema.clone()) {
                 continue;
             }
             carry_out(line, entry, &source.view, act).await?;
@@ -216,7 +225,9 @@ async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result
         };
         write_down(line, held.is_some(), &now).await?;
     }
-    line.commit().await
+    line.commit().await?;
+    *made = made_by_now;
+    Ok(())
 }
 
 fn makes_a_text(act: &Act) -> bool {

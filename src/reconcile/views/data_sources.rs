@@ -305,9 +305,10 @@ impl Views {
             let outcome = apply::end(line, entry, &job, &ours).await?;
             self.settle(pass, &job, outcome);
         }
+        let mut made = apply::Made::new();
         for job in changed.into_iter().filter(|job| !self.entries[job.index].is_stopped()).collect::<Vec<_>>() {
             self.prepare(pass, &job).await?;
-            let outcome = apply::alone(line, &self.entries[job.index], &job).await?;
+            let outcome = apply::alone(line, &self.entries[job.index], &job, &mut made).await?;
             self.settle(pass, &job, outcome);
         }
         let new: Vec<_> = new.into_iter().filter(|job| !self.entries[job.index].is_stopped()).collect();
@@ -315,7 +316,7 @@ impl Views {
             for job in batch {
                 self.prepare(pass, job).await?;
             }
-            for (job, outcome) in apply::together(line, &self.entries, batch).await? {
+            for (job, outcome) in apply::together(line, &self.entries, batch, &mut made).await? {
                 self.settle(pass, job, outcome);
             }
         }
