@@ -25,7 +25,7 @@ use crate::reconcile::{Context, Next, views};
 use crate::telemetry::{Contact, Health};
 
 /// How many resources are held whole at once when they are listed: each brings along what isn't kept of it.
-const PAGE: u32 = 100;
+const PAGE: u32 = 25;
 
 /// What a pass is due for.
 #[derive(Clone, Debug)]

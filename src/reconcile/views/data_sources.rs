@@ -40,6 +40,8 @@ pub struct Views {
     has_left: bool,
     /// The managed database, once it is known.
     managed: String,
+    /// The database that tables are in unless another is named.
+    initial: String,
 }
 
 impl Views {
@@ -53,6 +55,7 @@ impl Views {
             tables: Tables::default(),
             has_left: false,
             managed: String::new(),
+            initial: String::new(),
         }
     }
 
@@ -92,6 +95,7 @@ impl Views {
     ) -> Result<(), Error> {
         self.held = held;
         self.managed.clone_from(&ground.database);
+        self.initial.clone_from(&ground.initial_database);
         let holders: HashSet<_> = self.held.iter().map(|held| held.source_uid.as_str()).collect();
         for entry in &mut self.entries {
             entry.is_held = holders.contains(entry.uid.as_str());
@@ -194,14 +198,15 @@ impl Views {
                 Ok(compiled) => entry.outline = Some(Outline::of(compiled)),
                 Err(failure) => entry.stop(failure),
             }
+            entry.forget_columns();
         }
         Ok(())
     }
 
     /// What was worked out of an entry, once more.
     fn compiled(&self, entry: &Entry) -> Option<Compiled> {
-        let source = entry.source.as_ref()?;
-        Compiled::of(source, &self.tables.of(&source.table)?, &self.managed).ok()
+        let source = DataSource::read(&entry.object.spec, &self.managed, &self.initial).ok()?;
+        Compiled::of(&source, &self.tables.of(&source.table)?, &self.managed).ok()
     }
 
     fn plan<W: World>(&mut self, line: &Line<W>, texts: &HashMap<ViewName, String>) {

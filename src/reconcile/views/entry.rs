@@ -91,7 +91,7 @@ pub struct Entry {
     pub uid: String,
     /// Its namespace and name.
     pub resource: String,
-    /// What it says, if it can be meant.
+    /// What it says, if it can be meant; without its columns once the outline is there.
     pub source: Option<DataSource>,
     /// What is wanted, if that can be told.
     pub outline: Option<Outline>,
@@ -144,6 +144,13 @@ impl Entry {
     /// Whether something is in the way.
     pub fn is_stopped(&self) -> bool {
         matches!(self.outcome, Outcome::Not(_))
+    }
+
+    /// The columns that are listed aren't looked at any more: they are read from the resource again where its view is made.
+    pub fn forget_columns(&mut self) {
+        if let Some(source) = &mut self.source {
+            source.columns.clear();
+        }
     }
 
     /// What is wanted of its view.
