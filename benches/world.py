@@ -1,6 +1,7 @@
 """What a measurement needs: a control plane, warehouses, operators. Ends all that it starts."""
 
 import atexit
+import base64
 import http.client
 import json
 import os
@@ -60,13 +61,13 @@ class Processes:
             self.end(process)
 
 
-def until(what, answer):
-    deadline = time.monotonic() + PATIENCE
+def until(what, answer, patience=PATIENCE, between=0.01):
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         found = answer()
         if found:
             return found
-        time.sleep(0.01)
+        time.sleep(between)
     raise TimeoutError(f"waited in vain until {what}")
 
 
@@ -125,6 +126,14 @@ class StandIn:
         self.ca = folder / "ca.crt"
         self.ca.write_text(self.facts["ca"])
 
+    def mark(self):
+        """Where its journal ends now."""
+        entries = self.get("journal?since=0")
+        return entries[-1]["sequence"] if entries else 0
+
+    def since(self, mark):
+        return self.get(f"journal?since={mark}")
+
     def get(self, path):
         with urllib.request.urlopen(f"{self.facts['control']}/{path}") as answer:
             return json.load(answer)
@@ -166,15 +175,28 @@ class Operator:
         with urllib.request.urlopen(f"http://{address}/metrics") as answer:
             return answer.read().decode().splitlines()
 
+    def metric(self, name, /, **labels):
+        """The sum of all that have these labels; 0 as long as it doesn't answer."""
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        try:
+            lines = self.metrics()
+        except (OSError, ValueError):
+            return 0
+        found = (line for line in lines if line.startswith(name) and all(label in line for label in wanted))
+        return sum(float(line.rsplit(" ", 1)[1]) for line in found)
+
     def passes(self):
-        counts = (line for line in self.metrics() if line.startswith("controller_runtime_reconcile_total"))
-        return sum(int(line.rsplit(" ", 1)[1]) for line in counts)
+        """On integrations; those on views are another controller's."""
+        return int(self.metric("controller_runtime_reconcile_total", controller="redshiftintegration"))
 
     def memory(self):
         """In MB, once it has been idle for a while: all that is resident; of that what isn't the program's own file."""
         time.sleep(5)
+        return self.megabytes("VmRSS"), self.megabytes("RssAnon")
+
+    def megabytes(self, name):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return tuple(int(status.split(f"{name}:")[1].split()[0]) * 1024 / 1e6 for name in ("VmRSS", "RssAnon"))
+        return int(status.split(f"{name}:")[1].split()[0]) * 1024 / 1e6
 
     def resident(self):
         return self.memory()[0]
@@ -186,6 +208,34 @@ class Operator:
 
     def end(self):
         self.processes.end(self.process)
+
+
+def sessions(journal):
+    """The statements of each connection: user, database, texts."""
+    found = {}
+    for entry in journal:
+        if entry["event"]["kind"] == "statement":
+            key = entry["session"], entry["user"], entry["database"]
+            found.setdefault(key, []).append(entry["event"]["text"])
+    return [(user, database, texts) for (_, user, database), texts in found.items()]
+
+
+def replay(stand_in, folder, statements, passwords, refused=0):
+    """Seconds that psql takes for the same statements on the same connections, of which so many are refused."""
+    elapsed = errors = 0
+    for user, database, texts in statements:
+        script = folder / "replay.sql"
+        script.write_text("".join(f"{text};\n" for text in texts))
+        environment = {**os.environ, "PGPASSWORD": passwords[user], "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(stand_in.ca)}
+        command = ["psql", "-X", "-q", "-v", f"ON_ERROR_STOP={int(not refused)}", "-h", "localhost", "-p", str(stand_in.facts["port"]),
+                   "-U", user, "-d", database, "-o", "/dev/null", "-f", str(script)]
+        started = time.monotonic()
+        ended = subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        elapsed += time.monotonic() - started
+        errors += ended.stderr.count(b"ERROR:")
+    if errors != refused:
+        raise RuntimeError(f"{errors} statements were refused, and {refused} when the operator sent them")
+    return elapsed
 
 
 class Audit:
@@ -249,6 +299,12 @@ def refer(api, namespace, stand_in):
         "stringData": {"username": stand_in.facts["adminUser"], "password": stand_in.facts["adminPassword"]},
     })
     api.ask("POST", f"{core}/configmaps", {"metadata": {"name": "redshift-ca"}, "data": {"ca.crt": stand_in.facts["ca"]}})
+
+
+def account(api, namespace):
+    """Name and password of the system account."""
+    secret = api.ask("GET", f"/api/v1/namespaces/{namespace}/secrets/analytics-system-account")
+    return tuple(base64.b64decode(secret["data"][key]).decode() for key in ("username", "password"))
 
 
 def create(api, namespace, stand_in, **differently):

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,12 +15,13 @@ use serde_json::Value;
 
 use super::causes::chain;
 use super::events::Publisher;
+use super::listed::Listed;
 use super::versions::Versions;
-use crate::api::{
-    IntegrationReference, RedshiftDataSource, RedshiftIntegration, RedshiftUserProfile, RedshiftUserProfileSource,
-};
+use crate::api::{RedshiftIntegration, RedshiftUserProfile, RedshiftUserProfileSource};
 use crate::lifecycle::words::Confidential;
-use crate::ports::{ApiError, Creation, Key, Kubernetes, News, Object, PolicyResources, Referent, Told};
+use crate::ports::{
+    ApiError, Creation, KeptDataSource, Key, Kubernetes, News, Object, PolicyResources, Referent, Told,
+};
 
 /// What the watches of one namespace, or of all, have told.
 #[derive(Clone, Debug)]
@@ -35,44 +35,11 @@ pub struct Watch {
     /// The `ConfigMaps`.
     pub config_maps: Arc<Versions>,
     /// The data sources.
-    pub data_sources: Listed<RedshiftDataSource>,
+    pub data_sources: Listed<KeptDataSource>,
     /// The profiles of one user each.
     pub profiles: Listed<RedshiftUserProfile>,
     /// The profiles of many.
     pub profile_sources: Listed<RedshiftUserProfileSource>,
-}
-
-/// What a watch of one kind has told, and whether it has told all of it yet.
-#[derive(Clone, Debug)]
-pub struct Listed<K>
-where
-    K: Object + 'static,
-{
-    /// What it has told.
-    pub store: Store<DeserializeGuard<K>>,
-    /// Set once it has listed what there is.
-    pub is_complete: Arc<AtomicBool>,
-}
-
-impl<K: Object + 'static> Listed<K> {
-    /// Those of a namespace that are meant; those that can't be read are counted. Nothing before all are known.
-    fn read(&self, beside: &Key, unreadable: &mut usize, is_meant: impl Fn(&K) -> bool) -> Option<Vec<K>> {
-        if !self.is_complete.load(Ordering::Acquire) {
-            return None;
-        }
-        let mut found = Vec::new();
-        for object in self.store.state() {
-            if object.namespace().as_deref() != Some(beside.namespace.as_str()) {
-                continue;
-            }
-            match &object.0 {
-                Ok(object) if is_meant(object) => found.push(object.clone()),
-                Ok(_) => {}
-                Err(_) => *unreadable += 1,
-            }
-        }
-        Some(found)
-    }
 }
 
 /// A cluster's API server.
@@ -216,16 +183,11 @@ impl Kubernetes for Cluster {
         let watch = self.watch_of(&integration.namespace)?;
         // Before all integrations are known, one that isn't there may be there.
         watch.resources.wait_until_ready().now_or_never()?.ok()?;
-        let is_meant = |reference: &IntegrationReference| reference.name == integration.name;
         let mut unreadable = 0;
         Some(PolicyResources {
-            data_sources: watch
-                .data_sources
-                .read(integration, &mut unreadable, |it| is_meant(&it.spec.integration_ref))?,
-            profiles: watch.profiles.read(integration, &mut unreadable, |it| is_meant(&it.spec.integration_ref))?,
-            profile_sources: watch
-                .profile_sources
-                .read(integration, &mut unreadable, |it| is_meant(&it.spec.integration_ref))?,
+            data_sources: watch.data_sources.of(integration, &mut unreadable)?,
+            profiles: watch.profiles.of(integration, &mut unreadable)?,
+            profile_sources: watch.profile_sources.of(integration, &mut unreadable)?,
             unreadable,
         })
     }

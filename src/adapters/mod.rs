@@ -7,14 +7,16 @@ mod events;
 mod host;
 mod kubernetes;
 mod lending;
+mod listed;
 pub mod logins;
 pub mod redshift;
 mod versions;
 
 pub use events::Publisher;
 pub use host::Machine;
-pub use kubernetes::{Cluster, Listed, Watch, answered_within, api_error};
+pub use kubernetes::{Cluster, Watch, answered_within, api_error};
 pub use lending::{Lendable, holding};
+pub use listed::Listed;
 pub use versions::Versions;
 
 use crate::ports::World;

@@ -153,7 +153,7 @@ fn watch(
     let secrets: Api<PartialObjectMeta<Secret>> = api(client, namespace);
     let secrets = follow(secrets, config.clone(), deadline, contact("Secrets"));
     let config_maps: Api<PartialObjectMeta<ConfigMap>> = api(client, namespace);
-    let mut files = Files::new(watch.profile_sources.store.clone(), waker.clone());
+    let mut files = Files::new(watch.profile_sources.clone(), waker.clone());
     let config_maps = follow(config_maps, config, deadline, contact("ConfigMaps")).inspect(move |event| match event {
         Event::InitApply(object) | Event::Apply(object) => files.told(object),
         Event::Delete(object) => files.gone(object),

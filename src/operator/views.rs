@@ -2,17 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered};
 use futures::{FutureExt, Stream, StreamExt, stream};
-use kube::core::NamespaceResourceScope;
-use kube::runtime::reflector::{self, Store};
 use kube::runtime::scheduler::{ScheduleRequest, scheduler};
-use kube::runtime::watcher::{self, Event};
-use kube::{Client, Resource, ResourceExt};
+use kube::runtime::watcher;
+use kube::{Client, ResourceExt};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info_span, warn};
@@ -22,10 +19,13 @@ use super::controllers::{AFTER_A_MISTAKE, Guarded, WATCH_SECONDS, api};
 use super::follow::follow;
 use super::places::Places;
 use crate::adapters::{Listed, Real, holding};
-use crate::api::{IntegrationReference, Kind, RedshiftUserProfileSource};
-use crate::ports::{Key, Object, Version};
+use crate::api::{Kind, RedshiftUserProfile, RedshiftUserProfileSource};
+use crate::ports::{Kept, KeptDataSource, Key, Version};
 use crate::reconcile::{Context, Next, views};
 use crate::telemetry::{Contact, Health};
+
+/// How many resources are held whole at once when they are listed: each brings along what isn't kept of it.
+const PAGE: u32 = 25;
 
 /// What a pass is due for.
 #[derive(Clone, Debug)]
@@ -55,63 +55,28 @@ impl Waker {
 }
 
 /// Watches a kind whose resources are for integrations.
-pub fn watch<K>(
+fn watch<T>(
     client: &Client,
     namespace: Option<&str>,
     deadline: Duration,
     contact: Contact,
     waker: Waker,
-    reference: impl Fn(&K) -> &IntegrationReference + Send + 'static,
-) -> (Listed<K>, BoxStream<'static, ()>)
+) -> (Listed<T>, BoxStream<'static, ()>)
 where
-    K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope> + Send + Sync + 'static,
+    T: Kept + Send + Sync + 'static,
+    T::Resource: Send + Sync + 'static,
 {
-    let (store, mut writer) = reflector::store::<Guarded<K>>();
-    let is_complete = Arc::new(AtomicBool::new(false));
-    let listed = Listed { store, is_complete: is_complete.clone() };
+    let listed = Listed::default();
     let events = follow(
-        api::<Guarded<K>>(client, namespace),
-        watcher::Config::default().timeout(WATCH_SECONDS),
+        api::<Guarded<T::Resource>>(client, namespace),
+        watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE),
         deadline,
         contact,
     );
-    let integration_of = move |object: &Guarded<K>| {
-        let read = object.0.as_ref().ok()?;
-        Some(Key::beside(object, reference(read).name.clone()))
-    };
-    // What was for whom, as it was listed before: one that is gone with an interruption is for the same.
-    let mut known: HashMap<Key, Key> = HashMap::new();
-    let mut coming: HashMap<Key, Key> = HashMap::new();
-    let woken = events.map(move |mut event| {
-        if let Event::Apply(object) | Event::InitApply(object) = &mut event {
-            object.meta_mut().managed_fields = None;
-        }
-        writer.apply_watcher_event(&event);
-        let wake = |key: &Key| waker.wake(Wake::Changed(key.clone()));
-        match &event {
-            Event::Init => coming.clear(),
-            Event::InitApply(object) => {
-                if let Some(integration) = integration_of(object) {
-                    coming.insert(Key::of(object), integration);
-                }
-            }
-            Event::InitDone => {
-                is_complete.store(true, Ordering::Release);
-                let before = std::mem::replace(&mut known, std::mem::take(&mut coming));
-                let all: HashSet<_> = before.values().chain(known.values()).collect();
-                all.into_iter().for_each(wake);
-            }
-            Event::Apply(object) => {
-                if let Some(integration) = integration_of(object) {
-                    wake(&integration);
-                    known.insert(Key::of(object), integration);
-                }
-            }
-            Event::Delete(object) => {
-                if let Some(integration) = known.remove(&Key::of(object)).or_else(|| integration_of(object)) {
-                    wake(&integration);
-                }
-            }
+    let told = listed.clone();
+    let woken = events.map(move |event| {
+        for integration in told.take_in(event) {
+            waker.wake(Wake::Changed(integration));
         }
     });
     (listed, woken.boxed())
@@ -119,7 +84,7 @@ where
 
 /// Tells of `ConfigMaps` that profiles are read from.
 pub struct Files {
-    sources: Store<Guarded<RedshiftUserProfileSource>>,
+    sources: Listed<RedshiftUserProfileSource>,
     waker: Waker,
     /// Those that were meant when they were told of last: a list tells again of what is as it was, and one that has lost its label
     /// has to be missed.
@@ -128,7 +93,7 @@ pub struct Files {
 
 impl Files {
     /// Of which nothing was told yet.
-    pub fn new(sources: Store<Guarded<RedshiftUserProfileSource>>, waker: Waker) -> Self {
+    pub fn new(sources: Listed<RedshiftUserProfileSource>, waker: Waker) -> Self {
         Self { sources, waker, meant: HashMap::new() }
     }
 
@@ -161,15 +126,14 @@ impl Files {
     /// The integrations whose sources read it, or may have read it before.
     fn read_by(&self, object: &impl ResourceExt, was_meant: bool) -> Vec<Key> {
         let key = Key::of(object);
-        let sources = self.sources.state();
-        let beside = sources.iter().filter_map(|source| source.0.as_ref().ok());
-        let beside = beside.filter(|source| source.namespace().as_deref() == Some(key.namespace.as_str()));
-        let reads = |source: &&RedshiftUserProfileSource| {
+        let beside = self.sources.in_namespace(&key.namespace);
+        let reads = |source: &&Arc<RedshiftUserProfileSource>| {
             let maps = &source.spec.config_maps;
             maps.names.contains(&key.name)
                 || maps.selector.as_ref().is_some_and(|selector| was_meant || selector.selects(object))
         };
-        beside.filter(reads).map(|source| Key::beside(source, source.spec.integration_ref.name.clone())).collect()
+        let read_by = beside.iter().filter(reads);
+        read_by.map(|source| Key::beside(&**source, source.spec.integration_ref.name.clone())).collect()
     }
 }
 
@@ -259,9 +223,9 @@ async fn pass(context: Arc<Context<Real>>, key: Key) -> Next {
 /// Watches of the kinds that are for integrations, in one namespace or in all.
 pub struct Watches {
     /// The data sources.
-    pub data_sources: Listed<crate::api::RedshiftDataSource>,
+    pub data_sources: Listed<KeptDataSource>,
     /// The profiles of one user each.
-    pub profiles: Listed<crate::api::RedshiftUserProfile>,
+    pub profiles: Listed<RedshiftUserProfile>,
     /// The profiles of many.
     pub profile_sources: Listed<RedshiftUserProfileSource>,
 }
@@ -280,30 +244,12 @@ pub fn watch_all(
             Some(namespace) => format!("the watch of {what} in {namespace}"),
         })
     };
-    let (data_sources, of_data_sources) = watch(
-        client,
-        namespace,
-        deadline,
-        contact("RedshiftDataSources"),
-        waker.clone(),
-        |source: &crate::api::RedshiftDataSource| &source.spec.integration_ref,
-    );
-    let (profiles, of_profiles) = watch(
-        client,
-        namespace,
-        deadline,
-        contact("RedshiftUserProfiles"),
-        waker.clone(),
-        |profile: &crate::api::RedshiftUserProfile| &profile.spec.integration_ref,
-    );
-    let (profile_sources, of_profile_sources) = watch(
-        client,
-        namespace,
-        deadline,
-        contact("RedshiftUserProfileSources"),
-        waker.clone(),
-        |source: &RedshiftUserProfileSource| &source.spec.integration_ref,
-    );
+    let about = contact("RedshiftDataSources");
+    let (data_sources, of_data_sources) = watch(client, namespace, deadline, about, waker.clone());
+    let about = contact("RedshiftUserProfiles");
+    let (profiles, of_profiles) = watch(client, namespace, deadline, about, waker.clone());
+    let about = contact("RedshiftUserProfileSources");
+    let (profile_sources, of_profile_sources) = watch(client, namespace, deadline, about, waker.clone());
     let all = stream::select_all([of_data_sources, of_profiles, of_profile_sources]);
     (Watches { data_sources, profiles, profile_sources }, all)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Resource, ResourceExt};
@@ -11,7 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::api::{Reason, RedshiftDataSource, RedshiftIntegration, RedshiftUserProfile, RedshiftUserProfileSource};
+use super::KeptDataSource;
+use crate::api::{Reason, RedshiftIntegration, RedshiftUserProfile, RedshiftUserProfileSource};
 use crate::lifecycle::Category;
 
 /// What the API server gives as the cause when it refuses to create something in a namespace that is going.
@@ -138,15 +140,15 @@ pub struct News {
     pub note: String,
 }
 
-/// What is for one integration: tables with their views, and who is who.
+/// What is for one integration: tables with their views, and who is who. Shared with the watches.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyResources {
     /// The data sources.
-    pub data_sources: Vec<RedshiftDataSource>,
+    pub data_sources: Vec<Arc<KeptDataSource>>,
     /// The profiles of one user each.
-    pub profiles: Vec<RedshiftUserProfile>,
+    pub profiles: Vec<Arc<RedshiftUserProfile>>,
     /// The profiles of many.
-    pub profile_sources: Vec<RedshiftUserProfileSource>,
+    pub profile_sources: Vec<Arc<RedshiftUserProfileSource>>,
     /// How many there are in the namespace that this version can't read: whose they are isn't known.
     pub unreadable: usize,
 }
@@ -154,9 +156,9 @@ pub struct PolicyResources {
 impl PolicyResources {
     /// The UIDs of all of them.
     pub fn uids(&self) -> impl Iterator<Item = &str> {
-        let of_views = self.data_sources.iter().map(Resource::meta);
-        let of_profiles = self.profiles.iter().map(Resource::meta);
-        let of_sources = self.profile_sources.iter().map(Resource::meta);
+        let of_views = self.data_sources.iter().map(|it| &it.metadata);
+        let of_profiles = self.profiles.iter().map(|it| &it.metadata);
+        let of_sources = self.profile_sources.iter().map(|it| &it.metadata);
         of_views.chain(of_profiles).chain(of_sources).filter_map(|metadata| metadata.uid.as_deref())
     }
 

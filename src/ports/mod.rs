@@ -11,6 +11,7 @@
 mod ca_bundle;
 mod errors;
 mod host;
+mod kept;
 mod kubernetes;
 mod login_errors;
 mod logins;
@@ -20,6 +21,7 @@ mod warehouses;
 pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle, FlawedBlock, Unused};
 pub use errors::{ConnectError, Excess, StatementError, StatementFailure};
 pub use host::Host;
+pub use kept::{ColumnsDigest, Kept, KeptDataSource};
 pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object, PolicyResources, Referent, Told, Version};
 pub use login_errors::{LoginError, LoginStep, OktaState, Unusable};
 pub use logins::{Identity, Logins, Obtained};

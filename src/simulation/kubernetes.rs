@@ -2,15 +2,16 @@
 //! runs, and a namespace that can be going. `agreement` holds it to a real one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 use serde_json::{Map, Value, json};
 
 use crate::api::{FINALIZER, RedshiftIntegration, RedshiftIntegrationSpec};
 use crate::lifecycle::SystemAccount;
-use crate::ports::{ApiError, Creation, Object, PolicyResources, Referent, Told, Version};
+use crate::ports::{ApiError, Creation, Kept, Object, PolicyResources, Referent, Told, Version};
 use crate::reconcile::integration::secret::{self, Found};
 
 /// The kind of our resources.
@@ -417,10 +418,10 @@ impl Cluster {
 
     /// What is for an integration, as the watches have told of it.
     pub fn policy_resources(&self, integration: &str) -> PolicyResources {
-        fn of<K: Object>(told: &BTreeMap<(String, String), Value>, integration: &str) -> Vec<K> {
+        fn of<T: Kept>(told: &BTreeMap<(String, String), Value>, integration: &str) -> Vec<Arc<T>> {
             let is_its_own = |value: &Value| text(value, "/spec/integrationRef/name") == Some(integration);
-            let meant = told.iter().filter(|((kind, _), value)| *kind == K::kind(&()) && is_its_own(value));
-            meant.map(|(_, value)| serde_json::from_value(value.clone()).unwrap()).collect()
+            let meant = told.iter().filter(|((kind, _), value)| *kind == T::Resource::kind(&()) && is_its_own(value));
+            meant.map(|(_, value)| Arc::new(T::of(serde_json::from_value(value.clone()).unwrap(), None))).collect()
         }
         PolicyResources {
             data_sources: of(&self.told_policy, integration),

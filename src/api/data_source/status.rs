@@ -74,7 +74,7 @@ pub struct AppliedView {
 }
 
 /// A column of a view.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedColumn {
     /// Its name.

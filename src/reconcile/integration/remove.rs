@@ -66,7 +66,7 @@ fn used_by_data_sources<W: World>(work: &Work<'_, W>) -> Option<Failure> {
         let message = "which data sources use the integration isn't known yet";
         return may_have_views.then(|| Failure::waiting(Reason::DataSourcesLeft, message));
     };
-    let names: Vec<_> = resources.data_sources.iter().map(ResourceExt::name_any).collect();
+    let names: Vec<_> = resources.data_sources.iter().map(|it| it.key().name).collect();
     if names.is_empty() {
         return None;
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::data_sources::{Entry, unreadable};
+use super::data_sources::unreadable;
+use super::entry::Entry;
 use super::line::Line;
 use super::observe::{self, of_view};
 use crate::api::{Reason, Remedy};
@@ -142,23 +143,27 @@ pub enum Done {
     AllButSchema,
 }
 
+/// Schemas that were made for views in this pass: what was planned before doesn't know of them.
+pub type Made = BTreeSet<String>;
+
 /// Makes views together; if that fails, each by itself, so that one doesn't stop the others.
 pub async fn together<'j, W: World>(
     line: &mut Line<W>,
     entries: &[Entry],
     jobs: &'j [Job],
     ours: &BTreeSet<ViewName>,
+    made: &mut Made,
 ) -> Result<Vec<(&'j Job, Result<Done, Failure>)>, Error> {
     let all: Vec<_> = jobs.iter().map(|job| (&entries[job.index], job)).collect();
     if jobs.len() > 1 {
-        match change(line, &all).await {
+        match change(line, &all, made).await {
             Ok(()) => return Ok(jobs.iter().map(|job| (job, Ok(Done::All))).collect()),
             Err(error) => refused(line, error).await.map(|_| ())?,
         }
     }
     let mut outcomes = Vec::new();
     for job in jobs {
-        outcomes.push((job, alone(line, &entries[job.index], job, ours).await?));
+        outcomes.push((job, alone(line, &entries[job.index], job, ours, made).await?));
     }
     Ok(outcomes)
 }
@@ -169,17 +174,18 @@ pub async fn alone<W: World>(
     entry: &Entry,
     job: &Job,
     ours: &BTreeSet<ViewName>,
+    made: &mut Made,
 ) -> Result<Result<Done, Failure>, Error> {
     for (held, acts) in job.former() {
         if let Some(failure) = in_use(line, held, acts, ours).await? {
             return Ok(Err(failure));
         }
     }
-    match change(line, &[(entry, job)]).await {
+    match change(line, &[(entry, job)], made).await {
         Err(error) if is_kept_schema(&error) => {
             line.roll_back().await?;
             let former = job.former().iter().map(|(held, acts)| (held.clone(), with_schema(held, acts)));
-            let result = change(line, &[(entry, &job.clone().leaving(former.collect()))]).await;
+            let result = change(line, &[(entry, &job.clone().leaving(former.collect()))], made).await;
             Ok(outcome(line, entry, result).await?.map(|_| Done::AllButSchema))
         }
         result => outcome(line, entry, result).await,
@@ -242,11 +248,11 @@ impl Gone {
 }
 
 /// One transaction, once those are known from whom nothing can be revoked.
-async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result<(), Error> {
+async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)], made: &mut Made) -> Result<(), Error> {
     let mut gone = Gone::default();
     loop {
         let known = gone.0.len();
-        let result = change_once(line, jobs, &mut gone).await;
+        let result = change_once(line, jobs, made, &mut gone).await;
         if !gone.has_grown(line, known).await? {
             return result;
         }
@@ -254,18 +260,23 @@ async fn change<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)]) -> Result
 }
 
 /// One transaction.
-async fn change_once<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)], gone: &mut Gone) -> Result<(), Error> {
+async fn change_once<W: World>(
+    line: &mut Line<W>,
+    jobs: &[(&Entry, &Job)],
+    made: &mut Made,
+    gone: &mut Gone,
+) -> Result<(), Error> {
     line.wait_shortly().await?;
     line.begin().await?;
-    let mut made = BTreeSet::new();
+    let mut made_by_now = made.clone();
     for (entry, job) in jobs {
         let (Task::Apply { acts, .. }, Some(source)) = (&job.task, &entry.source) else { continue };
         for (former, acts) in job.former() {
             carry_out_all(line, entry, &former.view, acts, gone).await?;
             line.run(Section::ForgetDataSource, &of_view(&former.view)).await?;
         }
-        // The first of several that come together makes it.
-        let is_made = acts.first() == Some(&Act::CreateSchema) && !made.insert(source.view.schema.clone());
+        // The first of several that come into it makes it.
+        let is_made = acts.first() == Some(&Act::CreateSchema) && !made_by_now.insert(source.view.schema.clone());
         carry_out_all(line, entry, &source.view, &acts[usize::from(is_made)..], gone).await?;
         if acts.iter().any(makes_a_text) {
             line.run(Section::ProbeView, &of_view(&source.view)).await?;
@@ -277,8 +288,8 @@ async fn change_once<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)], gone
     let texts = observe::texts_of_change(line, &with_new_text).await?;
     let made_now = observe::made(line, &views).await?;
     for (entry, job) in jobs {
-        let (Task::Apply { held, schema_is_ours, .. }, Some(source), Some(compiled)) =
-            (&job.task, &entry.source, &entry.compiled)
+        let (Task::Apply { held, schema_is_ours, .. }, Some(source), Some(outline)) =
+            (&job.task, &entry.source, &entry.outline)
         else {
             continue;
         };
@@ -290,8 +301,8 @@ async fn change_once<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)], gone
             view: source.view.clone(),
             table: source.table.to_string(),
             retained: Retained::No,
-            applied_hash: compiled.applied_hash.clone(),
-            columns_hash: compiled.columns_hash.clone(),
+            applied_hash: outline.applied_hash.clone(),
+            columns_hash: outline.columns_hash.clone(),
             shown_hash: shown_hash.cloned().unwrap_or_default(),
             shown_acl_hash: made_now.place(&source.view, None).acl_hash,
             schema_is_ours: *schema_is_ours,
@@ -299,7 +310,9 @@ async fn change_once<W: World>(line: &mut Line<W>, jobs: &[(&Entry, &Job)], gone
         };
         write_down(line, held.is_some(), &now).await?;
     }
-    line.commit().await
+    line.commit().await?;
+    *made = made_by_now;
+    Ok(())
 }
 
 fn makes_a_text(act: &Act) -> bool {
@@ -366,8 +379,8 @@ fn is_gone(error: &StatementError, granted: &Granted) -> bool {
 
 async fn carry_out<W: World>(line: &Line<W>, entry: &Entry, view: &ViewName, act: &Act) -> Result<(), Error> {
     let parameters = of_view(view);
-    let with_query = |parameters: Parameters| match &entry.compiled {
-        Some(compiled) => parameters.fragment("query", compiled.query.clone()),
+    let with_query = |parameters: Parameters| match &entry.query {
+        Some(query) => parameters.fragment("query", query.clone()),
         None => parameters,
     };
     match act {

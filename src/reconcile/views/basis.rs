@@ -4,7 +4,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use kube::{Resource, ResourceExt};
+use kube::ResourceExt;
+use kube::api::ObjectMeta;
 
 use crate::api::{CONFIRM_REMOVAL_ANNOTATION, RedshiftIntegration};
 use crate::ports::{Host, Key, PolicyResources, World};
@@ -57,19 +58,19 @@ pub fn fingerprints(integration: Option<&RedshiftIntegration>, resources: &Polic
         let status = integration.status.as_ref();
         let created = status.and_then(|status| status.created.as_ref());
         for hasher in [&mut views, &mut profiles] {
-            of_object(integration, hasher);
+            of_metadata(&integration.metadata, hasher);
             created.map(|created| (created.schema_version, created.applied_hash.is_some())).hash(hasher);
         }
     }
     let PolicyResources { data_sources, profiles: single, profile_sources, unreadable } = resources;
     for source in data_sources {
-        of_object(source, &mut views);
+        of_metadata(&source.metadata, &mut views);
     }
     for profile in single {
-        of_object(profile, &mut profiles);
+        of_metadata(&profile.metadata, &mut profiles);
     }
     for source in profile_sources {
-        of_object(source, &mut profiles);
+        of_metadata(&source.metadata, &mut profiles);
         source.annotations().get(CONFIRM_REMOVAL_ANNOTATION).hash(&mut profiles);
     }
     unreadable.hash(&mut views);
@@ -77,8 +78,7 @@ pub fn fingerprints(integration: Option<&RedshiftIntegration>, resources: &Polic
     Fingerprints { views: Some(views.finish()), profiles: Some(profiles.finish()) }
 }
 
-fn of_object(object: &impl Resource, hasher: &mut DefaultHasher) {
-    let metadata = object.meta();
+fn of_metadata(metadata: &ObjectMeta, hasher: &mut DefaultHasher) {
     (&metadata.uid, metadata.generation, metadata.deletion_timestamp.is_some()).hash(hasher);
 }
 

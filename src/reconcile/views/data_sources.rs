@@ -1,31 +1,24 @@
-//! The data sources of a pass: what is wanted of each, what came of it, and what is said.
+//! The data sources of a pass: all of them together.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use kube::ResourceExt;
 use tracing::warn;
 
 use super::apply::{self, Done, Job};
+use super::entry::{Compiled, Entry, Outcome, Outline, Said, failure_of};
 use super::ground::Ground;
 use super::line::Line;
-use super::observe::{self, Schemas};
-use super::resources::{self, Reported};
+use super::observe::{self, Schemas, Tables};
 use super::there::{Leaving, There};
-use super::{Pass, basis};
-use crate::api::{
-    AppliedView, DataSourcePhase, DeletionPolicy, Reason, RedshiftDataSource, RedshiftDataSourceStatus, Remedy,
-};
-use crate::lifecycle::verdict::{Verdict, conditions};
-use crate::lifecycle::{Category, Failure, brief, cadence};
-use crate::policy::views::{
-    self, Act, DataSource, Guard, Held, Neighbours, Obstacle, Retained, Step, Table, TableName, View, ViewName, Wanted,
-    applied_hash, columns_hash, compile, query,
-};
-use crate::ports::{Host, Key, Kubernetes, StatementError, StatementFailure, World};
+use super::{Pass, basis, resources};
+use crate::api::{DeletionPolicy, Reason, Remedy};
+use crate::lifecycle::{Category, Failure, cadence};
+use crate::policy::views::{self, Act, DataSource, Held, Neighbours, Obstacle, Retained, Step, TableName, ViewName};
+use crate::ports::{Host, KeptDataSource, Key, Kubernetes, StatementError, StatementFailure, World};
 use crate::reconcile::integration::Error;
-use crate::scripts::{Fragment, Parameters, Section, show_identifier};
+use crate::scripts::{Parameters, Section, show_identifier};
 
 /// How often the text of a view is looked at.
 const BETWEEN_TEXTS: Duration = Duration::from_hours(1);
@@ -36,105 +29,34 @@ const MOST_PROBES: usize = 20;
 /// How long a view may wait for its readers before somebody is told.
 const LONG_FOR_READERS: Duration = Duration::from_mins(15);
 
-/// Longest text of a view.
-const LONGEST_QUERY: usize = 1024 * 1024;
-
-/// What is wanted of a view, worked out.
-pub struct Compiled {
-    /// What it is.
-    pub view: View,
-    /// Its text.
-    pub query: Fragment,
-    /// Hash of it.
-    pub applied_hash: String,
-    /// Hash of names and types of its columns.
-    pub columns_hash: String,
-}
-
-/// What came of a data source in a pass.
-enum Outcome {
-    /// Nothing is said of it.
-    Silent,
-    /// It is as it is to be.
-    Done,
-    /// Something is in the way.
-    Not(Failure),
-    /// The view is gone, or left, and the resource may go.
-    Gone,
-}
-
-/// A data source in a pass.
-pub struct Entry {
-    /// The resource.
-    pub object: RedshiftDataSource,
-    /// Its UID.
-    pub uid: String,
-    /// Its namespace and name.
-    pub resource: String,
-    /// What it says, if it can be meant.
-    pub source: Option<DataSource>,
-    /// What is wanted, if that can be told.
-    pub compiled: Option<Compiled>,
-    outcome: Outcome,
-    is_held: bool,
-}
-
 /// The data sources of a pass.
 pub struct Views {
     entries: Vec<Entry>,
     held: Vec<Held>,
     schemas: Schemas,
     jobs: Vec<Job>,
+    tables: Tables,
     /// Whether a name that a data source had is free now.
     has_left: bool,
     /// The managed database, once it is known.
     managed: String,
-}
-
-impl Entry {
-    fn new(object: &RedshiftDataSource) -> Self {
-        Self {
-            uid: object.uid().unwrap_or_default(),
-            resource: Key::of(object).to_string(),
-            object: object.clone(),
-            source: None,
-            compiled: None,
-            outcome: Outcome::Silent,
-            is_held: false,
-        }
-    }
-
-    /// Whether it is to go.
-    pub fn is_deleted(&self) -> bool {
-        self.object.metadata.deletion_timestamp.is_some()
-    }
-
-    fn is_active(&self) -> bool {
-        !self.is_deleted() && !self.object.spec.suspend
-    }
-
-    /// What is wanted of its view.
-    fn wanted<'a>(&'a self, source: &'a DataSource, compiled: &'a Compiled) -> Wanted<'a> {
-        Wanted {
-            uid: &self.uid,
-            resource: &self.resource,
-            source,
-            applied_hash: &compiled.applied_hash,
-            columns_hash: &compiled.columns_hash,
-        }
-    }
-
-    fn stop(&mut self, failure: Failure) {
-        self.outcome = Outcome::Not(failure);
-    }
+    /// The database that tables are in unless another is named.
+    initial: String,
 }
 
 impl Views {
     /// Of which nothing is known yet.
-    pub fn new(objects: &[RedshiftDataSource]) -> Self {
-        let entries = objects.iter().map(Entry::new).collect();
-        let (held, schemas, jobs, managed) = (Vec::new(), Schemas::default(), Vec::new(), String::new());
-        Self { entries, held, schemas, jobs, has_left: false, managed }
+    pub fn new(objects: &[Arc<KeptDataSource>]) -> Self {
+        Self {
+            entries: objects.iter().map(Entry::new).collect(),
+            held: Vec::new(),
+            schemas: Schemas::default(),
+            jobs: Vec::new(),
+            tables: Tables::default(),
+            has_left: false,
+            managed: String::new(),
+            initial: String::new(),
+        }
     }
 
     /// Whether anything is to be done in the warehouse.
@@ -173,6 +95,7 @@ impl Views {
     ) -> Result<(), Error> {
         self.held = held;
         self.managed.clone_from(&ground.database);
+        self.initial.clone_from(&ground.initial_database);
         let holders: HashSet<_> = self.held.iter().map(|held| held.source_uid.as_str()).collect();
         for entry in &mut self.entries {
             entry.is_held = holders.contains(entry.uid.as_str());
@@ -193,10 +116,10 @@ impl Views {
         }
         self.tell_names_apart();
         let names: BTreeSet<_> = self.entries.iter().filter_map(|entry| Some(&entry.source.as_ref()?.table)).collect();
-        let tables = observe::tables(line, &names).await?;
+        self.tables = observe::tables(line, &names).await?;
         let schemas: BTreeSet<_> = self.schemas_of_interest().map(|view| view.schema.as_str()).collect();
         self.schemas = observe::schemas(line, &schemas).await?;
-        self.compile(line, &tables, &ground.database).await?;
+        self.outline(line).await?;
         let due: Vec<_> = self.held.iter().filter(|held| is_due(pass, held)).map(|held| &held.view).collect();
         let texts = observe::texts(line, &due).await?;
         self.plan(line, &texts);
@@ -244,7 +167,7 @@ impl Views {
                 |entry: &Entry| self.held.iter().any(|held| held.view == view && held.source_uid == entry.uid);
             indices.sort_by_key(|index| {
                 let entry = &self.entries[*index];
-                let created = entry.object.metadata.creation_timestamp.clone().map(|created| created.0);
+                let created = entry.object.metadata.creation_timestamp.as_ref().map(|created| created.0);
                 (!is_holder(entry), created, entry.uid.clone())
             });
             let holder = self.entries[indices[0]].resource.clone();
@@ -256,16 +179,11 @@ impl Views {
         }
     }
 
-    async fn compile<W: World>(
-        &mut self,
-        line: &Line<W>,
-        tables: &HashMap<TableName, Table>,
-        managed: &str,
-    ) -> Result<(), Error> {
+    async fn outline<W: World>(&mut self, line: &Line<W>) -> Result<(), Error> {
         let mut probes = 0;
         for entry in &mut self.entries {
             let Some(source) = &entry.source else { continue };
-            let Some(table) = tables.get(&source.table) else {
+            let Some(table) = self.tables.of(&source.table) else {
                 probes += 1;
                 let failure = if probes > MOST_PROBES {
                     let message = format!("{} is missing, or {} may not read it", source.table, line.account);
@@ -276,24 +194,19 @@ impl Views {
                 entry.stop(failure);
                 continue;
             };
-            let compiled = compile(source, table).map_err(|obstacle| failure_of(&obstacle)).and_then(|view| {
-                let query = query(&view, managed).map_err(|error| {
-                    let message = format!("{}: a column's name can't be used: {error}", source.table);
-                    Failure::stalled(Reason::InvalidName, message)
-                })?;
-                if query.as_str().len() > LONGEST_QUERY {
-                    let what = "a text of more than 1 MiB".to_owned();
-                    return Err(failure_of(&Obstacle::TooLarge { what }));
-                }
-                let (applied_hash, columns_hash) = (applied_hash(&query), columns_hash(&view));
-                Ok(Compiled { view, query, applied_hash, columns_hash })
-            });
-            match compiled {
-                Ok(compiled) => entry.compiled = Some(compiled),
+            match Compiled::of(source, &table, &self.managed) {
+                Ok(compiled) => entry.outline = Some(Outline::of(compiled)),
                 Err(failure) => entry.stop(failure),
             }
+            entry.forget_columns();
         }
         Ok(())
+    }
+
+    /// What was worked out of an entry, once more.
+    fn compiled(&self, entry: &Entry) -> Option<Compiled> {
+        let source = DataSource::read(&entry.object.spec, &self.managed, &self.initial).ok()?;
+        Compiled::of(&source, &self.tables.of(&source.table)?, &self.managed).ok()
     }
 
     fn plan<W: World>(&mut self, line: &Line<W>, texts: &HashMap<ViewName, String>) {
@@ -305,14 +218,14 @@ impl Views {
                 jobs.push(self.removal(index, &there, &mut dropped, line));
                 continue;
             }
-            let (Some(source), Some(compiled)) = (&entry.source, &entry.compiled) else { continue };
+            let (Some(source), Some(outline)) = (&entry.source, &entry.outline) else { continue };
             let held = there.by_view.get(&source.view).copied();
             let place = self.schemas.place(&source.view, texts.get(&source.view).cloned());
             let leaving = there.leaving.get(&index).into_iter().flatten();
             let former: Vec<_> = leaving
                 .map(|former| ((*former).clone(), self.acts_of_removal(former, &there, &mut dropped, line)))
                 .collect();
-            let wanted = entry.wanted(source, compiled);
+            let wanted = entry.wanted(source, outline);
             let step = views::plan(&wanted, held, &place, &there.neighbours(&source.view), &line.account);
             let outcome = match step {
                 Ok(Step::Nothing) if former.is_empty() => Outcome::Done,
@@ -348,9 +261,9 @@ impl Views {
     /// Whether nothing is in the way of a view that takes the place of one under a former name.
     fn can_be_made(&self, index: usize, account: &str) -> bool {
         let entry = &self.entries[index];
-        let (Some(source), Some(compiled)) = (&entry.source, &entry.compiled) else { return false };
+        let (Some(source), Some(outline)) = (&entry.source, &entry.outline) else { return false };
         let held = self.held.iter().find(|held| held.view == source.view);
-        let (wanted, place) = (entry.wanted(source, compiled), self.schemas.place(&source.view, None));
+        let (wanted, place) = (entry.wanted(source, outline), self.schemas.place(&source.view, None));
         views::plan(&wanted, held, &place, &Neighbours::default(), account).is_ok()
     }
 
@@ -398,16 +311,17 @@ impl Views {
             let outcome = apply::end(line, entry, &job, &ours).await?;
             self.settle(pass, &job, outcome);
         }
+        let mut made = apply::Made::new();
         for job in changed {
-            self.write_ahead(pass, &job).await?;
-            let outcome = apply::alone(line, &self.entries[job.index], &job, &ours).await?;
+            self.prepare(pass, &job).await?;
+            let outcome = apply::alone(line, &self.entries[job.index], &job, &ours, &mut made).await?;
             self.settle(pass, &job, outcome);
         }
         for batch in new.chunks(apply::MOST_TOGETHER) {
             for job in batch {
-                self.write_ahead(pass, job).await?;
+                self.prepare(pass, job).await?;
             }
-            for (job, outcome) in apply::together(line, &self.entries, batch, &ours).await? {
+            for (job, outcome) in apply::together(line, &self.entries, batch, &ours, &mut made).await? {
                 self.settle(pass, job, outcome);
             }
         }
@@ -415,29 +329,32 @@ impl Views {
     }
 
     /// The finalizer comes before the first view.
-    async fn write_ahead<W: World>(&mut self, pass: &Pass<'_, W>, job: &Job) -> Result<(), Error> {
-        let object = &mut self.entries[job.index].object;
-        if !resources::has_finalizer(object) {
-            *object = resources::add_finalizer(&pass.context.kubernetes, object).await?;
+    async fn prepare<W: World>(&mut self, pass: &Pass<'_, W>, job: &Job) -> Result<(), Error> {
+        let query = self.compiled(&self.entries[job.index]).map(|compiled| compiled.query);
+        let entry = &mut self.entries[job.index];
+        entry.query = query;
+        if !resources::has_finalizer(&entry.object) {
+            entry.object = Arc::new(resources::add_finalizer(&pass.context.kubernetes, &entry.object).await?);
         }
         Ok(())
     }
 
     fn settle<W: World>(&mut self, pass: &Pass<'_, W>, job: &Job, outcome: Result<Done, Failure>) {
         let entry = &mut self.entries[job.index];
+        entry.query = None;
         match outcome {
             Ok(done) => {
                 entry.outcome = if job.is_end() { Outcome::Gone } else { Outcome::Done };
                 entry.is_held = !job.is_end();
                 self.has_left |= job.frees_a_name();
                 if let Some(news) = job.news(entry, done) {
-                    pass.context.kubernetes.publish(&entry.object, news);
+                    pass.context.kubernetes.publish(&entry.object.with_status(None), news);
                 }
             }
             Err(failure) => {
                 // That somebody reads is nothing to warn of, for a while.
                 if failure.reason != Reason::WaitingForReaders {
-                    pass.warn(&entry.object, failure.reason, failure.said());
+                    pass.warn(&entry.object.with_status(None), failure.reason, failure.said());
                 }
                 entry.stop(failure);
             }
@@ -456,8 +373,9 @@ impl Views {
             if let Outcome::Not(failure) = &entry.outcome {
                 is_waiting |= !is_up_to_an_edit(failure.reason) || self.has_left && failure.reason == Reason::NameTaken;
             }
-            if let Some(status) = entry.status(&self.managed, pass.context.host.now()) {
-                resources::write_status(pass, &entry.object, status).await?;
+            if let Some(Said { status, columns }) = entry.said(&self.managed, pass.context.host.now()) {
+                let made = || Some(views::shown(&self.compiled(entry)?.view).0);
+                resources::write_data_source_status(pass, &entry.object, status, columns, made).await?;
             }
         }
         if is_waiting {
@@ -498,82 +416,10 @@ impl Views {
             longest = longest.max(waited);
             if waited >= LONG_FOR_READERS {
                 let note = "the view has been read for 15 minutes, and still shows what it showed before: have whoever reads it end that";
-                pass.warn(&entry.object, Reason::WaitingForReaders, note.to_owned());
+                pass.warn(&entry.object.with_status(None), Reason::WaitingForReaders, note.to_owned());
             }
         }
         pass.context.metrics.waiting_for_readers(&pass.key.namespace, &pass.key.name, longest);
-    }
-}
-
-impl Entry {
-    /// How long it has waited for whoever reads its view, if it does.
-    fn waits_for_readers(&self, now: Timestamp) -> Option<Duration> {
-        let is_waiting = matches!(&self.outcome, Outcome::Not(failure) if failure.reason == Reason::WaitingForReaders);
-        is_waiting.then(|| {
-            let conditions = self.object.status.iter().flat_map(|status| &status.conditions);
-            let mut before =
-                conditions.filter(|it| it.reason == Reason::WaitingForReaders.as_str() && it.status == "True");
-            let since = before.next().map_or(now, |it| it.last_transition_time.0);
-            Duration::try_from(now - since).unwrap_or_default()
-        })
-    }
-
-    fn status(&self, managed: &str, now: Timestamp) -> Option<RedshiftDataSourceStatus> {
-        let before = self.object.status().cloned().unwrap_or_default();
-        let generation = self.object.metadata.generation.unwrap_or_default();
-        let verdict = match &self.outcome {
-            Outcome::Silent | Outcome::Gone => return None,
-            Outcome::Done => self.verdict(),
-            Outcome::Not(failure) => Verdict::Not(failure.clone()),
-        };
-        let (conditions, remedies) = conditions(&before.conditions, generation, &verdict, self.is_held, now);
-        let mut status = RedshiftDataSourceStatus { observed_generation: generation, conditions, remedies, ..before };
-        status.phase = Some(match &verdict {
-            _ if self.is_deleted() => DataSourcePhase::Deleting,
-            Verdict::Done(Reason::Closed, _) => DataSourcePhase::Closed,
-            Verdict::Done(..) => DataSourcePhase::Enforced,
-            Verdict::Not(failure) if failure.category == Category::Permanent => DataSourcePhase::Error,
-            Verdict::Not(_) if self.is_held => status.phase.unwrap_or(DataSourcePhase::Enforced),
-            Verdict::Not(_) => DataSourcePhase::Pending,
-        });
-        if let Some(source) = &self.source {
-            status.table = Some(source.table.to_string());
-        }
-        if let (Outcome::Done, Some(source), Some(compiled)) = (&self.outcome, &self.source, &self.compiled) {
-            status.view_name = Some(source.view.to_string());
-            status.view = Some(AppliedView {
-                database: managed.to_owned(),
-                schema: source.view.schema.clone(),
-                name: source.view.name.clone(),
-            });
-            status.applied_hash = Some(compiled.applied_hash.clone());
-            status.row_guard = Some(compiled.view.guard.as_str().to_owned());
-            (status.columns, status.columns_omitted) = views::shown(&compiled.view);
-        }
-        Some(status)
-    }
-
-    /// What is said of a view that is as it is to be.
-    fn verdict(&self) -> Verdict {
-        let (Some(source), Some(compiled)) = (&self.source, &self.compiled) else {
-            return Verdict::Done(Reason::Enforced, String::new());
-        };
-        let mut said = format!("{} shows {}", source.view, source.table);
-        if compiled.view.is_closed {
-            said.push_str("; it is closed: spec.rowRule asks for a rule, and there is none");
-        }
-        if !compiled.view.absent.is_empty() {
-            let absent = brief::list(compiled.view.absent.iter().map(String::as_str));
-            said.push_str(&format!("; listed and not in the table: {absent}"));
-        }
-        if source.unlisted == crate::api::UnlistedColumns::Show {
-            said.push_str("; columns that aren't listed are shown to whoever may read");
-        }
-        if source.guard == crate::api::RowGuard::Fast && compiled.view.guard == Guard::Fast {
-            said.push_str("; columns aren't guarded");
-        }
-        let reason = if compiled.view.is_closed { Reason::Closed } else { Reason::Enforced };
-        Verdict::Done(reason, said)
     }
 }
 
@@ -590,20 +436,6 @@ fn is_due<W: World>(pass: &Pass<'_, W>, held: &Held) -> bool {
     let offset = cadence::until_first_look(BETWEEN_TEXTS * 10, &held.source_uid);
     let hours = |at: Duration| (at + offset).as_secs() / BETWEEN_TEXTS.as_secs();
     held.retained == Retained::No && hours(now) != hours(before)
-}
-
-fn failure_of(obstacle: &Obstacle) -> Failure {
-    let reason = match obstacle {
-        Obstacle::NameTaken { .. } => Reason::NameTaken,
-        Obstacle::ForeignRelation { .. } | Obstacle::ForeignSchema { .. } | Obstacle::ForeignOwner { .. } => {
-            Reason::ForeignObject
-        }
-        Obstacle::NotATable { .. } => Reason::NotSupported,
-        Obstacle::NoColumns { .. } => Reason::InvalidSpec,
-        Obstacle::TooLarge { .. } => Reason::TooLarge,
-    };
-    // It is looked at again, all the same, with the next look.
-    Failure::stalled(reason, obstacle.to_string())
 }
 
 /// "No row" in the catalogue means missing or not allowed: what the server says to who reads it tells which.
@@ -650,10 +482,7 @@ fn grants(table: &TableName, account: &str) -> [Remedy; 2] {
     ]
 }
 
-fn retain(object: &RedshiftDataSource) -> String {
-    format!(
-        "kubectl -n {} patch rsds {} --type=merge -p '{{\"spec\":{{\"deletionPolicy\":\"Retain\"}}}}'",
-        object.namespace().unwrap_or_default(),
-        object.name_any()
-    )
+fn retain(object: &KeptDataSource) -> String {
+    let Key { namespace, name } = object.key();
+    format!("kubectl -n {namespace} patch rsds {name} --type=merge -p '{{\"spec\":{{\"deletionPolicy\":\"Retain\"}}}}'")
 }

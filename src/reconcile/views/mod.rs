@@ -6,6 +6,7 @@
 mod apply;
 mod basis;
 mod data_sources;
+mod entry;
 mod ground;
 mod line;
 mod observe;
@@ -115,9 +116,14 @@ impl<W: World> Pass<'_, W> {
         }
     }
 
+    /// Whether what the watch has told of a resource may be older than what was written to it last.
+    fn may_be_old(&self, uid: &str, version: Option<&str>) -> bool {
+        self.context.dependents.may_be_old(&self.key.to_string(), uid, version)
+    }
+
     async fn run(&mut self, integration: Option<&RedshiftIntegration>) -> Result<Ended, Error> {
         // But for deletions.
-        let is_going = self.resources.data_sources.iter().any(|it| it.metadata.deletion_timestamp.is_some());
+        let is_going = self.resources.data_sources.iter().any(|it| it.is_deleted());
         if integration.is_some_and(|it| it.spec.suspend) && !is_going {
             return Ok(Ended::Done(Looked { done: self.parts, interval: None, is_waiting: false }));
         }

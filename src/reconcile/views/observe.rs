@@ -59,16 +59,42 @@ fn list<'t>(parameter: &'static str, texts: impl IntoIterator<Item = &'t str>) -
     Ok(Fragment::list(texts).map_err(refused)?)
 }
 
-/// The tables, as far as the catalogue shows them to the system account: one look-up for each database.
-pub async fn tables<W: World>(
-    line: &Line<W>,
-    names: &BTreeSet<&TableName>,
-) -> Result<HashMap<TableName, Table>, Error> {
+/// Tables, as far as the catalogue shows them to the system account: its rows, of which a table is made when it is asked for.
+#[derive(Debug, Default)]
+pub struct Tables(HashMap<TableName, Vec<Row>>);
+
+impl Tables {
+    /// One of them.
+    pub fn of(&self, name: &TableName) -> Option<Table> {
+        let rows = self.0.get(name)?;
+        let column = |row: &Row| Column {
+            name: row.text(3).to_owned(),
+            kind: ColumnType::new(row.text(5), row.text(6), row.text(7), row.text(8)),
+        };
+        Some(Table { kind: TableKind::named(rows.first()?.text(2)), columns: rows.iter().map(column).collect() })
+    }
+
+    fn add(&mut self, database: &str, rows: &[Row]) {
+        let mut tables: HashMap<_, Vec<Row>> = HashMap::new();
+        for row in rows {
+            tables.entry((row.text(0), row.text(1))).or_default().push(row.clone());
+        }
+        self.0.extend(tables.into_iter().map(|((schema, name), mut columns)| {
+            columns.sort_by_key(|row| row.text(4).parse::<u32>().unwrap_or_default());
+            columns.shrink_to_fit();
+            let (database, schema, name) = (database.to_owned(), schema.to_owned(), name.to_owned());
+            (TableName { database, schema, name }, columns)
+        }));
+    }
+}
+
+/// Reads what the catalogue shows of tables: one look-up for each database.
+pub async fn tables<W: World>(line: &Line<W>, names: &BTreeSet<&TableName>) -> Result<Tables, Error> {
     let mut by_database: BTreeMap<&str, Vec<&TableName>> = BTreeMap::new();
     for name in names {
         by_database.entry(&name.database).or_default().push(name);
     }
-    let mut found = HashMap::new();
+    let mut found = Tables::default();
     for (database, names) in by_database {
         let schemas: BTreeSet<_> = names.iter().map(|name| name.schema.as_str()).collect();
         let tables: BTreeSet<_> = names.iter().map(|name| name.name.as_str()).collect();
@@ -76,25 +102,9 @@ pub async fn tables<W: World>(
             .text("table_database_text", database)
             .fragment("schemas", list("schemas", schemas)?)
             .fragment("tables", list("tables", tables)?);
-        collect(database, &line.rows(LookUp::TableColumns, &parameters).await?, &mut found);
+        found.add(database, &line.rows(LookUp::TableColumns, &parameters).await?);
     }
     Ok(found)
-}
-
-fn collect(database: &str, rows: &[Row], found: &mut HashMap<TableName, Table>) {
-    let mut columns: HashMap<TableName, (TableKind, Vec<(u32, Column)>)> = HashMap::new();
-    for row in rows {
-        let (schema, name) = (row.text(0).to_owned(), row.text(1).to_owned());
-        let table = TableName { database: database.to_owned(), schema, name };
-        let kind = ColumnType::new(row.text(5), row.text(6), row.text(7), row.text(8));
-        let column = Column { name: row.text(3).to_owned(), kind };
-        let entry = columns.entry(table).or_insert_with(|| (TableKind::named(row.text(2)), Vec::new()));
-        entry.1.push((row.text(4).parse().unwrap_or_default(), column));
-    }
-    found.extend(columns.into_iter().map(|(table, (kind, mut columns))| {
-        columns.sort_by_key(|(at, _)| *at);
-        (table, Table { kind, columns: columns.into_iter().map(|(_, column)| column).collect() })
-    }));
 }
 
 /// What is in the schemas of views.

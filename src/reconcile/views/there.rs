@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::data_sources::Entry;
+use super::entry::Entry;
 use crate::api::DeletionPolicy;
 use crate::policy::views::{Granted, Held, Neighbours, ViewName};
 

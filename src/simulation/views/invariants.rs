@@ -70,10 +70,12 @@ fn is_in_trouble(source: &RedshiftDataSource) -> bool {
 }
 
 fn wanted(resources: &PolicyResources) -> (BTreeMap<ViewName, Seen>, BTreeSet<ViewName>) {
-    let profiles = access::wanted_profiles(&resources.profiles);
+    let profiles: Vec<_> = resources.profiles.iter().map(|it| (**it).clone()).collect();
+    let profiles = access::wanted_profiles(&profiles);
     let mut wanted: BTreeMap<ViewName, Seen> = BTreeMap::new();
     let mut left_alone = BTreeSet::new();
-    for source in resources.data_sources.iter().filter(|it| it.metadata.deletion_timestamp.is_none()) {
+    for source in resources.data_sources.iter().filter(|it| !it.is_deleted()) {
+        let source = &source.with_status(source.status.clone());
         if source.spec.suspend || is_in_trouble(source) {
             left_alone.insert(access::view_of(source));
         }

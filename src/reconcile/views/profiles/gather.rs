@@ -1,6 +1,7 @@
 //! Who is named where. Profiles aren't kept: of each there are digests, and those that are to be written are read once more.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use kube::ResourceExt;
 use sha2::{Digest as _, Sha256};
@@ -71,9 +72,9 @@ impl Gathered {
 /// The profiles of a pass.
 pub struct Profiles {
     /// The resources of one user each, and what is wrong with them.
-    pub single: Vec<(RedshiftUserProfile, Option<Failure>)>,
+    pub single: Vec<(Arc<RedshiftUserProfile>, Option<Failure>)>,
     /// The sources, and what came of them.
-    pub sources: Vec<(RedshiftUserProfileSource, Gathered)>,
+    pub sources: Vec<(Arc<RedshiftUserProfileSource>, Gathered)>,
     /// Who is to have which profile, and where that stands.
     pub wanted: BTreeMap<String, (Digests, Spot)>,
     sums: HashMap<String, (i64, i64)>,
@@ -378,7 +379,7 @@ impl Profiles {
                 "{gone} of {} users would lose their profiles; nothing of this source is changed until that is confirmed",
                 had.len()
             );
-            let Key { namespace, name } = Key::of(source);
+            let Key { namespace, name } = Key::of(&**source);
             let failure = Failure::stalled(Reason::RemovalUnconfirmed, message)
                 .remedy(Remedy::new("if the export was cut off, make it again"))
                 .remedy(Remedy::command(
