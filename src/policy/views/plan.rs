@@ -91,6 +91,17 @@ pub enum Obstacle {
         /// Namespace and name of the other one.
         holder: String,
     },
+    /// It was left behind.
+    #[error(
+        "the view {view} was left by the data source {holder}, whose deletionPolicy was Retain; choose another name in spec.view, or drop \
+         the view, if nobody needs it"
+    )]
+    Left {
+        /// The view.
+        view: ViewName,
+        /// Namespace and name of the data source that is gone.
+        holder: String,
+    },
     /// A relation of that name is others'.
     #[error(
         "there is a relation {view} already, which no data source has made; choose another name in spec.view, or drop it, if nobody \
@@ -218,8 +229,14 @@ pub fn plan(
 ) -> Result<Step, Obstacle> {
     let Wanted { uid, resource, source, applied_hash, columns_hash } = *wanted;
     let view = &source.view;
-    if let Some(held) = held.filter(|held| !is_ours(held, uid, resource, &source.table)) {
-        return Err(Obstacle::NameTaken { view: view.clone(), holder: held.resource.clone() });
+    let former = held.filter(|held| !is_ours(held, uid, resource, &source.table));
+    // Whoever drops a view that was left gives its name free.
+    if let Some(former) = former.filter(|former| former.retained == Retained::No || place.owner.is_some()) {
+        let (view, holder) = (view.clone(), former.resource.clone());
+        return Err(match former.retained {
+            Retained::No => Obstacle::NameTaken { view, holder },
+            Retained::Yes => Obstacle::Left { view, holder },
+        });
     }
     if let Some(owner) = place.schema_owner.as_ref().filter(|owner| *owner != account) {
         return Err(Obstacle::ForeignSchema { schema: view.schema.clone(), owner: owner.clone() });
@@ -236,7 +253,8 @@ pub fn plan(
         // A schema that is made anew is open to nobody yet.
         let gone = gone.filter(|_| !is_new);
         let acts = schema.into_iter().chain([Act::Create]).chain(all).chain(gone).collect();
-        return Ok(Step::Apply { acts, drift: held.map(|_| "the view was dropped") });
+        let was_dropped = held.is_some() && former.is_none();
+        return Ok(Step::Apply { acts, drift: was_dropped.then_some("the view was dropped") });
     };
     if owner != account {
         return Err(Obstacle::ForeignOwner { view: view.clone(), owner: owner.clone() });
@@ -404,6 +422,21 @@ mod tests {
         assert_eq!(acts(planned(&[], SAME, Some(&retained), &there())), []);
         let restored = Held { source_uid: "other".to_owned(), ..held(&[]) };
         assert_eq!(acts(planned(&[], SAME, Some(&restored), &there())), []);
+    }
+
+    #[test]
+    fn what_was_left_keeps_its_name_until_somebody_drops_it() {
+        let left = Held {
+            source_uid: "other".to_owned(),
+            resource: "data/other".to_owned(),
+            table: "dev.sales.others".to_owned(),
+            retained: Retained::Yes,
+            ..held(&[])
+        };
+        assert!(matches!(planned(&[], SAME, Some(&left), &there()), Err(Obstacle::Left { .. })));
+        let dropped = Place { owner: None, ..there() };
+        let made = Step::Apply { acts: vec![Act::Create], drift: None };
+        assert_eq!(planned(&[], SAME, Some(&left), &dropped), Ok(made));
     }
 
     #[test]

@@ -74,6 +74,11 @@ impl Job {
         Self { index, task: Task::LetGo }
     }
 
+    /// Whether the resource goes since there is nothing.
+    pub fn is_let_go(&self) -> bool {
+        matches!(&self.task, Task::LetGo)
+    }
+
     fn makes_a_text(&self) -> bool {
         matches!(&self.task, Task::Apply { acts, .. } if acts.iter().any(makes_a_text))
     }

@@ -306,6 +306,11 @@ impl Views {
         let (new, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(Job::is_new);
         let (going, changed): (Vec<_>, Vec<_>) = others.into_iter().partition(Job::is_end);
         let ours: BTreeSet<_> = self.held.iter().map(|held| held.view.clone()).collect();
+        // A pass that was given up, or another process, may be about to make the view of one that is let go: nobody would drop it then.
+        let may_come = |job: &Job| job.is_let_go() && resources::has_finalizer(&self.entries[job.index].object);
+        if going.iter().any(may_come) {
+            line.fence().await?;
+        }
         for job in going {
             let entry = &self.entries[job.index];
             let outcome = apply::end(line, entry, &job, &ours).await?;

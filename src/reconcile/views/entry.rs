@@ -237,9 +237,10 @@ impl Entry {
 pub fn failure_of(obstacle: &views::Obstacle) -> Failure {
     let reason = match obstacle {
         Obstacle::NameTaken { .. } => Reason::NameTaken,
-        Obstacle::ForeignRelation { .. } | Obstacle::ForeignSchema { .. } | Obstacle::ForeignOwner { .. } => {
-            Reason::ForeignObject
-        }
+        Obstacle::Left { .. }
+        | Obstacle::ForeignRelation { .. }
+        | Obstacle::ForeignSchema { .. }
+        | Obstacle::ForeignOwner { .. } => Reason::ForeignObject,
         Obstacle::NotATable { .. } => Reason::NotSupported,
         Obstacle::NoColumns { .. } => Reason::InvalidSpec,
         Obstacle::TooLarge { .. } => Reason::TooLarge,

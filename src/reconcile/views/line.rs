@@ -109,6 +109,14 @@ impl<W: World> Line<W> {
         Ok(())
     }
 
+    /// What was begun before on this registry, by whomever, isn't done any more: it would find another counter. And nothing was done
+    /// since the registry was met.
+    pub async fn fence(&mut self) -> Result<(), Error> {
+        self.wait_shortly().await?;
+        self.begin().await?;
+        self.commit().await
+    }
+
     /// Ends it, with nothing done.
     pub async fn roll_back(&self) -> Result<(), Error> {
         self.run(Section::Rollback, &Parameters::new()).await

@@ -167,15 +167,23 @@ impl Schemas {
         }
         *self.numbers.entry(schema.clone()).or_default() += 1;
         let view = ViewName { schema, name: row.text(3).to_owned() };
-        self.relations.insert(view, (row.text(5).to_owned(), acl_hash(row.text(6))));
+        self.relations.insert(view, (row.text(5).to_owned(), acl_hash(row.text(6), row.text(5))));
     }
 }
 
-/// Of who may do what, in whatever order the server lists it.
-fn acl_hash(acl: &str) -> String {
-    let mut items: Vec<_> = acl.split('|').collect();
+/// Of who may do what, in whatever order the server lists it, and whatever the owner is called: he may be renamed.
+fn acl_hash(acl: &str, owner: &str) -> String {
+    let quoted = format!("\"{}\"", owner.replace('"', "\"\""));
+    let anonymous = |item: &str| {
+        let (grantee, rest) = item.split_once('=').unwrap_or((item, ""));
+        let (rights, grantor) = rest.rsplit_once('/').unwrap_or((rest, ""));
+        let [grantee, grantor] =
+            [grantee, grantor].map(|name| if [owner, &quoted].contains(&name) { "@" } else { name });
+        format!("{grantee}={rights}/{grantor}")
+    };
+    let mut items: Vec<_> = acl.split('|').map(anonymous).collect();
     items.sort_unstable();
-    digest::of_parts(items)
+    digest::of_parts(items.iter().map(String::as_str))
 }
 
 /// Hash of a text that a server shows.
@@ -294,7 +302,17 @@ mod tests {
 
     #[test]
     fn the_order_of_privileges_is_no_difference() {
-        assert_eq!(acl_hash("a=r/x|b=r/x"), acl_hash("b=r/x|a=r/x"));
-        assert_ne!(acl_hash("a=r/x"), acl_hash("a=rw/x"));
+        assert_eq!(acl_hash("a=r/x|b=r/x", "x"), acl_hash("b=r/x|a=r/x", "x"));
+        assert_ne!(acl_hash("a=r/x", "x"), acl_hash("a=rw/x", "x"));
+    }
+
+    #[test]
+    fn the_name_of_the_owner_is_no_difference_and_that_of_anybody_else_is() {
+        let acl =
+            |owner: &str| acl_hash(&format!("{owner}=arwdRxt/{owner}|group a=r/{owner}"), owner.trim_matches('"'));
+        assert_eq!(acl("keeper"), acl("\"IAM:warden\""));
+        assert_ne!(acl_hash("x=r/x|a=r/x", "x"), acl_hash("x=r/x|b=r/x", "x"));
+        // A name may hold what stands between the parts.
+        assert_ne!(acl_hash("\"a=b\"=r/x", "x"), acl_hash("\"a=c\"=r/x", "x"));
     }
 }

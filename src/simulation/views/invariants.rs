@@ -7,7 +7,7 @@ use super::super::warehouse::{Kind, Object, Warehouse};
 use super::super::world::World;
 use super::access::{self, Seen, ViewName};
 use super::others::STRANGER;
-use crate::api::{RedshiftDataSource, RedshiftIntegration};
+use crate::api::{DeletionPolicy, RedshiftDataSource, RedshiftIntegration};
 use crate::ports::PolicyResources;
 
 /// What a pass under way has found.
@@ -74,8 +74,15 @@ fn wanted(resources: &PolicyResources) -> (BTreeMap<ViewName, Seen>, BTreeSet<Vi
     let profiles = access::wanted_profiles(&profiles);
     let mut wanted: BTreeMap<ViewName, Seen> = BTreeMap::new();
     let mut left_alone = BTreeSet::new();
-    for source in resources.data_sources.iter().filter(|it| !it.is_deleted()) {
+    for source in &resources.data_sources {
+        let is_deleted = source.is_deleted();
         let source = &source.with_status(source.status.clone());
+        if is_deleted {
+            // Who has a profile sees what he may through a view that is left, too.
+            let is_left = source.spec.deletion_policy == DeletionPolicy::Retain;
+            left_alone.extend(is_left.then(|| access::view_of(source)));
+            continue;
+        }
         if source.spec.suspend || is_in_trouble(source) {
             left_alone.insert(access::view_of(source));
         }

@@ -1,6 +1,6 @@
 //! Histories that once broke an invariant, shrunk.
 
-use super::super::histories::{Event, Run, VIEWS};
+use super::super::histories::{Event, Run, VIEWS, VIEWS_AT_ONCE};
 use super::super::warehouse::Maker;
 use super::super::world::{Fault, Step};
 use super::histories::Action::{self, Apply, Columns, Delete, DeleteProfile, Grant, Profile, Rename, Retain};
@@ -161,4 +161,14 @@ fn a_schema_stays_known_as_ours_when_its_view_gets_another_name() {
         let cut_off = Event::failing(VIEWS, Step::Act(step), Fault::AnswerLost);
         comes_to_rest(&mut played(&[edit(Apply(0)), WHOLE, edit(Rename(0, 1)), cut_off])).unwrap();
     }
+}
+
+#[test]
+fn a_view_that_another_process_is_about_to_make_does_not_outlive_its_data_source() {
+    let run_into_it = |step: u8| {
+        let mut run = played(&[edit(Apply(1)), Event::before(VIEWS, Step::Act(step))]);
+        run.play(&[edit(Delete(1)), Event::pass(VIEWS_AT_ONCE), WHOLE]);
+        comes_to_rest(&mut run).unwrap();
+    };
+    (0..14).for_each(run_into_it);
 }
