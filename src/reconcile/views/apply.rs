@@ -2,151 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::data_sources::unreadable;
 use super::entry::Entry;
+use super::explain::{explain, is_depended_on, read_by_others};
+use super::job::{Done, Job, Task, makes_a_text};
 use super::line::Line;
 use super::observe::{self, of_view};
-use crate::api::{Reason, Remedy};
-use crate::lifecycle::{Category, Failure, brief};
+use crate::lifecycle::{Failure, brief};
 use crate::policy::views::{Act, Granted, Held, Retained, ViewName};
-use crate::ports::{News, StatementError, StatementFailure, World};
+use crate::ports::{StatementError, StatementFailure, World};
 use crate::reconcile::integration::Error;
 use crate::scripts::{Fact, Parameters, Section};
 
 /// How many views that nobody reads yet are made in one transaction.
 pub const MOST_TOGETHER: usize = 50;
-
-/// A view under a former name, and what removes it.
-pub type Former = (Held, Vec<Act>);
-
-/// What is to be done for one data source.
-#[derive(Clone)]
-pub struct Job {
-    /// Which one.
-    pub index: usize,
-    task: Task,
-}
-
-#[derive(Clone)]
-enum Task {
-    /// The view is made, or changed.
-    Apply { held: Option<Held>, former: Vec<Former>, acts: Vec<Act>, drift: Option<&'static str>, schema_is_ours: bool },
-    /// The view is dropped.
-    Remove { held: Held, acts: Vec<Act> },
-    /// The view stays, and nobody keeps it any more.
-    Retain(Held),
-    /// There is nothing.
-    LetGo,
-}
-
-impl Job {
-    /// The view is made, or changed.
-    pub fn apply(
-        index: usize,
-        held: Option<Held>,
-        acts: Vec<Act>,
-        drift: Option<&'static str>,
-        schema_is_ours: bool,
-    ) -> Self {
-        Self { index, task: Task::Apply { held, former: Vec::new(), acts, drift, schema_is_ours } }
-    }
-
-    /// The view is dropped.
-    pub fn remove(index: usize, held: Held, acts: Vec<Act>) -> Self {
-        Self { index, task: Task::Remove { held, acts } }
-    }
-
-    /// The view has another name now: those under former names are dropped with it.
-    pub fn leaving(mut self, views: Vec<Former>) -> Self {
-        if let Task::Apply { former, .. } = &mut self.task {
-            *former = views;
-        }
-        self
-    }
-
-    /// The view stays, and nobody keeps it any more.
-    pub fn retain(index: usize, held: Held) -> Self {
-        Self { index, task: Task::Retain(held) }
-    }
-
-    /// There is nothing to do in the warehouse.
-    pub fn let_go(index: usize) -> Self {
-        Self { index, task: Task::LetGo }
-    }
-
-    /// Whether the resource goes since there is nothing.
-    pub fn is_let_go(&self) -> bool {
-        matches!(&self.task, Task::LetGo)
-    }
-
-    fn makes_a_text(&self) -> bool {
-        matches!(&self.task, Task::Apply { acts, .. } if acts.iter().any(makes_a_text))
-    }
-
-    /// Whether it makes a view that nobody can be reading.
-    pub fn is_new(&self) -> bool {
-        matches!(&self.task, Task::Apply { held: None, former, .. } if former.is_empty())
-    }
-
-    /// Whether the resource goes with it.
-    pub fn is_end(&self) -> bool {
-        !matches!(&self.task, Task::Apply { .. })
-    }
-
-    /// Whether a name is free once it is done.
-    pub fn frees_a_name(&self) -> bool {
-        self.is_end() || !self.former().is_empty()
-    }
-
-    fn former(&self) -> &[Former] {
-        match &self.task {
-            Task::Apply { former, .. } => former,
-            _ => &[],
-        }
-    }
-
-    /// What people are told once it is done.
-    pub fn news(&self, entry: &Entry, done: Done) -> Option<News> {
-        let (is_warning, reason, action, note) = match &self.task {
-            Task::Apply { drift: Some(drift), .. } => {
-                (true, Reason::Repaired, "Repair", format!("{drift}; it was made again as the data source says"))
-            }
-            Task::Apply { held, former, acts, .. } => {
-                let view = &entry.source.as_ref()?.view;
-                let note = match (held, former.first()) {
-                    (_, Some((former, _))) => format!("the view {} was dropped: it is called {view} now", former.view),
-                    (None, None) => format!("the view {view} was made"),
-                    (Some(_), None) if acts.is_empty() => format!("the view {view} was taken up again"),
-                    (Some(_), None) => format!("the view {view} was changed"),
-                };
-                (false, Reason::Enforced, "Apply", note)
-            }
-            Task::Remove { held, .. } => {
-                let schema = match done {
-                    Done::All => String::new(),
-                    Done::AllButSchema => {
-                        format!("; the schema {} stays: there is something of others' in it", held.view.schema)
-                    }
-                };
-                (false, Reason::Dropped, "Delete", format!("the view {} was dropped{schema}", held.view))
-            }
-            Task::Retain(held) => {
-                (false, Reason::Retained, "Delete", format!("the view {} was left as it is", held.view))
-            }
-            Task::LetGo => return None,
-        };
-        Some(News { is_warning, reason, action, note })
-    }
-}
-
-/// What was done of a job.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Done {
-    /// All of it.
-    All,
-    /// The schema, which was made for views and holds none any more, holds something else.
-    AllButSchema,
-}
 
 /// Schemas that were made for views in this pass: what was planned before doesn't know of them.
 pub type Made = BTreeSet<String>;
@@ -320,10 +188,6 @@ async fn change_once<W: World>(
     Ok(())
 }
 
-fn makes_a_text(act: &Act) -> bool {
-    matches!(act, Act::Create | Act::Replace)
-}
-
 async fn write_down<W: World>(line: &Line<W>, is_there: bool, now: &Held) -> Result<(), Error> {
     if is_there {
         line.run(Section::ForgetDataSource, &of_view(&now.view)).await?;
@@ -434,12 +298,6 @@ pub async fn end<W: World>(
     }
 }
 
-/// Whether something is kept by what depends on it.
-fn is_depended_on(error: &StatementError) -> bool {
-    // dependent_objects_still_exist
-    matches!(&error.failure, StatementFailure::Refused { sqlstate, .. } if sqlstate == "2BP01")
-}
-
 async fn outcome<W: World>(
     line: &Line<W>,
     entry: &Entry,
@@ -489,41 +347,4 @@ async fn take_away_once<W: World>(
         line.run(Section::ForgetDataSource, &of_view(&held.view)).await?;
     }
     line.commit().await
-}
-
-fn read_by_others(view: &ViewName, who: &str) -> Failure {
-    let message = format!("others' views read {view}: {who}");
-    Failure::stalled(Reason::DependentViews, message).remedy(Remedy::new(
-        "have them dropped, or changed; or set spec.deletionPolicy to Retain, which leaves the view as it is",
-    ))
-}
-
-/// Why the server has refused it.
-fn explain(error: &StatementError, entry: &Entry, account: &str) -> Failure {
-    let StatementFailure::Refused { sqlstate, message, category } = &error.failure else {
-        return Failure::waiting(Reason::StatementFailed, error.to_string());
-    };
-    let is_probe = error.statement == "probe-view";
-    match (sqlstate.as_str(), &entry.source) {
-        // statement_timeout
-        ("57014", _) => {
-            let message = "the view is being read, and is changed as soon as that ends";
-            Failure::waiting(Reason::WaitingForReaders, message)
-        }
-        ("2BP01", Some(source)) => read_by_others(&source.view, message),
-        ("2BP01", None) => Failure::stalled(Reason::DependentViews, format!("others depend on the view: {message}")),
-        (_, Some(source)) if is_probe => unreadable(error, &source.table, account),
-        ("42704" | "22023", _) => {
-            let message = format!("somebody in spec.grantSelectTo isn't there: {message}");
-            Failure::waiting(Reason::ViewRefused, message)
-                .remedy(Remedy::new("create the role, group or user, or take it out of spec.grantSelectTo"))
-        }
-        _ => {
-            let said = format!("the server refuses the view: {message} (SQLSTATE {sqlstate})");
-            match category {
-                Category::Transient => Failure::waiting(Reason::ViewRefused, said),
-                Category::Permanent => Failure::stalled(Reason::ViewRefused, said),
-            }
-        }
-    }
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::apply::{self, Done, Job};
-use super::entry::{Compiled, Entry, Outcome, Outline, Said, failure_of};
+use super::apply;
+use super::entry::{Compiled, Entry, Outcome, Outline, Said};
+use super::explain::{failure_of, grants, is_up_to_an_edit, unreadable};
 use super::ground::Ground;
+use super::job::{Done, Job};
 use super::line::Line;
 use super::observe::{self, Schemas, Tables};
 use super::there::{Leaving, There};
@@ -16,9 +18,9 @@ use super::{Pass, basis, resources};
 use crate::api::{DeletionPolicy, Reason, Remedy};
 use crate::lifecycle::{Category, Failure, cadence};
 use crate::policy::views::{self, Act, DataSource, Held, Neighbours, Obstacle, Retained, Step, TableName, ViewName};
-use crate::ports::{Host, KeptDataSource, Key, Kubernetes, StatementError, StatementFailure, World};
+use crate::ports::{Host, KeptDataSource, Key, Kubernetes, World};
 use crate::reconcile::integration::Error;
-use crate::scripts::{Parameters, Section, show_identifier};
+use crate::scripts::{Parameters, Section};
 
 /// How often the text of a view is looked at.
 const BETWEEN_TEXTS: Duration = Duration::from_hours(1);
@@ -428,12 +430,6 @@ impl Views {
     }
 }
 
-/// Whether only an edit of a resource ends it, of which a watch tells. What is done about anything else in the warehouse nobody
-/// tells.
-fn is_up_to_an_edit(reason: Reason) -> bool {
-    [Reason::InvalidSpec, Reason::InvalidName, Reason::NameTaken, Reason::TooLarge].contains(&reason)
-}
-
 /// Whether the text of a view is to be looked at: once an hour, each at its own time.
 fn is_due<W: World>(pass: &Pass<'_, W>, held: &Held) -> bool {
     let now = pass.context.host.elapsed();
@@ -457,34 +453,6 @@ async fn why_not_listed<W: World>(line: &Line<W>, table: &TableName) -> Result<F
         Err(Error::Statement(error)) if error.definitely_refused() => Ok(unreadable(&error, table, &line.account)),
         Err(error) => Err(error),
     }
-}
-
-/// Why a table can't be read.
-pub fn unreadable(error: &StatementError, table: &TableName, account: &str) -> Failure {
-    let StatementFailure::Refused { sqlstate, message, .. } = &error.failure else {
-        return Failure::waiting(Reason::StatementFailed, error.to_string());
-    };
-    if sqlstate == "42501" || message.contains("permission denied") {
-        let message = format!("{account} can't read {table}");
-        return Failure::stalled(Reason::AccessMissing, message).remedies(grants(table, account));
-    }
-    if ["42P01", "3F000", "3D000"].contains(&sqlstate.as_str()) || message.contains("does not exist") {
-        let message = format!("there is no table {table} ({message})");
-        return Failure::waiting(Reason::TableMissing, message).remedy(Remedy::new(
-            "nothing, if it is about to be made: it is looked for again; else correct spec.table in a new resource",
-        ));
-    }
-    Failure { category: error.category(), ..Failure::stalled(Reason::ViewRefused, format!("{table}: {error}")) }
-}
-
-/// What a DBA runs. Scoped: for what is made later too. <https://docs.aws.amazon.com/redshift/latest/dg/t_scoped-permissions.html>
-fn grants(table: &TableName, account: &str) -> [Remedy; 2] {
-    let who = format!("in the database {}, as a superuser or whoever owns the schema", table.database);
-    let (schema, account) = (show_identifier(&table.schema), show_identifier(account));
-    [
-        Remedy::command(who.as_str(), format!("GRANT USAGE ON SCHEMA {schema} TO {account}")),
-        Remedy::command(who, format!("GRANT SELECT FOR TABLES IN SCHEMA {schema} TO {account}")),
-    ]
 }
 
 fn retain(object: &KeptDataSource) -> String {

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::explain::failure_of;
 use crate::api::{AppliedView, DataSourcePhase, Reason, RedshiftDataSourceStatus, RowGuard, UnlistedColumns};
 use crate::lifecycle::verdict::{Verdict, conditions};
 use crate::lifecycle::{Category, Failure, brief};
 use crate::policy::views::{
-    self, DataSource, Guard, Obstacle, Table, View, Wanted, applied_hash, columns_hash, compile, query, shown,
+    DataSource, Guard, Obstacle, Table, View, Wanted, applied_hash, columns_hash, compile, query, shown,
 };
 use crate::ports::{ColumnsDigest, KeptDataSource};
 use crate::scripts::Fragment;
@@ -231,20 +232,4 @@ impl Entry {
         let reason = if outline.is_closed { Reason::Closed } else { Reason::Enforced };
         Verdict::Done(reason, said)
     }
-}
-
-/// Why there is no view, as a status says it.
-pub fn failure_of(obstacle: &views::Obstacle) -> Failure {
-    let reason = match obstacle {
-        Obstacle::NameTaken { .. } => Reason::NameTaken,
-        Obstacle::Left { .. }
-        | Obstacle::ForeignRelation { .. }
-        | Obstacle::ForeignSchema { .. }
-        | Obstacle::ForeignOwner { .. } => Reason::ForeignObject,
-        Obstacle::NotATable { .. } => Reason::NotSupported,
-        Obstacle::NoColumns { .. } => Reason::InvalidSpec,
-        Obstacle::TooLarge { .. } => Reason::TooLarge,
-    };
-    // It is looked at again, all the same, with the next look.
-    Failure::stalled(reason, obstacle.to_string())
 }
