@@ -62,6 +62,25 @@ async fn a_query_reaches_into_another_database_with_the_rights_that_it_gives() {
 }
 
 #[tokio::test]
+async fn one_transaction_reaches_many_tables_of_another_database_for_the_first_time() {
+    let stand_in = start().await;
+    let client = admin(&stand_in, "dev").await;
+    run(&client, &["CREATE DATABASE shop", "CREATE SCHEMA s"]).await;
+    let shop = admin(&stand_in, "shop").await;
+    let tables: Vec<_> = (0..20).map(|n| format!("CREATE TABLE t{n} (a INTEGER)")).collect();
+    run(&shop, &tables.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    run(&client, &["BEGIN"]).await;
+    for n in 0..20 {
+        let view = format!("CREATE VIEW s.v{n} AS SELECT a FROM shop.public.t{n} WITH NO SCHEMA BINDING");
+        run(&client, &[view.as_str()]).await;
+        let probe = format!("SELECT * FROM s.v{n} WHERE 1 = 0");
+        assert_eq!(code(&client, &probe).await, "ok", "{n}");
+    }
+    run(&client, &["COMMIT"]).await;
+    assert_eq!(code(&client, "SELECT * FROM s.v19").await, "ok");
+}
+
+#[tokio::test]
 async fn a_late_binding_view_means_what_the_other_database_has_by_now() {
     let stand_in = start().await;
     let client = admin(&stand_in, "dev").await;

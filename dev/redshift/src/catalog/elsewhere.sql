@@ -122,9 +122,9 @@ BEGIN
     END LOOP;
 END $$;
 
--- What is remembered of one that was made here as it is there.
+-- What is remembered of one that was made here as it is there; nothing as long as this session doesn't know of it.
 CREATE FUNCTION pg_catalog.rdsdb_mark(of pg_catalog.rdsdb_relation) RETURNS text STABLE LANGUAGE sql AS $$
-SELECT coalesce(md5($1::text || to_regclass(pg_catalog.rdsdb_reached_as(($1).database, ($1).schema, ($1).name))::oid), '!') $$;
+SELECT md5($1::text || to_regclass(pg_catalog.rdsdb_reached_as(($1).database, ($1).schema, ($1).name))::oid) $$;
 
 -- Sees to it that these relations are here as they are there. `needed`: they have to be there.
 CREATE PROCEDURE pg_catalog.rdsdb_meet(databases text[], schemas text[], names text[], needed boolean) LANGUAGE plpgsql AS $$
@@ -135,11 +135,11 @@ DECLARE
 BEGIN
     IF EXISTS (SELECT FROM unnest(databases, schemas, names) w (database, schema, name)
         LEFT JOIN unnest(there) t USING (database, schema, name) LEFT JOIN pg_catalog.rdsdb_reached r USING (database, schema, name)
-        WHERE t IS DISTINCT FROM r::pg_catalog.rdsdb_relation AND strpos(met, pg_catalog.rdsdb_mark(t)) = 0) THEN
+        WHERE t IS DISTINCT FROM r::pg_catalog.rdsdb_relation AND coalesce(strpos(met, pg_catalog.rdsdb_mark(t)), 0) = 0) THEN
         PERFORM pg_catalog.dblink_exec(pg_catalog.rdsdb_address(current_database()),
             format('CALL pg_catalog.rdsdb_reach_now(%L::text[], %L::text[], %L::text[])', databases, schemas, names));
         -- This transaction won't see what was written down of it.
-        PERFORM set_config('rdsdb.met', met || string_agg(pg_catalog.rdsdb_mark(t), ''), true) FROM unnest(there) t;
+        PERFORM set_config('rdsdb.met', met || coalesce(string_agg(pg_catalog.rdsdb_mark(t), ''), ''), true) FROM unnest(there) t;
     END IF;
     IF needed THEN
         FOR missing IN SELECT w.* FROM unnest(databases, schemas, names) w (database, schema, name)
