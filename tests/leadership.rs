@@ -1,7 +1,7 @@
 //! Two operators on one warehouse: one leads, and the other goes to work when the first can't. What the first had begun when
 //! it was stopped changes nothing any more.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redshift_stand_in::Options;
 use redshift_stand_in::faults::{Action, Fault};
@@ -24,7 +24,7 @@ async fn stop_in_the_middle_of_an_edit(world: &World, operator: &Operator) {
     world.stand_in.faults().set(Fault::new(Action::HoldBefore).at("BEGIN"));
     world.patch(json!({"spec": {"config": {"impersonation": {"enabled": true}}}})).await;
     world.stand_in.faults().held().await;
-    operator.signal(Signal::STOP);
+    operator.stop().await;
     world.stand_in.faults().clear();
 }
 
@@ -98,6 +98,29 @@ async fn a_leader_that_is_cut_off_from_the_api_server_stops_before_another_goes_
     first.until_logged("the Lease is another's").await;
     assert!(holder(&world).await.unwrap().starts_with("second_"));
     assert_same(&after, &Dump::of(&world.stand_in).await);
+}
+
+#[tokio::test]
+async fn a_leader_whose_writes_of_the_lease_take_20_s_stops_before_another_goes_on() {
+    let world = World::without_operator(Options::default()).await;
+    let mut direct = json!(null);
+    world.edit_kubeconfig(|config| direct = config["clusters"][0]["cluster"].clone());
+    let proxy = world.behind_a_proxy().await;
+    let mut first = pod(&world, "first", &[]);
+    first.until_logged("leading").await;
+    world.edit_kubeconfig(|config| config["clusters"][0]["cluster"] = direct);
+    let mut second = pod(&world, "second", &[]);
+    second.until_logged("the Lease is another's").await;
+    world.enabled().await;
+    proxy.slow_down("PUT leases", Duration::from_secs(20));
+    let slow = Instant::now();
+    first.until_logged("all passes were cut off").await;
+    assert!(!second.log().contains("leading"), "two of them lead");
+    // What it has written is done later, and makes the Lease last longer: the other one is only later for it.
+    second.until_logged("leading").await;
+    println!("the Lease was taken {:.1} s after its holder's writes became slow", slow.elapsed().as_secs_f64());
+    first.until_logged("the Lease is another's").await;
+    assert!(holder(&world).await.unwrap().starts_with("second_"));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info, warn};
 
-use super::lease::{self, LONGEST_WITHOUT_RENEWAL, LOOKED_AT_EVERY, RENEWED_EVERY, Sighting};
+use super::lease::{self, LEFT_TO_OTHERS, LONGEST_WITHOUT_RENEWAL, LOOKED_AT_EVERY, RENEWED_EVERY, Sighting};
 use super::signals::Signals;
 use super::trouble::{self, Trouble};
 use crate::telemetry::Health;
@@ -44,7 +44,37 @@ pub enum Lost {
 struct Refusal {
     /// Somebody else has written in the meantime, which is no failure.
     is_conflict: bool,
+    /// It may still be done.
+    is_unanswered: bool,
     why: String,
+}
+
+/// What keeps from taking a Lease to which writes aren't answered.
+#[derive(Default)]
+struct Restraint {
+    /// Tries in a row that weren't answered.
+    unanswered: u32,
+    until: Duration,
+}
+
+impl Restraint {
+    /// Times are since some fixed moment.
+    fn holds(&self, now: Duration) -> bool {
+        now < self.until
+    }
+
+    fn tried(&mut self, is_unanswered: bool, now: Duration) {
+        self.unanswered = if is_unanswered { self.unanswered.saturating_add(1) } else { 0 };
+        // The first may have been an accident.
+        if let Some(before) = self.unanswered.checked_sub(2) {
+            let wait = LEFT_TO_OTHERS * 2_u32.pow(before.min(3));
+            self.until = now + wait;
+            warn!(
+                seconds = wait.as_secs(),
+                "what is written to the Lease isn't answered: it is left to others for a while"
+            );
+        }
+    }
 }
 
 /// Held while this process is the leader.
@@ -66,7 +96,7 @@ impl Election {
     pub async fn win(&self, health: &Health, signals: &Signals) -> Option<Leadership> {
         let contact = health.contact("the look at the Lease");
         let (started, mut sighting, mut trouble) = (Instant::now(), Sighting::default(), Trouble::default());
-        let (mut seen, mut may_be_ours) = (None, false);
+        let (mut seen, mut may_be_ours, mut restraint) = (None, false, Restraint::default());
         info!(lease = self.name, "waiting for the Lease");
         while !signals.is_asked_to_end() {
             let looked = tokio::select! {
@@ -76,11 +106,15 @@ impl Election {
             let taken = match looked {
                 // Checked once more: one that is asked to end takes nothing that others wait for.
                 Ok(found)
-                    if sighting.may_take(&found, &self.identity, started.elapsed()) && !signals.is_asked_to_end() =>
+                    if sighting.may_take(&found, &self.identity, started.elapsed())
+                        && !restraint.holds(started.elapsed())
+                        && !signals.is_asked_to_end() =>
                 {
                     may_be_ours = true;
                     // Not interrupted: it would be ours, and nobody would know.
-                    self.take(found).await.map(Some)
+                    let taken = self.take(found).await.map(Some);
+                    restraint.tried(taken.as_ref().err().is_some_and(|it| it.is_unanswered), started.elapsed());
+                    taken
                 }
                 Ok(found) => {
                     let holder = lease::holder(&found).map(str::to_owned);
@@ -244,11 +278,32 @@ async fn bounded<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T
     match tokio::time::timeout(ANSWER_DEADLINE, request).await {
         Ok(answer) => answer.map_err(|error| Refusal {
             is_conflict: matches!(&error, Error::Api(status) if status.code == 409),
+            is_unanswered: false,
             why: trouble::of_request(&error),
         }),
         Err(_) => Err(Refusal {
             is_conflict: false,
+            is_unanswered: true,
             why: format!("the API server didn't answer within {} s", ANSWER_DEADLINE.as_secs()),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_left_to_others_longer_each_time_that_a_write_of_it_is_not_answered() {
+        let (mut restraint, at) = (Restraint::default(), Duration::from_secs);
+        restraint.tried(true, at(0));
+        assert!(!restraint.holds(at(0)));
+        restraint.tried(true, at(10));
+        assert!(restraint.holds(at(69)) && !restraint.holds(at(70)));
+        restraint.tried(true, at(70));
+        assert!(restraint.holds(at(189)) && !restraint.holds(at(190)));
+        restraint.tried(false, at(190));
+        restraint.tried(true, at(191));
+        assert!(!restraint.holds(at(191)));
     }
 }

@@ -16,6 +16,10 @@ pub const LONGEST_WITHOUT_RENEWAL: Duration = Duration::from_secs(20);
 /// Between two renewals that go well.
 pub const RENEWED_EVERY: Duration = Duration::from_secs(10);
 
+/// How long a Lease is left to others that can be read, and what is written to it isn't answered in time, again and again: such a
+/// write may be done later, and would keep the Lease from whoever can write it. Longer each time, up to eight times as long.
+pub const LEFT_TO_OTHERS: Duration = Duration::from_mins(1);
+
 /// Between two looks at a Lease that another holds, and between two tries to renew: one that was given back is taken
 /// within two of these.
 pub const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);

@@ -50,6 +50,8 @@ struct Fault {
 struct Book {
     writes: Vec<String>,
     fault: Option<Fault>,
+    /// Each write of this name is done so much later.
+    slow: Option<(String, Duration)>,
 }
 
 struct Shared {
@@ -100,6 +102,11 @@ impl ApiProxy {
         self.shared.book().fault = Some(fault);
     }
 
+    /// From now on each write that is called so is done so much later.
+    pub fn slow_down(&self, write: &str, by: Duration) {
+        self.shared.book().slow = Some((write.to_owned(), by));
+    }
+
     /// How often the fault has fired.
     pub fn fired(&self) -> u64 {
         self.shared.book().fault.as_ref().map_or(0, |fault| fault.fired)
@@ -135,6 +142,7 @@ impl Shared {
     /// Notes a write, and finds what is to happen to it.
     fn note(&self, write: String) -> Option<ApiAction> {
         let mut book = self.book();
+        let slow = book.slow.as_ref().filter(|(name, _)| *name == write).map(|(_, by)| ApiAction::Late(*by));
         let fault = book.fault.as_mut().filter(|fault| fault.write == write && fault.fired == 0);
         let action = fault.and_then(|fault| {
             fault.seen += 1;
@@ -144,7 +152,7 @@ impl Shared {
             })
         });
         book.writes.push(write);
-        action
+        action.or(slow)
     }
 
     /// Waits until the connection is closed, with which this future ends.

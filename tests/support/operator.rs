@@ -123,6 +123,19 @@ impl Operator {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// Stops it where it is, and waits until that has come to all its threads.
+    pub async fn stop(&self) {
+        self.signal(Signal::STOP);
+        let is_stopped = |folder: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(folder.path().join("stat")).unwrap_or_default();
+            // The state comes behind the name, which is in parentheses.
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        };
+        while !std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap().flatten().all(is_stopped) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Waits for its end, and gives its exit code.
     pub async fn ended(&mut self) -> Option<i32> {
         self.until("it ends", |operator| operator.child.try_wait().unwrap().map(|status| status.code())).await
