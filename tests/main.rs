@@ -2,6 +2,7 @@
 //! with a stand-in for Redshift in front of a real `PostgreSQL`. A file per promise.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod certificates;
 mod chart;
 mod command_line;
 mod commands;

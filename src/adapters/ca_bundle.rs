@@ -1,10 +1,11 @@
 //! Reads the authorities that somebody trusts: a user, for a warehouse, or whoever runs the operator, for AWS and Okta.
 
+use jiff::Timestamp;
 use rustls::{CertificateError, RootCertStore};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, UnixTime};
 
-use crate::ports::{BlockFlaw, BundleFlaw, FlawedBlock, Unused};
+use crate::ports::{BlockFlaw, BundleFlaw, FlawedBlock, Untimely, Unused};
 
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
@@ -63,6 +64,20 @@ pub(super) fn read(bytes: &[u8]) -> Result<Authorities, BundleFlaw> {
 /// one of the same name is known, and its signature is another.
 pub(super) fn is_unknown_authority(error: &rustls::Error) -> bool {
     matches!(error, rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature))
+}
+
+/// Whether a connection failed since the certificate isn't valid now.
+pub(super) fn untimely(error: &rustls::Error) -> Option<Untimely> {
+    let at = |time: &UnixTime| Timestamp::from_second(time.as_secs().try_into().ok()?).ok();
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
+            at(not_after).map(Untimely::Expired)
+        }
+        rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
+            at(not_before).map(Untimely::NotYet)
+        }
+        _ => None,
+    }
 }
 
 /// The certificate of a block, from behind its `-----BEGIN `.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use thiserror::Error;
 
 /// Most blocks that are named; of the others there is only their number.
@@ -97,6 +98,17 @@ pub enum BlockFlaw {
     /// Base64 of something else.
     #[error("holds no certificate that can be read; it may be cut, or damaged")]
     Unreadable,
+}
+
+/// A server's certificate that isn't valid now. When that was found isn't told: a message is the same at each try.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum Untimely {
+    /// Its time is over.
+    #[error("expired at {0}; have it renewed there, or check the clock of the operator's node")]
+    Expired(Timestamp),
+    /// Its time is to come.
+    #[error("is valid only from {0} on; check the clock of the operator's node, and of whoever signed it")]
+    NotYet(Timestamp),
 }
 
 impl CaBundle {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{BundleFlaw, Unused};
+use super::{BundleFlaw, Untimely, Unused};
 use crate::api::Reason;
 use crate::lifecycle::hints::Hint;
 use crate::lifecycle::login::Described;
@@ -81,6 +81,9 @@ pub enum ConnectError {
         /// What of the bundle isn't used, where the authority isn't known.
         unused: Unused,
     },
+    /// It isn't valid now.
+    #[error("the server's certificate {0}")]
+    CertificateUntimely(Untimely),
     /// The bundle of authorities is no such thing.
     #[error(
         "the CA bundle that spec.config.tls.caBundleRef names can't be used: {0}; it must hold certificates in PEM form, and \
@@ -212,6 +215,7 @@ impl ConnectError {
             Self::HostForbidden { .. }
             | Self::TlsRefused
             | Self::CertificateRejected { .. }
+            | Self::CertificateUntimely(_)
             | Self::CaBundle(_)
             | Self::TrustStore(_)
             | Self::ServerName(_)
@@ -248,9 +252,11 @@ impl ConnectError {
             Self::NameResolution { .. } => Reason::HostUnknown,
             Self::Unreachable { .. } | Self::Deadline { .. } => Reason::WarehouseUnreachable,
             Self::TlsRefused | Self::PlaintextRefused(_) => Reason::TlsMismatch,
-            Self::CertificateRejected { .. } | Self::CaBundle(_) | Self::TrustStore(_) | Self::ServerName(_) => {
-                Reason::CertificateRejected
-            }
+            Self::CertificateRejected { .. }
+            | Self::CertificateUntimely(_)
+            | Self::CaBundle(_)
+            | Self::TrustStore(_)
+            | Self::ServerName(_) => Reason::CertificateRejected,
             Self::PasswordRefused { .. }
             | Self::TemporaryRefused { .. }
             | Self::CredentialsRanOut

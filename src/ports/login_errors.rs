@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::Unused;
+use super::{Untimely, Unused};
 use crate::api::Reason;
 use crate::lifecycle::Category;
 use crate::lifecycle::hints::Hint;
@@ -176,6 +176,14 @@ pub enum LoginError {
         /// What of that file isn't used, where the authority isn't known.
         unused: Unused,
     },
+    /// It isn't valid now.
+    #[error("the certificate of {host} {when}")]
+    CertificateUntimely {
+        /// Whose.
+        host: String,
+        /// When it is.
+        when: Untimely,
+    },
     /// The file with further authorities can't be used.
     #[error("the file of --ca-file can't be used: {0}")]
     CaFile(String),
@@ -277,6 +285,7 @@ impl LoginError {
             Self::Aws { category, .. } => *category,
             Self::HostForbidden { .. }
             | Self::CertificateRejected { .. }
+            | Self::CertificateUntimely { .. }
             | Self::CaFile(_)
             | Self::Unusable { .. }
             | Self::Status { .. }
@@ -317,7 +326,9 @@ impl LoginError {
             | Self::RateLimited { .. }
             | Self::Status { status: 408 | 500.., .. }
             | Self::Aws { category: Category::Transient, .. } => Reason::LoginServiceUnavailable,
-            Self::CertificateRejected { .. } | Self::CaFile(_) => Reason::CertificateRejected,
+            Self::CertificateRejected { .. } | Self::CertificateUntimely { .. } | Self::CaFile(_) => {
+                Reason::CertificateRejected
+            }
             Self::Unusable { .. } | Self::Status { .. } | Self::NoPodIdentity | Self::Aws { .. } => {
                 Reason::CredentialsRefused
             }

@@ -18,7 +18,7 @@ mod logins;
 mod rows;
 mod warehouses;
 
-pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle, FlawedBlock, Unused};
+pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle, FlawedBlock, Untimely, Unused};
 pub use errors::{ConnectError, Excess, StatementError, StatementFailure};
 pub use host::Host;
 pub use kept::{ColumnsDigest, Kept, KeptDataSource};

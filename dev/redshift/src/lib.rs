@@ -8,6 +8,7 @@
 //! It shares no code with the operator: a wrong belief in one would otherwise pass in the other.
 
 mod catalog;
+mod certificate;
 mod control;
 pub mod dialect;
 mod distance;
@@ -24,18 +25,17 @@ mod temporary;
 mod warehouse;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
+use certificate::Certificate;
 use faults::Faults;
 use journal::Journal;
 use postgres::Postgres;
@@ -43,6 +43,7 @@ use session::Stream;
 use temporary::{Temporary, random_password};
 use warehouse::{Connected, Warehouse};
 
+pub use certificate::Presented;
 pub use temporary::TemporaryCredentials;
 
 /// How a stand-in is to be.
@@ -103,7 +104,7 @@ pub(crate) struct Shared {
     journal: Journal,
     faults: Faults,
     temporary: Temporary,
-    tls: Option<TlsAcceptor>,
+    tls: Mutex<Option<TlsAcceptor>>,
     ca_pem: String,
     require_tls: bool,
     serverless: bool,
@@ -121,6 +122,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    fn acceptor(&self) -> Option<TlsAcceptor> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn connections(&self) -> (u64, u64) {
         (self.open.load(Ordering::Relaxed), self.sessions.load(Ordering::Relaxed))
     }
@@ -149,13 +154,14 @@ impl StandIn {
         };
         let postgres = Postgres::start(&options.admin_user, &admin_password).await?;
         postgres.list_foreign(&options.foreign_databases).await?;
-        let (acceptor, ca_pem) = certificate(&options.certificate_names)?;
+        let Certificate { acceptor, authority: ca_pem } =
+            Certificate::new(&options.certificate_names, Presented::Signed)?;
         let shared = Arc::new(Shared {
             postgres,
             journal: Journal::default(),
             faults: Faults::default(),
             temporary: Temporary::default(),
-            tls: options.offer_tls.then_some(acceptor),
+            tls: Mutex::new(options.offer_tls.then_some(acceptor)),
             ca_pem,
             require_tls: options.require_tls,
             serverless: options.serverless,
@@ -215,6 +221,18 @@ impl StandIn {
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.shared.ca_pem
+    }
+
+    /// Presents another certificate from now on, good for the usual names. Gives what a client has to trust (PEM).
+    pub fn present(&self, presented: Presented) -> anyhow::Result<String> {
+        let Certificate { acceptor, authority } = Certificate::new(&[], presented)?;
+        *self.shared.tls.lock().unwrap_or_else(PoisonError::into_inner) = Some(acceptor);
+        Ok(authority)
+    }
+
+    /// Offers no TLS from now on.
+    pub fn offer_no_tls(&self) {
+        *self.shared.tls.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The first user.
@@ -342,23 +360,4 @@ async fn accept(shared: Arc<Shared>, warehouse: Arc<Warehouse>, listener: TcpLis
             }
         }
     }
-}
-
-fn certificate(names: &[String]) -> anyhow::Result<(TlsAcceptor, String)> {
-    let ca_key = KeyPair::generate()?;
-    let mut ca = CertificateParams::new(Vec::new())?;
-    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    ca.distinguished_name.push(rcgen::DnType::CommonName, "Redshift stand-in, for tests");
-    let ca_certificate = ca.self_signed(&ca_key)?;
-    let issuer = Issuer::new(ca, ca_key);
-    let key = KeyPair::generate()?;
-    let all = ["localhost", "127.0.0.1"].into_iter().map(str::to_owned).chain(names.iter().cloned());
-    let certificate = CertificateParams::new(all.collect::<Vec<_>>())?.signed_by(&key, &issuer)?;
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        // TLS 1.2 and newer, as Redshift since January 2026. MG/behavior-changes
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], session::key(key.serialize_der())?)?;
-    Ok((TlsAcceptor::from(Arc::new(config)), ca_certificate.pem()))
 }

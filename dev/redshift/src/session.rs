@@ -14,8 +14,6 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::Shared;
 use crate::dialect::SessionContext;
@@ -50,10 +48,9 @@ pub(crate) async fn serve(
         match timeout(LOGIN_DEADLINE, Startup::read(&mut stream)).await? {
             Ok(None) => return Ok(()),
             Ok(Some(Startup::Gss)) => send(&mut stream, b"N").await?,
-            Ok(Some(Startup::Tls)) => match (&shared.tls, encrypted) {
+            Ok(Some(Startup::Tls)) => match (shared.acceptor(), encrypted) {
                 (Some(acceptor), false) => {
                     send(&mut stream, b"S").await?;
-                    let acceptor: &TlsAcceptor = acceptor;
                     stream = Box::new(timeout(LOGIN_DEADLINE, acceptor.accept(stream)).await??);
                     encrypted = true;
                 }
@@ -297,9 +294,4 @@ async fn read_server(from: impl AsyncRead + Unpin, to: mpsc::Sender<Frame>) {
             return;
         }
     }
-}
-
-/// The key of the test certificate, for the acceptor.
-pub(crate) fn key(der: Vec<u8>) -> anyhow::Result<PrivateKeyDer<'static>> {
-    PrivateKeyDer::try_from(der).map_err(|error| anyhow::anyhow!("the key of the test certificate: {error}"))
 }

@@ -174,6 +174,9 @@ impl Http {
             };
         }
         if let Some(tls) = find::<rustls::Error>(error) {
+            if let Some(when) = ca_bundle::untimely(tls) {
+                return LoginError::CertificateUntimely { host, when };
+            }
             let unused = if ca_bundle::is_unknown_authority(tls) { self.unused.clone() } else { Unused::default() };
             return LoginError::CertificateRejected { host, reason: confidential.pass_on(&tls.to_string()), unused };
         }

@@ -238,6 +238,9 @@ fn classify(error: &tokio_postgres::Error, database: &str, confidential: &Confid
         };
     }
     if let Some(tls) = find::<rustls::Error>(error) {
+        if let Some(when) = ca_bundle::untimely(tls) {
+            return ConnectError::CertificateUntimely(when);
+        }
         let said = confidential.pass_on(&tls.to_string());
         return ConnectError::CertificateRejected { said, unused: Unused::default() };
     }
