@@ -4,25 +4,18 @@
 mod differential;
 mod refusals;
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use identity_stand_in::{Identity, MintRequest, Minted, Options, Step};
-use redshift_stand_in::TemporaryCredentials;
+use identity_stand_in::{Identity, Step};
 use serde_json::{Value, json};
 
+use crate::support::identity::{self, Services, USER};
 use crate::support::{Dump, World, admin, assert_same, condition, phase_of, tests_with};
-
-/// Okta's user.
-const USER: &str = "operator@example.com";
 
 /// A warehouse, an Okta and an AWS that give out credentials for it, and an operator that is told where they are.
 struct Place {
     world: World,
-    identity: Identity,
-    options: Options,
+    services: Services,
 }
 
 /// What an operator has in its environment and its arguments.
@@ -41,28 +34,19 @@ impl Place {
     /// AWS says of the first credentials that they are good for that long, whatever the warehouse thinks.
     async fn with_durations(durations: impl IntoIterator<Item = Duration>) -> Self {
         let world = World::without_operator(redshift_stand_in::Options::default()).await;
-        let warehouse = world.stand_in.clone();
-        let durations = Mutex::new(durations.into_iter().collect::<VecDeque<_>>());
-        let mint = move |request: MintRequest| -> BoxFuture<'static, anyhow::Result<Minted>> {
-            let MintRequest { user, login, create, duration, .. } = request;
-            let wanted = TemporaryCredentials { user, login, create, seconds: duration.as_secs() };
-            let password = warehouse.temporary_credentials(wanted);
-            let duration = durations.lock().unwrap().pop_front().unwrap_or(duration);
-            Box::pin(async move { Ok(Minted { password: password?, duration }) })
-        };
-        let options = Options { mint: Arc::new(mint), ..Options::default() };
-        let identity = Identity::start(options.clone()).await.unwrap();
-        std::fs::write(world.folder().join("ca.crt"), identity.ca_pem()).unwrap();
-        Self { world, identity, options }
+        let services = Services::beside(&world, durations).await;
+        Self { world, services }
+    }
+
+    fn identity(&self) -> &Identity {
+        &self.services.identity
     }
 
     /// Starts the operator.
     fn start(&mut self, pod: &Pod) {
-        let url = self.identity.url();
-        let ca = format!("--ca-file={}", self.world.folder().join("ca.crt").display());
-        // What stands in the environment of whoever runs the tests is none of the operator's.
-        let mut environment = vec![("AWS_ENDPOINT_URL", url.as_str()), ("NO_PROXY", "*")];
-        environment.extend(pod.environment.iter().map(|(name, value)| (*name, value.as_str())));
+        let (usual, ca) = self.services.told();
+        let all = usual.iter().chain(&pod.environment);
+        let environment: Vec<_> = all.map(|(name, value)| (*name, value.as_str())).collect();
         let arguments: Vec<_> = pod.arguments.iter().map(String::as_str).chain([ca.as_str()]).collect();
         self.world.start_operator_in(&environment, &arguments);
     }
@@ -75,32 +59,26 @@ impl Place {
 
     /// Makes a Secret of these texts.
     async fn put(&self, data: Value) {
-        let secret = json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "aws"}, "stringData": data,
-        });
-        let params = kube::api::PatchParams::apply("tests").force();
-        self.world.secrets().patch("aws", &params, &kube::api::Patch::Apply(&secret)).await.unwrap();
+        identity::put_secret(&self.world, data).await;
     }
 
     async fn put_key(&self) {
-        let key = &self.options.access_keys[0];
+        let key = &self.services.options.access_keys[0];
         self.put(json!({"accessKeyId": key.id, "secretAccessKey": key.secret})).await;
     }
 
     async fn put_okta_user(&self) {
-        self.put(json!({"username": USER, "password": self.options.users[USER].password})).await;
+        self.services.put_okta_user(&self.world).await;
     }
 
     /// Changes to a spec: a login, and where AWS knows the warehouse.
     #[expect(clippy::needless_pass_by_value, reason = "the macro's values are made where they are used")]
     fn login(type_: &str, aws: Value) -> Value {
-        json!({"config": {"authenticationType": type_, "credentialsSecretRef": {"name": "aws"}, "aws": aws}})
+        identity::login(type_, &aws)
     }
 
     fn okta(&self, more: Value) -> Value {
-        let mut spec = Self::login("okta", json!({"region": "us-east-1", "clusterIdentifier": "analytics"}));
-        spec["config"]["okta"] =
-            json!({"appId": "0oa1a2b3c4/272", "idpHost": self.identity.host(), "role": "redshift-admin"});
+        let mut spec = self.services.okta();
         crate::support::merge(&mut spec["config"], more);
         spec
     }
@@ -122,11 +100,11 @@ impl Place {
         world.delete().await;
         world.until_gone().await;
         assert_same(&before, &Dump::of(&world.stand_in).await);
-        world.note_secrets(self.identity.secrets());
+        world.note_secrets(self.identity().secrets());
     }
 
     fn steps(&self) -> Vec<Step> {
-        self.identity.requests().iter().map(|request| request.step).collect()
+        self.identity().requests().iter().map(|request| request.step).collect()
     }
 }
 
@@ -168,7 +146,7 @@ async fn the_user_that_aws_derives_from_an_identity_sets_up_edits_and_removes() 
     make_a_superuser(&place, "IAM:operator").await;
     place.lives(Place::login("accessKey", json!({"region": "us-east-1", "clusterIdentifier": "analytics"}))).await;
     assert_eq!(place.steps(), [Step::DescribeClusters, Step::GetClusterCredentialsWithIam].repeat(3));
-    place.identity.forget_requests();
+    place.identity().forget_requests();
     place.lives(Place::login("accessKey", json!({"region": "us-east-1", "workgroup": "analytics"}))).await;
     assert_eq!(place.steps(), [Step::GetWorkgroup, Step::GetCredentials].repeat(3));
 }
@@ -177,10 +155,10 @@ async fn the_user_that_aws_derives_from_an_identity_sets_up_edits_and_removes() 
 async fn the_pods_role_by_a_token_of_its_service_account_sets_up_edits_and_removes() {
     let mut place = Place::new().await;
     let token = place.world.folder().join("token");
-    std::fs::write(&token, &place.options.web_identity.token).unwrap();
+    std::fs::write(&token, &place.services.options.web_identity.token).unwrap();
     let environment = vec![
         ("AWS_WEB_IDENTITY_TOKEN_FILE", token.display().to_string()),
-        ("AWS_ROLE_ARN", place.options.web_identity.roles[0].clone()),
+        ("AWS_ROLE_ARN", place.services.options.web_identity.roles[0].clone()),
     ];
     let arguments = vec![format!("--iam-namespaces=others,{}", place.world.namespace)];
     place.start(&Pod { environment, arguments });
@@ -194,9 +172,9 @@ async fn the_pods_role_by_a_token_of_its_service_account_sets_up_edits_and_remov
 async fn the_pods_role_by_pod_identity_sets_up_edits_and_removes() {
     let mut place = Place::new().await;
     let token = place.world.folder().join("token");
-    std::fs::write(&token, &place.options.container_token).unwrap();
+    std::fs::write(&token, &place.services.options.container_token).unwrap();
     let environment = vec![
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", place.identity.container_url()),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", place.identity().container_url()),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.display().to_string()),
         // A proxy for the world outside is none for the node's own endpoint.
         ("HTTP_PROXY", "http://127.0.0.1:9".to_owned()),

@@ -67,8 +67,8 @@ async fn what_is_asked_of_okta_and_aws_is_what_awss_own_driver_asks() {
     let arn = "arn:aws:iam::123456789012:role/redshift-admin";
     place.world.create(place.okta(json!({"okta": {"role": arn}}))).await;
     place.world.until_phase("enabled").await;
-    agree(&oracle::okta(), &place.identity.transcript());
-    let headers = &place.identity.requests()[0].headers;
+    agree(&oracle::okta(), &place.identity().transcript());
+    let headers = &place.identity().requests()[0].headers;
     assert_eq!((headers["accept"].as_str(), headers["cache-control"].as_str()), ("application/json", "no-cache"));
 }
 
@@ -83,10 +83,10 @@ async fn what_is_asked_with_an_access_key_is_what_awss_own_driver_asks() {
         json!({"region": "us-east-1", "clusterIdentifier": "analytics"}),
         json!({"region": "us-east-1", "workgroup": "analytics"}),
     ] {
-        place.identity.forget_requests();
+        place.identity().forget_requests();
         place.world.create(Place::login("accessKey", aws)).await;
         place.world.until_phase("enabled").await;
-        sent.extend(place.identity.transcript());
+        sent.extend(place.identity().transcript());
         place.world.delete().await;
         place.world.until_gone().await;
     }

@@ -13,11 +13,12 @@ use super::{Place, Pod, USER};
 use crate::support::{Dump, assert_same, condition, conditions, documented, phase_of, said};
 
 const STALLED: [&str; 3] = ["False", "False", "True"];
-const WAITING: [&str; 3] = ["False", "True", "False"];
+/// How a creation shows that goes on by itself.
+pub const WAITING: [&str; 3] = ["False", "True", "False"];
 
 impl Place {
     /// Waits until the creation has stopped with this reason and these words.
-    async fn stops_with(&self, reason: &str, says: &str) -> RedshiftIntegration {
+    pub async fn stops_with(&self, reason: &str, says: &str) -> RedshiftIntegration {
         let what = format!("it stops with {reason}: {says}");
         let is = |object: &RedshiftIntegration| {
             phase_of(object) == "createError" && condition(object, "Ready").reason == reason && {
@@ -30,7 +31,7 @@ impl Place {
     }
 
     /// Has the operator look at once.
-    async fn again(&self, value: &str) {
+    pub async fn again(&self, value: &str) {
         self.world.patch(json!({"metadata": {"annotations": {"redshift-governance.dev/requestedAt": value}}})).await;
     }
 
@@ -38,7 +39,7 @@ impl Place {
     async fn was_untouched(self, before: &Dump) {
         assert!(self.world.get().await.finalizers().is_empty());
         assert_same(before, &Dump::of(&self.world.stand_in).await);
-        self.world.note_secrets(self.identity.secrets());
+        self.world.note_secrets(self.identity().secrets());
     }
 }
 
@@ -47,7 +48,7 @@ async fn every_state_of_okta_that_is_no_success_is_a_condition_of_its_own() {
     let place = Place::started().await;
     let before = Dump::of(&place.world.stand_in).await;
     place.put_okta_user().await;
-    place.identity.set_user_state(USER, UserState::MfaRequired);
+    place.identity().set_user_state(USER, UserState::MfaRequired);
     place.world.create(place.okta(json!({}))).await;
     for state in UserState::ALL {
         let reason = match state {
@@ -59,7 +60,7 @@ async fn every_state_of_okta_that_is_no_success_is_a_condition_of_its_own() {
             UserState::Unauthenticated => "LoginRefused",
             _ => "PasswordExpired",
         };
-        place.identity.set_user_state(USER, state);
+        place.identity().set_user_state(USER, state);
         place.again(state.as_okta()).await;
         let object = place.stops_with(reason, state.as_okta()).await;
         assert_eq!(conditions(&object), STALLED, "{state:?}");
@@ -70,13 +71,13 @@ async fn every_state_of_okta_that_is_no_success_is_a_condition_of_its_own() {
             _ => {}
         }
     }
-    place.identity.set_user_state(USER, UserState::Success);
-    place.identity.set_user_password(USER, "another");
+    place.identity().set_user_state(USER, UserState::Success);
+    place.identity().set_user_password(USER, "another");
     place.again("password").await;
     let object = place.stops_with("LoginRefused", "`username` and `password` in the Secret").await;
     assert_eq!(conditions(&object), STALLED);
     documented("login__wrong_password", &object, "Ready");
-    assert_eq!(place.identity.count(Step::OktaApplication), 0);
+    assert_eq!(place.identity().count(Step::OktaApplication), 0);
     place.was_untouched(&before).await;
 }
 
@@ -86,13 +87,13 @@ async fn a_role_that_is_none_or_several_is_refused_with_those_that_there_are() {
     let before = Dump::of(&place.world.stand_in).await;
     place.put_okta_user().await;
     let of = |name: &str| format!("arn:aws:iam::123456789012:role/{name},arn:aws:iam::123456789012:saml-provider/okta");
-    place.identity.set_roles([of("redshift-admin"), of("spectrum-admin")]);
+    place.identity().set_roles([of("redshift-admin"), of("spectrum-admin")]);
     place.world.create(place.okta(json!({"okta": {"role": "admin"}}))).await;
     let object = place.stops_with("RoleUnknown", "fits several roles").await;
     documented("login__a_role_that_fits_several", &object, "Ready");
     place.world.patch(json!({"spec": {"config": {"okta": {"role": "owner"}}}})).await;
     place.stops_with("RoleUnknown", "`owner` is none of the roles").await;
-    assert_eq!(place.identity.count(Step::AssumeRoleWithSaml), 0);
+    assert_eq!(place.identity().count(Step::AssumeRoleWithSaml), 0);
     place.was_untouched(&before).await;
 }
 
@@ -229,8 +230,8 @@ async fn whatever_a_step_is_answered_with_it_is_told_by_its_step_and_the_next_tr
     place.put_okta_user().await;
     let mut created = false;
     for Case { step, fault, reason, says, shows } in of_okta() {
-        place.identity.clear_answers();
-        place.identity.answer_times(step, fault, 1_000);
+        place.identity().clear_answers();
+        place.identity().answer_times(step, fault, 1_000);
         if created {
             place.again(says).await;
         } else {
@@ -248,17 +249,17 @@ async fn whatever_a_step_is_answered_with_it_is_told_by_its_step_and_the_next_tr
     }
     assert!(place.world.get().await.finalizers().is_empty());
     assert_same(&before, &Dump::of(&place.world.stand_in).await);
-    place.identity.clear_answers();
+    place.identity().clear_answers();
     place.again("through").await;
     place.world.until_phase("enabled").await;
-    place.world.note_secrets(place.identity.secrets());
+    place.world.note_secrets(place.identity().secrets());
 }
 
 #[tokio::test]
 async fn an_access_key_that_is_wrong_is_told_by_the_key_of_the_secret() {
     let place = Place::started().await;
     let before = Dump::of(&place.world.stand_in).await;
-    let key = place.options.access_keys[0].clone();
+    let key = place.services.options.access_keys[0].clone();
     place.put(json!({"accessKeyId": key.id})).await;
     let aws = json!({"region": "us-east-1", "clusterIdentifier": "analytics", "databaseUser": "awsuser"});
     place.world.create(Place::login("accessKey", aws)).await;
@@ -315,7 +316,7 @@ async fn credentials_that_run_out_within_a_pass_are_told_and_the_next_pass_has_n
     world.until_gone().await;
     assert_eq!(place.steps().iter().filter(|step| **step == Step::GetClusterCredentials).count(), 3);
     assert_same(&before, &Dump::of(&world.stand_in).await);
-    world.note_secrets(place.identity.secrets());
+    world.note_secrets(place.identity().secrets());
 }
 
 #[tokio::test]
@@ -327,14 +328,14 @@ async fn a_warehouse_that_is_away_is_told_to_be_paused_and_dense_nodes_are_told_
         let (status, node_type) = (status.to_owned(), kind.to_owned());
         [("analytics".to_owned(), Cluster { status, node_type, ..Cluster::default() })]
     };
-    place.identity.set_clusters(cluster("paused", "ra3.xlplus"));
+    place.identity().set_clusters(cluster("paused", "ra3.xlplus"));
     place.world.stand_in.go_away();
     let aws = json!({"region": "us-east-1", "clusterIdentifier": "analytics", "databaseUser": "awsuser"});
     place.world.create(Place::login("accessKey", aws)).await;
     let object = place.stops_with("WarehouseUnreachable", "AWS says that it is paused: resume it").await;
     assert_eq!(conditions(&object), WAITING);
     documented("login__a_paused_cluster", &object, "Ready");
-    place.identity.set_clusters(cluster("available", "dc2.large"));
+    place.identity().set_clusters(cluster("available", "dc2.large"));
     place.world.stand_in.come_back();
     place.again("dense").await;
     let object = place.stops_with("PrerequisitesFailed", "dc2.large nodes, which have no cross-database queries").await;
@@ -401,7 +402,7 @@ async fn a_certificate_of_nobody_who_is_known_is_refused_with_the_setting_that_w
     place.again("broken").await;
     place.stops_with("CertificateRejected", "there is no block in it that begins with").await;
     // It is read anew each time, so that it can be replaced.
-    std::fs::write(&own, format!("{}{}", place.identity.ca_pem(), other.ca_pem())).unwrap();
+    std::fs::write(&own, format!("{}{}", place.identity().ca_pem(), other.ca_pem())).unwrap();
     place.again("mended").await;
     place.stops_with("LoginRefused", "Okta refused the login").await;
     place.was_untouched(&before).await;

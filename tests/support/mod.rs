@@ -6,6 +6,7 @@ mod canaries;
 mod control_plane;
 pub mod election;
 pub mod hostile_server;
+pub mod identity;
 mod messages;
 mod operator;
 mod records;

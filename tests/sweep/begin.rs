@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::flows::{Admin, Begin, Circle, Deed, Flow, Kind, Mode};
 use super::scene::Scene;
+use crate::support::identity::Services;
 use crate::support::{World, admin, asked_for, is_current, login, makes_a_lesser_admin, merge, phase_of, rows};
 use redshift_integration_operator::api::RedshiftIntegration;
 
@@ -61,8 +62,11 @@ impl Kind {
 }
 
 impl Circle {
-    fn spec(&self, change: &str) -> Value {
+    fn spec(&self, change: &str, services: Option<&Services>) -> Value {
         let mut config = json(change);
+        if let Some(services) = services {
+            merge(&mut config, services.okta()["config"].clone());
+        }
         if self.mode == Mode::Existing {
             merge(&mut config, json!({"databaseMode": "Existing", "database": self.database()}));
         }
@@ -114,7 +118,7 @@ impl Circle {
     /// Sets up what the first flow starts from.
     pub async fn start(&self, world: &World) {
         let Some(start) = self.start else { return };
-        world.create(self.spec(start)).await;
+        world.create(self.spec(start, None)).await;
         world.until_phase("enabled").await;
         if self.has_views() {
             let has_ground = |object: &RedshiftIntegration| {
@@ -192,7 +196,7 @@ impl Scene {
     /// Begins a flow.
     pub async fn begin(&mut self, circle: &Circle, flow: &Flow) {
         match flow.begin {
-            Begin::Create(change) => drop(self.world.create(circle.spec(change)).await),
+            Begin::Create(change) => drop(self.world.create(circle.spec(change, self.services.as_ref())).await),
             Begin::Edit(change) => drop(self.world.patch(json!({"spec": {"config": json(change)}})).await),
             Begin::Delete | Begin::Leave => self.world.delete().await,
             Begin::TakeOver { .. } => self.take_over(circle).await,
@@ -259,7 +263,7 @@ impl Scene {
     async fn take_over(&mut self, circle: &Circle) {
         let registry = self.observer.enter(circle.database()).await;
         let former = rows(registry, "SELECT integration_uid FROM immuta_system.registry").await.remove(0);
-        let mut manifest = self.world.manifest("analytics", circle.spec(circle.start.unwrap()));
+        let mut manifest = self.world.manifest("analytics", circle.spec(circle.start.unwrap(), None));
         manifest["metadata"]["annotations"] = json!({TAKE_OVER: format!("{}/{former}", circle.database())});
         let object = serde_json::from_value(manifest).unwrap();
         self.world.api().create(&PostParams::default(), &object).await.unwrap();

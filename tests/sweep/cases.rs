@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::disturbances::{Disturbance, OF_STATEMENTS, OF_WRITES, USERS_STAY};
+use super::disturbances::{Disturbance, OF_LOGINS, OF_STATEMENTS, OF_WRITES, USERS_STAY};
 use super::exclusions;
 use super::flows::{Begin, Circle, Coverage};
 use super::statements::Sighting;
@@ -55,17 +55,23 @@ pub fn cases(
     index: usize,
     statements: &[Sighting],
     writes: &[Sighting],
+    steps: &[Sighting],
     met: &mut BTreeSet<String>,
 ) -> Vec<Case> {
     let flow = &circle.flows[index];
     let mut cases = Vec::new();
+    if flow.coverage == Coverage::Logins {
+        let of = |step: &Sighting| faults(step).into_iter().map(|it| (step.clone(), it)).collect::<Vec<_>>();
+        let all = steps.iter().flat_map(of);
+        return all.map(|(sighting, disturbance)| Case { sighting, disturbance }).collect();
+    }
     let (look_ups, changes): (Vec<_>, Vec<_>) =
         statements.iter().chain(writes).partition(|sighting| sighting.is_look_up);
     for (at, sighting) in changes.into_iter().enumerate() {
         let faults = faults(sighting);
         let common = faults.iter().filter(|fault| **fault != USERS_STAY).count();
         let is_due = |fault: usize| match flow.coverage {
-            Coverage::Every => true,
+            Coverage::Every | Coverage::Logins => true,
             Coverage::RotatingBut(name) if sighting.name == name => true,
             Coverage::EveryOther(first) => (at + fault) % 2 == first,
             // Which users and roles there are is what flows differ in.
@@ -104,6 +110,9 @@ pub fn cases(
 
 /// All that can happen to a statement or a write.
 pub fn faults(sighting: &Sighting) -> Vec<Disturbance> {
+    if sighting.step.is_some() {
+        return OF_LOGINS.to_vec();
+    }
     if sighting.is_write {
         return OF_WRITES.to_vec();
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use identity_stand_in::Fault as LoginAction;
 use redshift_stand_in::faults::{Action, Fault};
 
 use super::cases::Case;
@@ -57,13 +58,32 @@ pub enum ApiFault {
     KilledAfter,
 }
 
-/// Either.
+/// What happens to a request to Okta or AWS.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum LoginFault {
+    /// The connection closes, and nothing is done.
+    ConnectionLostBefore,
+    /// It is done, and the answer is lost.
+    AnswerLost,
+    /// The server has a problem.
+    ServerError,
+    /// It is done when the operator has given up.
+    Late,
+    /// The operator is killed, and it isn't done.
+    KilledBefore,
+    /// The operator is killed when it is done.
+    KilledAfter,
+}
+
+/// Any.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Disturbance {
     /// Of a statement.
     Statement(StatementFault),
     /// Of a write to the API server.
     Api(ApiFault),
+    /// Of a step of a login.
+    Login(LoginFault),
 }
 
 /// What happens to every statement.
@@ -96,10 +116,26 @@ pub const OF_WRITES: [Disturbance; 7] = {
     ]
 };
 
+/// All that happen to the steps of a login.
+pub const OF_LOGINS: [Disturbance; 6] = {
+    use LoginFault as Fault;
+    [
+        Disturbance::Login(Fault::ConnectionLostBefore),
+        Disturbance::Login(Fault::AnswerLost),
+        Disturbance::Login(Fault::ServerError),
+        Disturbance::Login(Fault::Late),
+        Disturbance::Login(Fault::KilledBefore),
+        Disturbance::Login(Fault::KilledAfter),
+    ]
+};
+
 impl Disturbance {
     /// Whether it takes a time in which nothing else happens.
     pub fn is_slow(self) -> bool {
-        matches!(self, Self::Statement(StatementFault::Late) | Self::Api(ApiFault::Late))
+        matches!(
+            self,
+            Self::Statement(StatementFault::Late) | Self::Api(ApiFault::Late) | Self::Login(LoginFault::Late)
+        )
     }
 
     /// What the table calls it.
@@ -122,6 +158,14 @@ impl Disturbance {
                 ApiFault::Late => "API write: later than the deadline",
                 ApiFault::KilledBefore => "API write: operator killed before it",
                 ApiFault::KilledAfter => "API write: operator killed after it",
+            },
+            Self::Login(fault) => match fault {
+                LoginFault::ConnectionLostBefore => "login: connection lost before it",
+                LoginFault::AnswerLost => "login: done, answer lost",
+                LoginFault::ServerError => "login: server error",
+                LoginFault::Late => "login: later than the deadline",
+                LoginFault::KilledBefore => "login: operator killed before it",
+                LoginFault::KilledAfter => "login: operator killed after it",
             },
         }
     }
@@ -154,6 +198,19 @@ impl ApiFault {
     }
 }
 
+impl LoginFault {
+    fn action(self) -> LoginAction {
+        match self {
+            Self::ConnectionLostBefore => LoginAction::Close,
+            Self::AnswerLost => LoginAction::CloseAfter,
+            Self::ServerError => LoginAction::status(503),
+            Self::Late => LoginAction::Delay { milliseconds: u64::try_from(TOO_LATE.as_millis()).unwrap() },
+            Self::KilledBefore => LoginAction::Silence,
+            Self::KilledAfter => LoginAction::SilenceAfter,
+        }
+    }
+}
+
 async fn in_time(held: impl Future<Output = ()>) {
     tokio::time::timeout(patience(), held).await.expect("what was to be disturbed never came");
 }
@@ -161,9 +218,11 @@ async fn in_time(held: impl Future<Output = ()>) {
 /// A disturbance that was ordered.
 pub enum Ordered {
     /// The stand-in has it, under this number.
-    OfStatement(u64),
+    Statement(u64),
     /// The proxy has it.
-    OfWrite,
+    Write,
+    /// Okta and AWS have it.
+    Login,
 }
 
 impl Scene {
@@ -179,11 +238,16 @@ impl Scene {
                         faults.set(Fault::new(Action::CommitAnyway).at(change).times(u64::MAX));
                     }
                 }
-                Ordered::OfStatement(ordered)
+                Ordered::Statement(ordered)
             }
             Disturbance::Api(fault) => {
                 self.proxy.set(&case.sighting.fragment, case.sighting.occurrence, fault.action());
-                Ordered::OfWrite
+                Ordered::Write
+            }
+            Disturbance::Login(fault) => {
+                let step = case.sighting.step.expect("a login is disturbed at a step");
+                self.identity().answer(step, fault.action());
+                Ordered::Login
             }
         }
     }
@@ -208,6 +272,11 @@ impl Scene {
                 self.proxy.let_go().await;
                 self.start_operator();
             }
+            Disturbance::Login(LoginFault::KilledBefore | LoginFault::KilledAfter) => {
+                in_time(self.identity().silent()).await;
+                self.world.kill_operator();
+                self.start_operator();
+            }
             _ => {}
         }
     }
@@ -215,8 +284,9 @@ impl Scene {
     /// Whether it came.
     pub fn has_come(&self, ordered: &Ordered) -> bool {
         match ordered {
-            Ordered::OfStatement(fault) => self.world.stand_in.faults().fired(*fault) == 1,
-            Ordered::OfWrite => self.proxy.fired() == 1,
+            Ordered::Statement(fault) => self.world.stand_in.faults().fired(*fault) == 1,
+            Ordered::Write => self.proxy.fired() == 1,
+            Ordered::Login => self.identity().all_were_answered(),
         }
     }
 }

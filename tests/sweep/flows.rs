@@ -10,6 +10,15 @@ pub enum Admin {
     Lesser,
 }
 
+/// How they get in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way {
+    /// With the password in their Secret.
+    Password,
+    /// By Okta and AWS.
+    Okta,
+}
+
 /// Which database the integration is set up in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mode {
@@ -96,6 +105,8 @@ pub enum Coverage {
     RotatingBut(&'static str),
     /// Each that no flow of this circle has had before by each fault, the others by one fault each, in rotation.
     EveryNew,
+    /// Each step of a login by each fault, and nothing else: other circles have the same statements and writes.
+    Logins,
 }
 
 /// One flow.
@@ -135,6 +146,8 @@ pub struct Circle {
     pub number: usize,
     /// Who sets things up.
     pub admin: Admin,
+    /// How they log in.
+    pub way: Way,
     /// Where.
     pub mode: Mode,
     /// What is created before the first of the flows, if that needs something.
@@ -182,13 +195,14 @@ const OTHER_SUBSCRIPTION: &str =
 use Begin::{
     Change, Create, Delete, DeleteConfirmed, Edit, Leave, LoseSecret, One, Outdate, Rotate, TakeOver, Together,
 };
-use Coverage::{Every, EveryNew, EveryOther, Rotating, RotatingBut};
+use Coverage::{Every, EveryNew, EveryOther, Logins, Rotating, RotatingBut};
 use Kind::{DataSource, Profile};
 
 /// Creation and deletion.
 pub const PLAIN_LIFE: Circle = Circle {
     number: 0,
     admin: Superuser,
+    way: Way::Password,
     mode: Mode::Create,
     start: None,
     members: false,
@@ -241,6 +255,7 @@ pub const LIFE_BY_LESSER: Circle = Circle {
 pub const SWITCH: Circle = Circle {
     number: 5,
     admin: Superuser,
+    way: Way::Password,
     mode: Mode::Create,
     start: Some(PLAIN),
     members: false,
@@ -403,8 +418,19 @@ pub const VIEWS: Circle = Circle {
     ..SWITCH
 };
 
+/// Creation and deletion by somebody who gets in by Okta and AWS.
+pub const LIFE_BY_OKTA: Circle = Circle {
+    number: 21,
+    way: Way::Okta,
+    flows: &[
+        flow("creation by a user of Okta", Create(PLAIN), Logins),
+        flow("deletion by a user of Okta", Delete, Logins),
+    ],
+    ..PLAIN_LIFE
+};
+
 /// All of them.
-pub const ALL: [Circle; 21] = [
+pub const ALL: [Circle; 22] = [
     PLAIN_LIFE,
     LIFE,
     PLAIN_LIFE_IN_EXISTING,
@@ -426,6 +452,7 @@ pub const ALL: [Circle; 21] = [
     OUTDATED,
     ROTATION,
     VIEWS,
+    LIFE_BY_OKTA,
 ];
 
 impl Circle {

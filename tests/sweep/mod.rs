@@ -17,6 +17,7 @@
 //!   doesn't roll back users and roles;
 //! - in the circle of views, which has its statements to itself, each by every fault in the first flow that has it
 //!   (`EveryNew`), and so its look-ups;
+//! - in the circle of a user of Okta each step of a login meets each fault of its own (`Logins`), and nothing else is disturbed;
 //! - look-ups meet one fault by name, in rotation, in every flow, and those that every pass begins with in
 //!   one flow of each circle.
 //!
@@ -166,6 +167,8 @@ parts! {
     disturbed_rotation: prompt(flows::ROTATION, 0, 1);
     disturbed_views_1: prompt(flows::VIEWS, 0, 2);
     disturbed_views_2: prompt(flows::VIEWS, 1, 2);
+    disturbed_login_by_okta: prompt(flows::LIFE_BY_OKTA, 0, 1);
+    disturbed_late_login_by_okta: late(&[(flows::LIFE_BY_OKTA, 1)]);
     disturbed_late_views: late(&[(flows::VIEWS, 3)]);
     disturbed_late_life: late(&[(flows::LIFE, 2), (flows::PLAIN_LIFE, 1), (flows::LIFE_BY_LESSER, 1)]);
     disturbed_late_confirmed: late(&[(flows::CONFIRMED, 2), (flows::HERITAGE, 1), (flows::LOST_SECRET, 1)]);

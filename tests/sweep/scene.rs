@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use identity_stand_in::Identity;
 use kube::core::DynamicObject;
 use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
 use redshift_stand_in::Options;
@@ -11,8 +12,9 @@ use serde_json::{Value, json};
 use super::begin::SECRET;
 use super::cases::{Case, cases};
 use super::disturbances::DEADLINE;
-use super::flows::{Begin, Circle, Deed, Ends, Flow, Kind};
-use super::statements::{statements, writes};
+use super::flows::{Begin, Circle, Deed, Ends, Flow, Kind, Way};
+use super::statements::{statements, steps, writes};
+use crate::support::identity::Services;
 use crate::support::{
     ApiProxy, Dump, Observer, World, assert_same, conditions, is_current, is_looked_at, patience, phase_of, rows,
     tests_with,
@@ -43,6 +45,8 @@ pub struct Scene {
     pub proxy: ApiProxy,
     /// Of each flow of the circle.
     pub undisturbed: Vec<Undisturbed>,
+    /// Okta and AWS, where somebody gets in by them.
+    pub services: Option<Services>,
     /// Looks at the warehouse past the relay.
     pub observer: Observer,
     /// What confirms a deletion, once it was asked for.
@@ -62,7 +66,11 @@ impl Scene {
         let arguments = arguments.map(str::to_owned).to_vec();
         let observer = Observer::new(&world.stand_in, circle.dropped());
         let (undisturbed, confirmation, requests) = (Vec::new(), None, 0);
-        let mut scene = Self { world, proxy, undisturbed, observer, confirmation, requests, arguments };
+        let services = if circle.way == Way::Okta { Some(Services::beside(&world, []).await) } else { None };
+        if let Some(services) = &services {
+            services.put_okta_user(&world).await;
+        }
+        let mut scene = Self { world, proxy, undisturbed, services, observer, confirmation, requests, arguments };
         circle.prepare(&scene.world).await;
         scene.start_operator();
         circle.start(&scene.world).await;
@@ -73,12 +81,16 @@ impl Scene {
             scene.get_ready(flow).await;
             let written = scene.proxy.writes().len();
             scene.world.stand_in.journal().clear();
+            if let Some(services) = &scene.services {
+                services.identity.forget_requests();
+            }
             scene.begin(circle, flow).await;
             let end = scene.end(flow).await;
             let statements = statements(&scene.world.stand_in.journal().since(0));
             let writes = writes(&scene.proxy.writes()[written..]);
+            let requests = scene.services.as_ref().map(|services| services.identity.requests()).unwrap_or_default();
             let counts = (statements.len(), writes.len());
-            let cases = cases(circle, scene.undisturbed.len(), &statements, &writes, &mut met);
+            let cases = cases(circle, scene.undisturbed.len(), &statements, &writes, &steps(&requests), &mut met);
             let is_last = scene.undisturbed.len() + 1 == circle.flows.len();
             if is_last {
                 // A circle closes.
@@ -90,6 +102,9 @@ impl Scene {
             // Only now: on a busy machine the undisturbed round could meet a short deadline too.
             scene.arguments.push(format!("--statement-timeout-seconds={DEADLINE}"));
             scene.arguments.push(format!("--api-timeout-seconds={DEADLINE}"));
+            if scene.services.is_some() {
+                scene.arguments.push(format!("--connect-timeout-seconds={DEADLINE}"));
+            }
             scene.world.kill_operator();
             scene.start_operator();
         }
@@ -98,8 +113,16 @@ impl Scene {
 
     /// Starts the operator, or another one.
     pub fn start_operator(&mut self) {
-        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
-        self.world.start_operator_with(&arguments);
+        let told = self.services.as_ref().map(Services::told);
+        let (environment, ca_file) = told.as_ref().map_or((&[][..], None), |(all, ca)| (&all[..], Some(ca.as_str())));
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).chain(ca_file).collect();
+        self.world.start_operator_in(&environment, &arguments);
+    }
+
+    /// Okta and AWS.
+    pub fn identity(&self) -> &Identity {
+        &self.services.as_ref().expect("somebody gets in by them").identity
     }
 
     /// Runs a flow, disturbed or not, to its end, which must be the one that is expected.
@@ -125,6 +148,9 @@ impl Scene {
         assert!(ordered.is_none_or(|ordered| self.has_come(&ordered)), "the disturbance never came");
         self.world.stand_in.faults().clear();
         self.proxy.clear();
+        if let Some(services) = &self.services {
+            services.identity.clear_answers();
+        }
     }
 
     /// Waits until nothing is under way in the warehouse, late statements included.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use identity_stand_in::{Request, Step};
 use redshift_stand_in::journal::{Entry, Event};
 
 use super::disturbances::CHANGES_OF_USERS;
@@ -22,6 +23,8 @@ pub struct Sighting {
     pub is_write: bool,
     /// Whether its transaction has changed users or roles before.
     pub is_behind_users: bool,
+    /// Which step of a login it is, if it is one.
+    pub step: Option<Step>,
 }
 
 struct Template {
@@ -115,6 +118,7 @@ pub fn statements(journal: &[Entry]) -> Vec<Sighting> {
             is_look_up,
             is_write: false,
             is_behind_users: transactions.get(&entry.session) == Some(&true),
+            step: None,
         });
         match text.as_str() {
             "BEGIN" => drop(transactions.insert(entry.session, false)),
@@ -143,7 +147,26 @@ pub fn writes(names: &[String]) -> Vec<Sighting> {
                 is_look_up: false,
                 is_write: true,
                 is_behind_users: false,
+                step: None,
             }
         })
         .collect()
+}
+
+/// The steps of a flow's one login.
+pub fn steps(requests: &[Request]) -> Vec<Sighting> {
+    let sighting = |request: &Request| {
+        let name = format!("login: {:?}", request.step);
+        assert_eq!(requests.iter().filter(|it| it.step == request.step).count(), 1, "{name}");
+        Sighting {
+            fragment: name.clone(),
+            name,
+            occurrence: 1,
+            is_look_up: false,
+            is_write: false,
+            is_behind_users: false,
+            step: Some(request.step),
+        }
+    };
+    requests.iter().map(sighting).collect()
 }

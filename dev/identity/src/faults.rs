@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::recorded::Step;
 
 /// An answer on order.
@@ -35,8 +37,12 @@ pub enum Fault {
     },
     /// No answer, until the client is gone.
     Silence,
+    /// What was asked for is done, and no answer comes, until the client is gone.
+    SilenceAfter,
     /// The connection closes without an answer.
     Close,
+    /// What was asked for is done, and the connection closes without an answer.
+    CloseAfter,
     /// The right answer, this much later.
     Delay {
         /// How much.
@@ -95,11 +101,32 @@ impl Fault {
 
 /// What is on order, in its order.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<VecDeque<(Step, Fault, u64)>>);
+pub(crate) struct Faults {
+    queue: Mutex<VecDeque<(Step, Fault, u64)>>,
+    /// How many clients were met with silence.
+    silent: watch::Sender<u64>,
+}
 
 impl Faults {
     fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<(Step, Fault, u64)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn are_over(&self) -> bool {
+        self.queue().is_empty()
+    }
+
+    /// Keeps a client waiting.
+    pub(crate) async fn silence<T>(&self) -> T {
+        self.silent.send_modify(|silent| *silent += 1);
+        std::future::pending().await
+    }
+
+    /// Waits until a client waits that none has waited for.
+    pub(crate) async fn silent(&self) {
+        // The sender is this.
+        let _ = self.silent.subscribe().wait_for(|silent| *silent > 0).await;
+        self.silent.send_modify(|silent| *silent -= 1);
     }
 
     pub(crate) fn add(&self, step: Step, fault: Fault, times: u64) {

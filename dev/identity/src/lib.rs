@@ -168,6 +168,17 @@ impl Identity {
         self.shared.faults.clear();
     }
 
+    /// Whether all answers on order were given.
+    #[must_use]
+    pub fn all_were_answered(&self) -> bool {
+        self.shared.faults.are_over()
+    }
+
+    /// Waits until a client is met with silence, once for each.
+    pub async fn silent(&self) {
+        self.shared.faults.silent().await;
+    }
+
     /// What Okta says of a user whose password is right.
     pub fn set_user_state(&self, name: &str, state: UserState) {
         if let Some(user) = self.shared.state().users.get_mut(name) {

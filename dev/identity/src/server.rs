@@ -134,9 +134,17 @@ async fn answer(shared: &Shared, request: HttpRequest<Incoming>, is_encrypted: b
         Fault::AwsError { code, message, status } => {
             aws::Error { code, message, status }.answer(aws::Protocol::of(request.step)).response()
         }
-        Fault::Silence => std::future::pending().await,
+        Fault::Silence => shared.faults.silence().await,
+        Fault::SilenceAfter => {
+            right(shared, &request).await;
+            shared.faults.silence().await
+        }
         // Whatever error: the server hangs up.
         Fault::Close => Err(anyhow!("closed on order")),
+        Fault::CloseAfter => {
+            right(shared, &request).await;
+            Err(anyhow!("closed on order, and done"))
+        }
         Fault::Delay { milliseconds } => {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             right(shared, &request).await.response()

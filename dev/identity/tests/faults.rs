@@ -44,6 +44,18 @@ async fn a_connection_closes_is_silent_or_drips_on_order() {
     send().await.unwrap_err();
     identity.answer(STEP, Fault::Silence);
     tokio::time::timeout(Duration::from_millis(300), send()).await.unwrap_err();
+    identity.answer(STEP, Fault::CloseAfter);
+    send().await.unwrap_err();
+    identity.answer(STEP, Fault::SilenceAfter);
+    assert!(!identity.all_were_answered());
+    let waits = tokio::time::timeout(Duration::from_millis(300), send());
+    let (waited, ()) = tokio::join!(waits, async {
+        // For the silence before, and for this.
+        identity.silent().await;
+        identity.silent().await;
+    });
+    waited.unwrap_err();
+    assert!(identity.all_were_answered());
     let slow = [Fault::Drip { bytes: 40, milliseconds: 30 }, Fault::Delay { milliseconds: 100 }];
     for fault in slow {
         identity.answer(STEP, fault);
