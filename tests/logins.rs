@@ -2,6 +2,7 @@
 //! AWS's own driver asks for is what the operator asks for; and what goes wrong on the way is told for what it is.
 
 mod differential;
+mod proxies;
 mod refusals;
 
 use std::time::Duration;

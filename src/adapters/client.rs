@@ -7,7 +7,6 @@ use http::Uri;
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioExecutor;
 use kube::client::retry::RetryPolicy;
 use kube::client::{ClientBuilder, ConfigExt};
@@ -19,6 +18,7 @@ use tower::{BoxError, ServiceBuilder};
 use tracing::info;
 
 use super::causes::chain;
+use super::proxy::{self, Unusable};
 
 /// How long the API server may take to accept a connection.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ pub enum ClientError {
     },
     /// The proxy can't be used.
     #[error("the proxy for the API server can't be used: {0}")]
-    Proxy(String),
+    Proxy(#[from] Unusable),
     /// What the configuration names can't be used.
     #[error("the API server's client can't be set up: {0}")]
     Setup(String),
@@ -77,7 +77,7 @@ pub fn connect(choice: &Choice) -> Result<Client, ClientError> {
     let client = if config.proxy_url.is_some() { Client::try_from(config) } else { straight(&config) };
     client.map_err(|error| match error {
         kube::Error::ProxyProtocolUnsupported { .. } | kube::Error::ProxyProtocolDisabled { .. } => {
-            ClientError::Proxy("its address begins with none of http://, https:// and socks5://".to_owned())
+            ClientError::Proxy(Unusable("its address begins with none of http://, https:// and socks5://"))
         }
         other => ClientError::Setup(chain(&other)),
     })
@@ -131,19 +131,18 @@ fn configuration(choice: &Choice) -> Result<Config, ClientError> {
     let proxy = match (&cluster, server) {
         // Its own proxy is meant for it, whatever the environment says.
         (Some(cluster), _) if cluster.proxy_url.as_ref().is_some_and(|proxy| !proxy.is_empty()) => {
-            cluster.proxy_url.as_deref().map(uri).transpose()?
+            cluster.proxy_url.as_deref().map(proxy::address).transpose()?
         }
-        (_, Some(Ok(server))) => Environment::of_process().proxy(&server)?,
+        (_, Some(Ok(server))) => proxy::of_environment(&server)?,
         _ => None,
     };
     let options = KubeConfigOptions::default();
     let config = futures::executor::block_on(Config::from_custom_kubeconfig(kubeconfig, &options));
     let mut config = config.map_err(|error| match error {
-        KubeconfigError::ParseProxyUrl(_) => ClientError::Proxy("its address is no URL".to_owned()),
-        KubeconfigError::ParseNoProxy(_) => ClientError::Proxy(
-            "NO_PROXY has an entry that is no name, no address and no range; write them separated by single commas"
-                .to_owned(),
-        ),
+        KubeconfigError::ParseProxyUrl(_) => ClientError::Proxy(Unusable("its address is no URL")),
+        KubeconfigError::ParseNoProxy(_) => ClientError::Proxy(Unusable(
+            "NO_PROXY has an entry that is no name, no address and no range; write them separated by single commas",
+        )),
         other => refused(said(&other)),
     })?;
     // The client's own choice compares NO_PROXY with the proxy's name instead of the server's.
@@ -160,62 +159,6 @@ fn cluster(kubeconfig: &mut Kubeconfig) -> Option<kube::config::Cluster> {
     let context = kubeconfig.current_context.as_ref()?;
     let context = kubeconfig.contexts.iter().find(|named| named.name == *context)?.context.as_ref()?;
     kubeconfig.clusters.iter().find(|named| named.name == context.cluster)?.cluster.clone()
-}
-
-/// What the environment says of proxies.
-#[derive(Debug, Default)]
-struct Environment {
-    https: String,
-    http: String,
-    all: String,
-    none: String,
-}
-
-impl Environment {
-    fn of_process() -> Self {
-        let first = |names: [&str; 2]| {
-            let mut values = names.iter().filter_map(|name| std::env::var(name).ok());
-            values.find(|value| !value.trim().is_empty()).unwrap_or_default().trim().to_owned()
-        };
-        Self {
-            https: first(["HTTPS_PROXY", "https_proxy"]),
-            http: first(["HTTP_PROXY", "http_proxy"]),
-            all: first(["ALL_PROXY", "all_proxy"]),
-            none: first(["NO_PROXY", "no_proxy"]),
-        }
-    }
-
-    /// The proxy for a server.
-    fn proxy(&self, server: &Uri) -> Result<Option<Uri>, ClientError> {
-        let own = if server.scheme_str() == Some("http") { &self.http } else { &self.https };
-        let proxy = if own.is_empty() { &self.all } else { own };
-        if proxy.is_empty() {
-            return Ok(None);
-        }
-        let entries: Vec<_> = self.none.split(',').map(str::trim).collect();
-        // The matcher takes it for names alone, and the address of an API server is often none.
-        if entries.contains(&"*") {
-            return Ok(None);
-        }
-        // An entry may name the port, which the matcher doesn't know, or begin with an asterisk.
-        let port = format!(":{}", server.port_u16().unwrap_or(443));
-        let bare = entries.into_iter().map(|entry| {
-            let host = entry.strip_suffix(&port).filter(|host| !host.contains(':') || host.ends_with(']'));
-            host.unwrap_or(entry).trim_start_matches(['*', '[']).trim_end_matches(']')
-        });
-        let bare: Vec<_> = bare.collect();
-        let matcher = Matcher::builder().all("http://any").no(bare.join(",")).build();
-        if matcher.intercept(server).is_some() { uri(proxy).map(Some) } else { Ok(None) }
-    }
-}
-
-/// A proxy's address, by default one of HTTP.
-fn uri(text: &str) -> Result<Uri, ClientError> {
-    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let uri: Option<Uri> = text.parse().ok();
-    uri.filter(|uri| uri.host().is_some_and(|host| !host.is_empty())).ok_or_else(|| {
-        ClientError::Proxy("its address is no URL; write one such as http://proxy.example.com:3128".to_owned())
-    })
 }
 
 /// What is wrong with a kubeconfig; not in the words of who read it where those may quote it.
@@ -246,55 +189,6 @@ mod tests {
         let server = format!("https://{}", listener.local_addr().unwrap()).parse().unwrap();
         let connection = tcp().oneshot(server).await.unwrap();
         assert!(connection.inner().nodelay().unwrap());
-    }
-
-    fn through(environment: &Environment, server: &str) -> Option<String> {
-        environment.proxy(&server.parse().unwrap()).unwrap().map(|proxy| proxy.to_string())
-    }
-
-    #[test]
-    fn the_environment_says_which_proxy_is_for_which_server() {
-        let environment = |none: &str| Environment {
-            https: "http://user:secret@proxy:3128".to_owned(),
-            http: "plain:80".to_owned(),
-            none: none.to_owned(),
-            ..Environment::default()
-        };
-        let server = "https://api.example.com:6443";
-        assert_eq!(through(&environment(""), server).unwrap(), "http://user:secret@proxy:3128/");
-        assert_eq!(through(&environment(""), "http://api.example.com").unwrap(), "http://plain:80/");
-        for none in [
-            "api.example.com",
-            "example.com",
-            ".example.com",
-            "*.example.com",
-            "other,  api.example.com",
-            "api.example.com:6443",
-            "*",
-        ] {
-            assert_eq!(through(&environment(none), server), None, "{none}");
-        }
-        for none in ["proxy", "example.org", "api.example.com:443", "ample.com"] {
-            assert!(through(&environment(none), server).is_some(), "{none}");
-        }
-        assert_eq!(through(&environment("10.0.0.0/8"), "https://10.1.2.3"), None);
-        for none in ["127.0.0.1", "127.0.0.1:6443", "127.0.0.0/8", "a, *"] {
-            assert_eq!(through(&environment(none), "https://127.0.0.1:6443"), None, "{none}");
-        }
-        for none in ["fd00::443", "[fd00::443]", "[fd00::443]:443", "fd00::/8", "*"] {
-            assert_eq!(through(&environment(none), "https://[fd00::443]"), None, "{none}");
-        }
-        assert!(through(&environment("10.0.0.0/8"), "https://11.1.2.3").is_some());
-        assert_eq!(through(&Environment::default(), server), None);
-    }
-
-    #[test]
-    fn a_proxy_that_has_no_address_is_refused_and_not_quoted() {
-        for proxy in ["http://", "http://user:secret@", "http://user:secret@a b"] {
-            let environment = Environment { https: proxy.to_owned(), ..Environment::default() };
-            let error = environment.proxy(&"https://api".parse().unwrap()).unwrap_err().to_string();
-            assert!(error.contains("http://proxy.example.com:3128") && !error.contains("secret"), "{error}");
-        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod kubernetes;
 mod lending;
 mod listed;
 pub mod logins;
+pub mod proxy;
 pub mod redshift;
 mod versions;
 

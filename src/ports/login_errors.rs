@@ -118,6 +118,23 @@ pub enum Unusable {
     Incomplete,
 }
 
+/// Why a proxy is no way to a host.
+#[derive(Clone, Debug, Error)]
+pub enum ProxyFault {
+    /// It wants to know who asks.
+    #[error("it wants a user and a password (HTTP 407); write them into HTTPS_PROXY, http://user:password@host:port")]
+    Unauthorized,
+    /// It doesn't connect.
+    #[error("it refuses the connection, or can't make it; allow the host there")]
+    Refused,
+    /// It isn't there.
+    #[error("the proxy itself can't be reached ({0}); check HTTPS_PROXY")]
+    Unreachable(Words),
+    /// Nothing comes back, of it or of whoever is behind it.
+    #[error("nothing came back within {0} s; check that the proxy works and lets connections to the host pass")]
+    Silent(u64),
+}
+
 /// Why there are no temporary credentials.
 #[derive(Clone, Debug, Error)]
 pub enum LoginError {
@@ -163,6 +180,23 @@ pub enum LoginError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// The proxy on the way is at fault.
+    #[error(
+        "{step} can't be reached at {host} through the proxy {proxy}: {why}; or name {host} in NO_PROXY, if there is a way without it"
+    )]
+    Proxy {
+        /// Who was asked.
+        step: LoginStep,
+        /// Its name.
+        host: String,
+        /// The proxy.
+        proxy: String,
+        /// What is wrong with it.
+        why: ProxyFault,
+    },
+    /// What the operator's environment says of the way to AWS or Okta can't be used.
+    #[error("the operator's environment can't be meant: {0}")]
+    Setting(String),
     /// The certificate isn't one to trust.
     #[error(
         "the certificate of {host} was rejected: {reason}; where it is signed by an authority of your own, start the operator with \
@@ -280,6 +314,7 @@ impl LoginError {
             Self::NameResolution { .. }
             | Self::Unreachable { .. }
             | Self::Deadline { .. }
+            | Self::Proxy { .. }
             | Self::RateLimited { .. }
             | Self::Status { status: 408 | 500.., .. } => Category::Transient,
             Self::Aws { category, .. } => *category,
@@ -287,6 +322,7 @@ impl LoginError {
             | Self::CertificateRejected { .. }
             | Self::CertificateUntimely { .. }
             | Self::CaFile(_)
+            | Self::Setting(_)
             | Self::Unusable { .. }
             | Self::Status { .. }
             | Self::PasswordRefused { .. }
@@ -323,6 +359,8 @@ impl LoginError {
             Self::NameResolution { .. }
             | Self::Unreachable { .. }
             | Self::Deadline { .. }
+            | Self::Proxy { .. }
+            | Self::Setting(_)
             | Self::RateLimited { .. }
             | Self::Status { status: 408 | 500.., .. }
             | Self::Aws { category: Category::Transient, .. } => Reason::LoginServiceUnavailable,

@@ -23,7 +23,7 @@ pub use errors::{ConnectError, Excess, StatementError, StatementFailure};
 pub use host::Host;
 pub use kept::{ColumnsDigest, Kept, KeptDataSource};
 pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object, PolicyResources, Referent, Told, Version};
-pub use login_errors::{LoginError, LoginStep, OktaState, Unusable};
+pub use login_errors::{LoginError, LoginStep, OktaState, ProxyFault, Unusable};
 pub use logins::{Identity, Logins, Obtained};
 pub use rows::{Row, Rows};
 pub use warehouses::{Answer, Session, Target, TlsSettings, Warehouses, answered};

@@ -17,6 +17,8 @@ pub enum Passage {
     Closed,
     /// They are kept open, and nothing comes back.
     Silent,
+    /// A proxy answers with this status and makes none.
+    Refused(u16),
 }
 
 /// A running relay; it ends when it is dropped.
@@ -79,6 +81,13 @@ async fn serve(
     mut passage: watch::Receiver<Passage>,
     asked: Arc<Mutex<Vec<String>>>,
 ) {
+    let now = *passage.borrow();
+    if let Passage::Refused(status) = now {
+        if head(&mut client, &asked).await.is_ok() {
+            let _ = client.write_all(format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n").as_bytes()).await;
+        }
+        return;
+    }
     let passed_on = async {
         let server = match server {
             Some(server) => server,
@@ -87,8 +96,7 @@ async fn serve(
         let mut server = TcpStream::connect(server).await?;
         copy_bidirectional(&mut client, &mut server).await
     };
-    let open = *passage.borrow() == Passage::Open;
-    if open {
+    if now == Passage::Open {
         tokio::select! {
             _ = passed_on => return,
             _ = passage.wait_for(|passage| *passage != Passage::Open) => {}
@@ -100,13 +108,18 @@ async fn serve(
 
 /// Reads the request for a tunnel and agrees to it; gives the server.
 async fn connect_request(client: &mut TcpStream, asked: &Mutex<Vec<String>>) -> std::io::Result<String> {
+    let server = head(client, asked).await?.split_whitespace().nth(1).unwrap_or_default().to_owned();
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+    Ok(server)
+}
+
+/// Reads the request for a tunnel.
+async fn head(client: &mut TcpStream, asked: &Mutex<Vec<String>>) -> std::io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(client.read_u8().await?);
     }
     let head = String::from_utf8_lossy(&head).into_owned();
-    let server = head.split_whitespace().nth(1).unwrap_or_default().to_owned();
-    asked.lock().unwrap().push(head);
-    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
-    Ok(server)
+    asked.lock().unwrap().push(head.clone());
+    Ok(head)
 }

@@ -10,7 +10,6 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
@@ -41,6 +40,15 @@ const VALID_FOR: i32 = 3_600;
 
 /// Where a pod that has a role by IRSA finds its token.
 const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+
+/// And the role that it is for.
+const ROLE_ARN: &str = "AWS_ROLE_ARN";
+
+/// What AWS's own log calls whoever takes it, unless the environment says otherwise.
+const SESSION: &str = "redshift-integration-operator";
+
+/// What to do where a pod gets no role.
+const TRUST: &str = "check the role's trust policy, and that the service account may take it";
 
 /// Where one that has it by Pod Identity is told its credentials.
 const CREDENTIALS_URI: [&str; 2] = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
@@ -78,6 +86,11 @@ pub(super) struct Aws {
     region: String,
 }
 
+/// Whether a variable of the environment has a value.
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
 /// No file of the home folder, of which nobody here knows: an empty one in their place.
 fn no_files() -> EnvConfigFiles {
     EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, "").build()
@@ -97,7 +110,7 @@ impl Aws {
     }
 
     /// What a client is made from. The operator tries again in its own time: whoever waits for it is told meanwhile.
-    async fn config(&self, step: LoginStep, key: Option<&Key>) -> SdkConfig {
+    async fn config(&self, step: LoginStep, key: Option<&Key>) -> Result<SdkConfig, LoginError> {
         let confidential = key.map(Key::confidential).unwrap_or_default();
         let client = Client { http: self.http.clone(), step, confidential };
         let loader = aws_config::defaults(BehaviorVersion::latest())
@@ -105,19 +118,30 @@ impl Aws {
             .profile_files(no_files())
             .http_client(client)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(self.http.deadline().now()).build())
+            // The one request has the operator's own: which of two passes first would be told at random.
+            .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         let loader = match key {
             Some(key) => loader.credentials_provider(SharedCredentialsProvider::new(key.credentials.clone())),
             None => loader.no_credentials(),
         };
-        Box::pin(loader.load()).await
+        let config = Box::pin(loader.load()).await;
+        // The SDK passes over a word that it doesn't know, and asks elsewhere than whoever wrote it believes.
+        for (variable, is_understood) in [
+            ("AWS_USE_FIPS_ENDPOINT", config.use_fips().is_some()),
+            ("AWS_USE_DUALSTACK_ENDPOINT", config.use_dual_stack().is_some()),
+        ] {
+            if is_set(variable) && !is_understood {
+                return Err(LoginError::Setting(format!("{variable} is neither `true` nor `false`")));
+            }
+        }
+        Ok(config)
     }
 
     /// The key that goes with a role that an assertion allows.
     pub(super) async fn key_of_assertion(&self, role: &Role, assertion: SecretString) -> Result<Key, LoginError> {
         let step = LoginStep::RoleOfAssertion;
-        let sts = aws_sdk_sts::Client::new(&self.config(step, None).await);
+        let sts = aws_sdk_sts::Client::new(&self.config(step, None).await?);
         let request = sts.assume_role_with_saml().role_arn(&role.role).principal_arn(&role.provider);
         let answer = Box::pin(request.saml_assertion(assertion.expose_secret()).send()).await;
         let answer = answer.map_err(|error| self.refused(step, &error, &Confidential::new([assertion]), true))?;
@@ -127,38 +151,51 @@ impl Aws {
 
     /// The key of the pod's role.
     pub(super) async fn key_of_pod(&self) -> Result<Key, LoginError> {
+        if is_set(TOKEN_FILE) {
+            self.key_of_token().await
+        } else if CREDENTIALS_URI.iter().any(|variable| is_set(variable)) {
+            self.key_of_container().await
+        } else {
+            Err(LoginError::NoPodIdentity)
+        }
+    }
+
+    /// By the token of its service account (IRSA). The SDK has this too, and there it knows neither its own setting that endpoints
+    /// are to be passed over nor what AWS's codes mean.
+    async fn key_of_token(&self) -> Result<Key, LoginError> {
         let step = LoginStep::PodIdentity;
-        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let role = variable(ROLE_ARN)
+            .ok_or_else(|| LoginError::Setting(format!("{TOKEN_FILE} is set, and {ROLE_ARN} isn't")))?;
+        let token = tokio::fs::read_to_string(variable(TOKEN_FILE).unwrap_or_default()).await;
+        let token = token.map_err(|error| LoginError::Setting(format!("the file of {TOKEN_FILE}: {error}")))?;
+        let token = SecretString::from(token.trim());
+        let sts = aws_sdk_sts::Client::new(&self.config(step, None).await?);
+        let request = sts.assume_role_with_web_identity().role_arn(role).web_identity_token(token.expose_secret());
+        let session = variable("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| SESSION.to_owned());
+        let answer = Box::pin(request.role_session_name(session).send()).await;
+        let answer = answer.map_err(|error| self.refused(step, &error, &Confidential::new([token]), true))?;
+        let key = answer.credentials().ok_or(LoginError::Unusable { step, why: Unusable::Incomplete })?;
+        Ok(Key::new(key.access_key_id(), key.secret_access_key(), Some(key.session_token()), true))
+    }
+
+    /// By the endpoint of Pod Identity.
+    async fn key_of_container(&self) -> Result<Key, LoginError> {
+        let step = LoginStep::PodIdentity;
         let client = Client { http: self.http.clone(), step, confidential: Confidential::default() };
-        let settings = self.config(step, None).await;
-        let config = ProviderConfig::without_region()
-            .with_region(settings.region().cloned())
-            .with_use_fips(settings.use_fips())
-            .with_use_dual_stack(settings.use_dual_stack())
-            .with_retry_config(RetryConfig::disabled())
-            .with_http_client(client);
-        let found = async {
-            if is_set(&TOKEN_FILE) {
-                let provider = WebIdentityTokenCredentialsProvider::builder().configure(&config).build();
-                Ok(provider.provide_credentials().await)
-            } else if CREDENTIALS_URI.iter().any(is_set) {
-                let provider = EcsCredentialsProvider::builder().configure(&config).build();
-                Ok(provider.provide_credentials().await)
-            } else {
-                Err(LoginError::NoPodIdentity)
-            }
-        };
+        let config =
+            ProviderConfig::without_region().with_retry_config(RetryConfig::disabled()).with_http_client(client);
+        let provider = EcsCredentialsProvider::builder().configure(&config).build();
         let deadline = self.http.deadline();
-        let found = tokio::time::timeout(deadline.now(), found).await;
-        let found = found.map_err(|_| deadline.passed(step, "its endpoint"))??;
-        let credentials = found.map_err(|error| {
+        // Its request has the deadline itself; the rest is the SDK's, which may look up a name before.
+        let found = tokio::time::timeout(deadline.now() * 2, provider.provide_credentials()).await;
+        let credentials = found.map_err(|_| deadline.passed(step, "its endpoint"))?.map_err(|error| {
             if let Some(known) = find::<LoginError>(&error) {
                 return known.clone();
             }
             let said = Confidential::default().pass_on(&chain(&error));
             let code = Confidential::default().pass_on("no credentials");
-            let advice = Some("check the role's trust policy, and that the service account may take it");
-            LoginError::Aws { step, code, said, advice, state: None, category: Category::Transient }
+            LoginError::Aws { step, code, said, advice: Some(TRUST), state: None, category: Category::Transient }
         })?;
         Ok(Key { credentials, is_fetched: true })
     }
@@ -199,7 +236,7 @@ impl Aws {
 
     async fn of_cluster(&self, key: &Key, cluster: &str, user: Option<User>) -> Result<Credentials, LoginError> {
         let step = LoginStep::Credentials;
-        let client = aws_sdk_redshift::Client::new(&self.config(step, Some(key)).await);
+        let client = aws_sdk_redshift::Client::new(&self.config(step, Some(key)).await?);
         // Without the name of a database they are for all of them: the managed one may not be there yet.
         if let Some(User { name, auto_create, groups }) = user {
             let request = client.get_cluster_credentials().cluster_identifier(cluster).db_user(name);
@@ -219,7 +256,7 @@ impl Aws {
 
     async fn of_workgroup(&self, key: &Key, workgroup: &str) -> Result<Credentials, LoginError> {
         let step = LoginStep::Credentials;
-        let client = aws_sdk_redshiftserverless::Client::new(&self.config(step, Some(key)).await);
+        let client = aws_sdk_redshiftserverless::Client::new(&self.config(step, Some(key)).await?);
         let request = client.get_credentials().workgroup_name(workgroup).duration_seconds(VALID_FOR);
         let answer = Box::pin(request.send()).await.map_err(|error| self.refused_to(step, key, &error))?;
         credentials(&Answer { user: answer.db_user(), password: answer.db_password(), ends: answer.expiration() })
@@ -228,7 +265,8 @@ impl Aws {
     /// What AWS says of the warehouse. It is of use, and nothing depends on it: an identity needs no right to ask.
     async fn describe(&self, key: &Key, warehouse: &AwsWarehouse) -> Option<Described> {
         let step = LoginStep::Description;
-        let config = self.config(step, Some(key)).await;
+        // The credentials fail at the same, and it is told there.
+        let config = self.config(step, Some(key)).await.ok()?;
         let described = match &warehouse.name {
             WarehouseName::Cluster(cluster) => {
                 let client = aws_sdk_redshift::Client::new(&config);
@@ -290,12 +328,31 @@ impl Aws {
                 let meaning = Meaning::of(code, said, status, is_fetched);
                 let said = if meaning.quotes_the_request { "" } else { said.trim_end_matches('.') };
                 let (code, said) = (confidential.pass_on(code), confidential.pass_on(said));
-                let Meaning { advice, category, .. } = meaning;
+                let Meaning { mut advice, mut category, .. } = meaning;
+                if step == LoginStep::PodIdentity && category == Category::Permanent {
+                    // Nobody's Secret is in it, and a role takes its time to be known everywhere.
+                    (advice, category) = (Some(TRUST), Category::Transient);
+                }
                 LoginError::Aws { step, code, said, advice, state: None, category }
             }
             SdkError::ResponseError(_) => LoginError::Unusable { step, why: Unusable::NotDocumented },
-            other => LoginError::Unreachable { step, host, reason: confidential.pass_on(&chain(other)) },
+            // It never got to the network, and the SDK's words may quote the whole request.
+            other => LoginError::Setting(no_endpoint(&chain(other)).to_owned()),
         }
+    }
+}
+
+/// Why the SDK finds no host to ask.
+fn no_endpoint(said: &str) -> &'static str {
+    if said.contains("FIPS and custom endpoint") {
+        "AWS_USE_FIPS_ENDPOINT and an endpoint of your own (AWS_ENDPOINT_URL) exclude each other; unset one of them"
+    } else if said.contains("Dualstack and custom endpoint") {
+        "AWS_USE_DUALSTACK_ENDPOINT and an endpoint of your own (AWS_ENDPOINT_URL) exclude each other; unset one of them"
+    } else if said.contains("does not support") {
+        "this part of AWS has no such endpoints; unset AWS_USE_FIPS_ENDPOINT or AWS_USE_DUALSTACK_ENDPOINT"
+    } else {
+        "AWS can't be asked at any URL; check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL_REDSHIFT and \
+         AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS, which are as https://host.example.com"
     }
 }
 

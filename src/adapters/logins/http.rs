@@ -10,7 +10,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use rustls::ClientConfig;
@@ -18,12 +17,18 @@ use tracing::warn;
 
 use crate::adapters::ca_bundle::{self, Authorities};
 use crate::adapters::causes::{chain, find};
+use crate::adapters::proxy;
 use crate::lifecycle::hosts::AddressPolicy;
 use crate::lifecycle::words::Confidential;
-use crate::ports::{LoginError, LoginStep, Unusable, Unused};
+use crate::ports::{LoginError, LoginStep, ProxyFault, Unusable, Unused};
 
 /// Longest answer that is read. Okta's page takes some tens of thousands of bytes.
 const LONGEST_ANSWER: usize = 1024 * 1024;
+
+/// What the client says of a proxy that answers 407, and of one that answers with another refusal, or hangs up. It has no type for
+/// them that could be asked.
+const PROXY_WANTS_A_USER: &str = "proxy authorization required";
+const TUNNEL_IS_REFUSED: [&str; 2] = ["tunnel error: unsuccessful", "tunnel error: unexpected end of file"];
 
 /// Who is asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,6 +73,12 @@ impl Deadline {
     /// Nobody answered in that time.
     pub(super) fn passed(self, step: LoginStep, host: &str) -> LoginError {
         LoginError::Deadline { step, host: host.to_owned(), seconds: self.usual.as_secs() }
+    }
+
+    /// The same, where a proxy may have been asked for the way.
+    fn passed_behind(self, step: LoginStep, host: &str, proxy: Option<String>) -> LoginError {
+        let Some(proxy) = proxy else { return self.passed(step, host) };
+        LoginError::Proxy { step, host: host.to_owned(), proxy, why: ProxyFault::Silent(self.usual.as_secs()) }
     }
 }
 
@@ -114,7 +125,9 @@ impl Http {
         confidential: &Confidential,
     ) -> Result<Answer, LoginError> {
         let host = request.uri().host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
-        let client = self.client(door, &host, request.uri())?;
+        let proxy = proxy_to(request.uri())?;
+        let client = self.client(door, &host, proxy.as_ref())?;
+        let proxy = proxy.as_ref().map(shown);
         let asked = async {
             let request = reqwest::Request::try_from(request)?;
             let mut response = client.execute(request).await?;
@@ -129,8 +142,8 @@ impl Http {
             Ok(Ok(Answer { status, headers, body }))
         };
         let answer = match tokio::time::timeout(self.deadline.now(), asked).await {
-            Err(_) => return Err(self.deadline.passed(step, &host)),
-            Ok(Err(error)) => return Err(self.classify(&error, step, &host, confidential)),
+            Err(_) => return Err(self.deadline.passed_behind(step, &host, proxy)),
+            Ok(Err(error)) => return Err(self.classify(&error, step, &host, proxy, confidential)),
             Ok(Ok(answer)) => answer?,
         };
         if answer.status.is_redirection() {
@@ -139,25 +152,24 @@ impl Http {
         Ok(answer)
     }
 
-    fn client(&self, door: Door, host: &str, uri: &http::Uri) -> Result<reqwest::Client, LoginError> {
-        // In the clear only the pod's own endpoint of credentials is asked, which is no further away than the node, or what
-        // the operator's settings say.
-        let is_clear = uri.scheme() != Some(&http::uri::Scheme::HTTPS);
-        let is_proxied = !is_clear && Matcher::from_env().intercept(uri).is_some();
+    fn client(&self, door: Door, host: &str, proxy: Option<&http::Uri>) -> Result<reqwest::Client, LoginError> {
         let mut builder = reqwest::Client::builder()
+            // None but the one that was chosen here.
+            .no_proxy()
             .tls_backend_preconfigured(self.tls.clone())
             .redirect(redirect::Policy::none())
             .referer(false)
             .http1_only()
             .retry(reqwest::retry::never())
             .pool_max_idle_per_host(0);
-        if !is_proxied {
-            builder = builder.no_proxy();
+        if let Some(proxy) = proxy {
+            let unusable = |_| LoginError::Setting("the address of the proxy is none of a proxy".to_owned());
+            builder = builder.proxy(reqwest::Proxy::all(proxy.to_string()).map_err(unusable)?);
         }
         if door == Door::OfResource {
-            self.check(host, is_proxied)?;
+            self.check(host, proxy.is_some())?;
             builder = builder.https_only(true);
-            if !is_proxied {
+            if proxy.is_none() {
                 builder = builder.dns_resolver(Arc::new(Allowed(self.policy.clone())));
             }
         }
@@ -165,7 +177,14 @@ impl Http {
     }
 
     /// Finds the cause. The library's own text names the address of the page, which may hold a token.
-    fn classify(&self, error: &reqwest::Error, step: LoginStep, host: &str, confidential: &Confidential) -> LoginError {
+    fn classify(
+        &self,
+        error: &reqwest::Error,
+        step: LoginStep,
+        host: &str,
+        proxy: Option<String>,
+        confidential: &Confidential,
+    ) -> LoginError {
         let host = host.to_owned();
         if let Some(unresolved) = find::<Unresolved>(error) {
             return match unresolved.clone() {
@@ -181,7 +200,21 @@ impl Http {
             return LoginError::CertificateRejected { host, reason: confidential.pass_on(&tls.to_string()), unused };
         }
         let text = error.source().map_or_else(|| "the conversation broke".to_owned(), chain);
-        LoginError::Unreachable { step, host, reason: confidential.pass_on(&text) }
+        let reason = confidential.pass_on(&text);
+        match proxy {
+            // Behind it the conversation is with the host itself.
+            Some(proxy) if error.is_connect() => {
+                let why = if text.contains(PROXY_WANTS_A_USER) {
+                    ProxyFault::Unauthorized
+                } else if TUNNEL_IS_REFUSED.iter().any(|refused| text.contains(refused)) {
+                    ProxyFault::Refused
+                } else {
+                    ProxyFault::Unreachable(reason)
+                };
+                LoginError::Proxy { step, host, proxy, why }
+            }
+            _ => LoginError::Unreachable { step, host, reason },
+        }
     }
 
     /// What can be told before a name is resolved. An address needs no resolving, and behind a proxy the proxy does it.
@@ -193,6 +226,22 @@ impl Http {
             _ => Ok(()),
         }
     }
+}
+
+/// The proxy on the way to an address.
+fn proxy_to(uri: &http::Uri) -> Result<Option<http::Uri>, LoginError> {
+    // In the clear only the pod's own endpoint of credentials is asked, which is no further away than the node, or what the
+    // operator's settings say.
+    if uri.scheme() != Some(&http::uri::Scheme::HTTPS) {
+        return Ok(None);
+    }
+    proxy::of_environment(uri).map_err(|unusable| LoginError::Setting(format!("the proxy can't be used: {unusable}")))
+}
+
+/// A proxy without its user and password.
+fn shown(proxy: &http::Uri) -> String {
+    let port = proxy.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}", proxy.host().unwrap_or_default())
 }
 
 /// The certificates of a file.

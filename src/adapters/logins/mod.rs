@@ -4,6 +4,8 @@
 //! one pass and thrown away with it.
 
 mod aws;
+#[cfg(test)]
+mod endpoints;
 mod http;
 mod okta;
 mod saml;
