@@ -15,6 +15,8 @@ use crate::reconcile::{Context, Next};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Basis {
     done: Fingerprints,
+    /// The registry's counter at the end of the last pass: if it is another one, somebody else has worked meanwhile.
+    counter: Option<i64>,
     /// When all of it was looked at last, by the machine's time: what is looked at once an hour goes by it.
     looked_at: Option<Duration>,
     /// When all of it is looked at next.
@@ -49,6 +51,8 @@ pub struct Looked {
     pub interval: Option<Duration>,
     /// Whether something is to be tried again before.
     pub is_waiting: bool,
+    /// The registry's counter, if it was met.
+    pub counter: Option<i64>,
 }
 
 /// What there is now.
@@ -106,18 +110,29 @@ pub fn looked_at<W: World>(context: &Context<W>, key: &Key) -> Option<Duration> 
     context.views.of(&key.to_string()).basis.and_then(|basis| basis.looked_at)
 }
 
+/// Whether nobody else has worked on the registry since the last pass of this process.
+pub fn is_alone<W: World>(context: &Context<W>, key: &Key, counter: i64) -> bool {
+    context.views.of(&key.to_string()).basis.is_some_and(|basis| basis.counter == Some(counter))
+}
+
 /// A pass has come to its end: when the next one is due.
 pub fn remember<W: World>(context: &Context<W>, key: &Key, at_start: Fingerprints, looked: Looked) -> Next {
     let (name, now) = (key.to_string(), context.host.elapsed());
     let mut memory = context.views.of(&name);
-    let before = memory.basis.unwrap_or(Basis { done: Fingerprints::default(), looked_at: None, next_look: None });
-    let Looked { done, interval, is_waiting } = looked;
+    let before = memory.basis.unwrap_or(Basis {
+        done: Fingerprints::default(),
+        counter: None,
+        looked_at: None,
+        next_look: None,
+    });
+    let Looked { done, interval, is_waiting, counter } = looked;
     let is_all = done.views && done.profiles;
     let basis = Basis {
         done: Fingerprints {
             views: if done.views { at_start.views } else { before.done.views },
             profiles: if done.profiles { at_start.profiles } else { before.done.profiles },
         },
+        counter: counter.or(before.counter),
         looked_at: if is_all { Some(now) } else { before.looked_at },
         next_look: if is_all { interval.map(|interval| now + interval) } else { before.next_look },
     };

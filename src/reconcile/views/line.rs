@@ -40,6 +40,11 @@ impl<W: World> Line<W> {
         Ok(())
     }
 
+    /// The registry's counter, as it is now.
+    pub fn counter(&self) -> i64 {
+        self.counter
+    }
+
     /// The rows of a look-up.
     pub async fn rows(&self, which: LookUp, parameters: &Parameters) -> Result<Vec<Row>, Error> {
         Ok(self.session.query(&look_up(which, parameters)?).await?)

@@ -127,7 +127,7 @@ impl<W: World> Pass<'_, W> {
         // But for deletions.
         let is_going = self.resources.data_sources.iter().any(|it| it.is_deleted());
         if integration.is_some_and(|it| it.spec.suspend) && !is_going {
-            return Ok(Ended::Done(Looked { done: self.parts, interval: None, is_waiting: false }));
+            return Ok(Ended::Done(Looked { done: self.parts, interval: None, is_waiting: false, counter: None }));
         }
         let ground = match Ground::of(self.context, self.key, integration).await? {
             Ok(ground) => ground,
@@ -150,7 +150,7 @@ impl<W: World> Pass<'_, W> {
         // What ends these is told by a watch; what ends anything else nobody tells.
         let is_waiting = ![Reason::IntegrationMissing, Reason::PolicyViewsDisabled].contains(&why.reason);
         let done = Parts { views: !is_waiting, profiles: !is_waiting };
-        Ok(Ended::Done(Looked { done, interval: None, is_waiting }))
+        Ok(Ended::Done(Looked { done, interval: None, is_waiting, counter: None }))
     }
 
     async fn on_the_warehouse(&mut self, ground: &Ground) -> Result<Ended, Error> {
@@ -171,12 +171,15 @@ impl<W: World> Pass<'_, W> {
     async fn interrupted(&mut self, why: &Failure) -> Result<Ended, Error> {
         self.without_a_warehouse(why).await?;
         let done = Parts { views: false, profiles: false };
-        Ok(Ended::Done(Looked { done, interval: None, is_waiting: true }))
+        Ok(Ended::Done(Looked { done, interval: None, is_waiting: true, counter: None }))
     }
 
     async fn look_and_act(&mut self, ground: &Ground, mut line: Line<W>) -> Result<Looked, Error> {
         let seen = observe::data_sources(&line).await?;
         line.meet(&seen)?;
+        if !basis::is_alone(self.context, self.key, seen.fencing_counter) {
+            self.parts = Parts { views: true, profiles: true };
+        }
         let mut views = Views::new(&self.resources.data_sources);
         if self.parts.views {
             views.look(self, ground, &line, seen.held).await?;
@@ -203,7 +206,7 @@ impl<W: World> Pass<'_, W> {
             }
             warn!(integration = %self.key, %error, "a pass on views was interrupted");
             let done = Parts { views: false, profiles: false };
-            return Ok(Looked { done, interval: None, is_waiting: true });
+            return Ok(Looked { done, interval: None, is_waiting: true, counter: None });
         }
         if let Some(profiles) = to_write {
             profiles.write(&mut line).await?;
@@ -217,6 +220,6 @@ impl<W: World> Pass<'_, W> {
         }
         let chance = self.context.host.random();
         let interval = ground.is_enabled.then(|| cadence::until_next_look(ground.interval, chance));
-        Ok(Looked { done: self.parts, interval, is_waiting })
+        Ok(Looked { done: self.parts, interval, is_waiting, counter: Some(line.counter()) })
     }
 }

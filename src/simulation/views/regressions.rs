@@ -172,3 +172,11 @@ fn a_view_that_another_process_is_about_to_make_does_not_outlive_its_data_source
     };
     (0..14).for_each(run_into_it);
 }
+
+#[test]
+fn what_another_process_has_written_meanwhile_is_looked_at_even_if_the_resources_are_as_they_were() {
+    let mut run = played(&[WHOLE, edit(Profile(0, 1)), Event::pass(VIEWS_AT_ONCE), edit(DeleteProfile(0))]);
+    run.play(&[edit(Apply(0)), WHOLE]);
+    assert!(run.world.borrow().broken.is_empty(), "{:?}", run.world.borrow().broken);
+    comes_to_rest(&mut run).unwrap();
+}

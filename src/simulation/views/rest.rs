@@ -50,6 +50,13 @@ fn has_reason(source: &RedshiftDataSource, reason: Reason) -> bool {
     conditions.clone().any(|it| it.type_ == "Stalled" && it.status == "True" && it.reason == reason.as_str())
 }
 
+/// Whether another has the name that it wants, or had it and left it.
+fn is_without_a_name(source: &RedshiftDataSource) -> bool {
+    let conditions = source.status.iter().flat_map(|status| &status.conditions);
+    let mut stalled = conditions.filter(|it| it.type_ == "Stalled" && it.status == "True");
+    has_reason(source, Reason::NameTaken) || stalled.any(|it| it.message.contains("was left by the data source"))
+}
+
 fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why()) }
 }
@@ -90,12 +97,12 @@ impl Rest<'_> {
         }
         for (view, sources) in wanted {
             let (ready, others): (Vec<_>, Vec<_>) = sources.into_iter().partition(|it| is_ready(it));
-            let taken = others.iter().all(|it| has_reason(it, Reason::NameTaken));
+            let taken = others.iter().all(|it| is_without_a_name(it));
             ensure(taken, || others.iter().map(|it| brief(it)).collect::<Vec<_>>().join("\n"))?;
             let [source] = ready[..] else {
                 let row = self.row_of(&view).ok_or_else(|| format!("nobody has {view:?}"))?;
                 let holder = self.sources.iter().find(|it| it.uid().as_deref() == Some(&row[UID]));
-                let is_kept = holder.is_none_or(|it| it.spec.suspend || has_reason(it, Reason::NameTaken));
+                let is_kept = holder.is_none_or(|it| it.spec.suspend || is_without_a_name(it));
                 ensure(ready.is_empty() && is_kept, || format!("nobody, or several, have {view:?}: {row:?}"))?;
                 continue;
             };
@@ -131,7 +138,7 @@ impl Rest<'_> {
         for row in rows {
             let holder = self.sources.iter().find(|it| it.uid().as_deref() == Some(&row[UID]));
             // One that can't have its new name keeps the view that it has.
-            let is_kept = |it: &RedshiftDataSource| it.spec.suspend || has_reason(it, Reason::NameTaken);
+            let is_kept = |it: &RedshiftDataSource| it.spec.suspend || is_without_a_name(it);
             let is_its_own = holder.is_some_and(|it| access::view_of(it) == name_of(row) || is_kept(it));
             let was_left = holder.is_none() && self.retained.contains(&&row[UID]);
             ensure(is_its_own || was_left, || format!("a row of nobody: {row:?}, {holder:?}"))?;
