@@ -102,7 +102,10 @@ impl World {
         let Some(resource) = resource else { return };
         let (uid, managed) =
             (resource.metadata.uid.clone().unwrap_or_default(), managed(&resource).unwrap_or_default());
-        let (wanted, mut left_alone) = wanted(&self.clusters[cluster].policy_resources(name));
+        let resources = self.clusters[cluster].policy_resources(name);
+        // The last view of a schema goes, one that is to come keeps it, and then doesn't come: nobody knows any more who made it.
+        self.watch.keeps_schemas |= resources.data_sources.len() > 1;
+        let (wanted, mut left_alone) = wanted(&resources);
         let views = views_of(&self.warehouse, managed, &uid);
         left_alone.extend(views.keys().filter(|name| !wanted.contains_key(*name)).cloned());
         let found = Found {
