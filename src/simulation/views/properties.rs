@@ -12,7 +12,7 @@ use super::strategies::{of_two_clusters, of_two_processes, of_views_alone, of_vi
 use crate::scripts::POLICY_VIEWS_VERSION;
 
 /// Cases per property, of each run of the suite; by hand there are more (CONTRIBUTING.md).
-const CASES: u32 = 200;
+const CASES: u32 = 100;
 
 /// An integration that has what views stand on.
 pub fn begun(mode: Option<usize>) -> Run {
