@@ -102,31 +102,24 @@ impl Kept for KeptDataSource {
     }
 }
 
-impl Kept for RedshiftUserProfile {
-    type Resource = Self;
+macro_rules! kept_whole {
+    ($($kind:ty),+) => {
+        $(impl Kept for $kind {
+            type Resource = Self;
 
-    fn of(mut resource: Self, _: Option<&Self>) -> Self {
-        leave_out(&mut resource);
-        resource
-    }
+            fn of(mut resource: Self, _: Option<&Self>) -> Self {
+                leave_out(&mut resource);
+                resource
+            }
 
-    fn integration(&self) -> &str {
-        &self.spec.integration_ref.name
-    }
+            fn integration(&self) -> &str {
+                &self.spec.integration_ref.name
+            }
+        })+
+    };
 }
 
-impl Kept for RedshiftUserProfileSource {
-    type Resource = Self;
-
-    fn of(mut resource: Self, _: Option<&Self>) -> Self {
-        leave_out(&mut resource);
-        resource
-    }
-
-    fn integration(&self) -> &str {
-        &self.spec.integration_ref.name
-    }
-}
+kept_whole!(RedshiftUserProfile, RedshiftUserProfileSource);
 
 /// Who has written which field, and what was applied last, is of no interest here.
 fn leave_out(resource: &mut impl Resource) {

@@ -295,6 +295,14 @@ impl Warehouse {
         Ok(())
     }
 
+    /// What is in a database, as somebody may change it.
+    pub fn contents<'a>(&'a mut self, acting: u32, database: &str, uid: &'a str) -> Result<Objects<'a>, String> {
+        let superuser = self.is_superuser(acting);
+        let there = self.databases.get_mut(database).ok_or("no such database")?;
+        let may_create = superuser || there.owner == acting || there.is_granted_to(acting);
+        Ok(Objects { acting, superuser, may_create, uid, there })
+    }
+
     fn change_contents(
         &mut self,
         acting: u32,
@@ -303,10 +311,7 @@ impl Warehouse {
         name: &str,
         text: &str,
     ) -> Result<(), String> {
-        let superuser = self.is_superuser(acting);
-        let there = self.databases.get_mut(database).ok_or("no such database")?;
-        let may_create = superuser || there.owner == acting || there.is_granted_to(acting);
-        let mut contents = Objects { acting, superuser, may_create, uid, there };
+        let mut contents = self.contents(acting, database, uid)?;
         let system = "immuta_system";
         let procedures = "immuta_procedures";
         match name {
@@ -356,8 +361,7 @@ impl Warehouse {
             "grant-impersonate-user-to-role" => {
                 let role = identifier(text, 0);
                 refuse(self.roles.contains_key(&role), "no such role")?;
-                let there = self.databases.get_mut(database).ok_or("no such database")?;
-                let mut contents = Objects { acting, superuser, may_create, uid, there };
+                let mut contents = self.contents(acting, database, uid)?;
                 contents.owned(procedures, "impersonate_user")?.grantees.insert(role);
                 Ok(())
             }

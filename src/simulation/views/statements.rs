@@ -1,6 +1,5 @@
 //! What the statements of `views.sql` do to the warehouse, but for those on profiles.
 
-use super::super::objects::Objects;
 use super::super::statements::{identifier, literal, refuse};
 use super::super::warehouse::{Kind, Object, Warehouse};
 use super::tables::Shown;
@@ -62,10 +61,7 @@ impl Warehouse {
         name: &str,
         text: &str,
     ) -> Result<(), String> {
-        let superuser = self.is_superuser(acting);
-        let there = self.databases.get_mut(database).ok_or("no such database")?;
-        let may_create = superuser || there.owner == acting || there.is_granted_to(acting);
-        let mut contents = Objects { acting, superuser, may_create, uid, there };
+        let mut contents = self.contents(acting, database, uid)?;
         let (schema, view) = (identifier(text, 0), identifier(text, 1));
         match name {
             "write-policy-views-changed" => {
