@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::DynamicObject;
 use redshift_stand_in::journal::Event;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -52,8 +52,7 @@ impl Town {
     }
 
     fn api(&self, kind: &str) -> Api<DynamicObject> {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("redshift-governance.dev", "v1alpha1", kind));
-        Api::namespaced_with(self.world.client.clone(), &self.world.namespace, &resource)
+        self.world.api_of(kind)
     }
 
     async fn create(&self, kind: &str, name: &str, spec: Value) {

@@ -25,6 +25,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::wait::await_condition;
 use kube::{Client, Config, ResourceExt};
 use redshift_integration_operator::api::RedshiftIntegration;
@@ -191,6 +192,12 @@ impl World {
     async fn put_what_the_spec_names(&self) {
         self.put_secret("redshift-admin", self.stand_in.admin_user(), self.stand_in.admin_password()).await;
         self.put_ca("redshift-ca", self.stand_in.ca_pem()).await;
+    }
+
+    /// The resources of a kind of ours, whatever is in them.
+    pub fn api_of(&self, kind: &str) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("redshift-governance.dev", "v1alpha1", kind);
+        Api::namespaced_with(self.client.clone(), &self.namespace, &ApiResource::from_gvk(&kind))
     }
 
     /// Puts a proxy between the API server and the operators that are started from now on.

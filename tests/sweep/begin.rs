@@ -1,7 +1,7 @@
 //! What a circle starts from, and how each of its flows is begun.
 
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::flows::{Admin, Begin, Circle, Deed, Flow, Kind, Mode};
@@ -232,9 +232,7 @@ impl Scene {
 
     /// Of a kind of resources that are for the integration.
     pub fn api_of(&self, kind: Kind) -> Api<DynamicObject> {
-        let resource =
-            ApiResource::from_gvk(&GroupVersionKind::gvk("redshift-governance.dev", "v1alpha1", kind.name()));
-        Api::namespaced_with(self.world.client.clone(), &self.world.namespace, &resource)
+        self.world.api_of(kind.name())
     }
 
     async fn superuser_does(&mut self, statements: &[&str]) {
