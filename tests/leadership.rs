@@ -8,8 +8,10 @@ use redshift_stand_in::faults::{Action, Fault};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::election::{holder, pod};
-use crate::support::{Dump, Operator, Passage, Relay, World, assert_same};
+use crate::support::election::{LEASE, holder, leases, pod, pod_in};
+use crate::support::{Clock, Dump, Operator, Passage, Relay, World, assert_same};
+
+const YEAR: i64 = 366 * 24 * 60 * 60;
 
 /// A pod that leads without asking anybody.
 fn pod_without_election(world: &World, name: &str) -> Operator {
@@ -136,4 +138,39 @@ async fn an_operator_that_nobody_stops_meets_the_counter_when_another_has_worked
     edited(&world).await;
     assert_same(&after, &Dump::of(&world.stand_in).await);
     drop(second);
+}
+
+#[tokio::test]
+async fn clocks_that_jump_take_the_lease_from_nobody() {
+    let world = World::without_operator(Options::default()).await;
+    let clocks = ["first", "second"].map(|name| Clock::new(world.folder(), name));
+    let mut first = pod_in(&world, "first", &clocks[0].environment(), &[]);
+    first.until_logged("leading").await;
+    let mut second = pod_in(&world, "second", &clocks[1].environment(), &[]);
+    second.until_logged("the Lease is another's").await;
+    world.enabled().await;
+    let lease = async || leases(&world).get(LEASE).await.unwrap().spec.unwrap();
+    let renewed = async || {
+        let before = lease().await.renew_time;
+        while lease().await.renew_time == before {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    for (of_leader, of_other) in [(10 * YEAR, -10 * YEAR), (-10 * YEAR, 10 * YEAR), (60, -60)] {
+        clocks[0].set_wrong_by(of_leader);
+        clocks[1].set_wrong_by(of_other);
+        renewed().await;
+        assert!(!second.log().contains("leading"), "two of them lead");
+    }
+    assert_eq!(lease().await.lease_transitions, Some(1));
+    // The next one isn't deceived by a renewal that is dated ten years ahead, and goes on with what the first has begun.
+    clocks[0].set_wrong_by(10 * YEAR);
+    renewed().await;
+    clocks[1].set_wrong_by(0);
+    world.patch(json!({"spec": {"config": {"impersonation": {"enabled": true}}}})).await;
+    first.signal(Signal::KILL);
+    let killed = Instant::now();
+    second.until_logged("leading").await;
+    println!("the Lease was taken {:.1} s after its holder was killed", killed.elapsed().as_secs_f64());
+    edited(&world).await;
 }

@@ -201,7 +201,7 @@ impl SystemAccount {
     /// Since when the passwords are what they are, as far as is known.
     #[must_use]
     pub fn passwords_since(&self) -> Option<Timestamp> {
-        self.rotated_at.or(self.stored.as_ref()?.created)
+        self.rotated_at.or_else(|| self.stored.as_ref()?.created)
     }
 
     /// With passwords to rotate to. Those that were to come before stay: they may be set already.

@@ -10,10 +10,15 @@ pub const LEASE: &str = "operator-redshift-integration-operator";
 
 /// One of several pods.
 pub fn pod(world: &World, name: &str, arguments: &[&str]) -> Operator {
+    pod_in(world, name, &[], arguments)
+}
+
+/// The same, with more in its environment.
+pub fn pod_in(world: &World, name: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Operator {
     let namespace = format!("--lease-namespace={}", world.namespace);
     let lease = format!("--lease-name={LEASE}");
     let own = ["--leader-elect", &namespace, &lease, "--log-level=info"];
-    world.first_process(name, &[("HOSTNAME", name)], &[&own[..], arguments].concat())
+    world.first_process(name, &[&[("HOSTNAME", name)], environment].concat(), &[&own[..], arguments].concat())
 }
 
 /// The Leases beside it.

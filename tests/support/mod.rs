@@ -3,6 +3,7 @@
 
 mod api_proxy;
 mod canaries;
+mod clock;
 mod control_plane;
 pub mod election;
 pub mod hostile_server;
@@ -35,6 +36,7 @@ use tempfile::TempDir;
 
 pub use api_proxy::{ApiAction, ApiProxy};
 pub use canaries::in_all_forms;
+pub use clock::Clock;
 pub use control_plane::ControlPlane;
 pub use messages::{FOLDER as MESSAGES, documented, documented_dependent, documented_event, documented_of};
 pub use operator::Operator;

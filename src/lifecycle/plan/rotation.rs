@@ -36,12 +36,12 @@ pub fn rotate(account: &SystemAccount, setup: &Setup) -> Plan {
 }
 
 /// Whether somebody asks for a rotation, or the passwords are as old as the spec lets them become. What is asked for counts
-/// once, by its value.
+/// once, by its value. What was dated ahead by a clock that was wrong is as old as it is far ahead: it isn't waited for.
 #[must_use]
 pub fn is_due(account: &SystemAccount, asked_for: Option<&str>, interval: Option<Duration>, now: Timestamp) -> bool {
     let is_asked_for = asked_for.is_some_and(|value| account.rotated_for.as_deref() != Some(value));
     let is_old = interval.zip(account.passwords_since()).is_some_and(|(interval, since)| {
-        SignedDuration::try_from(interval).is_ok_and(|interval| now.duration_since(since) >= interval)
+        SignedDuration::try_from(interval).is_ok_and(|interval| now.duration_since(since).abs() >= interval)
     });
     is_asked_for || is_old
 }
@@ -90,6 +90,14 @@ mod tests {
         account.rotated_at = Some(at(2 * DAY));
         assert!(!is_due(&account, None, interval, at(3 * DAY)));
         assert!(is_due(&account, None, interval, at(4 * DAY)));
+    }
+
+    #[test]
+    fn one_that_a_wrong_clock_has_dated_ahead_is_not_waited_for() {
+        let interval = Some(Duration::from_hours(2 * DAY));
+        let account = SystemAccount { rotated_at: Some(at(100 * DAY)), ..account() };
+        assert!(is_due(&account, None, interval, at(3 * DAY)));
+        assert!(!is_due(&account, None, interval, at(99 * DAY)), "clocks are never quite the same");
     }
 
     #[test]
