@@ -15,7 +15,7 @@ use tracing::{Instrument, debug, info_span};
 
 use super::guard::{Ended, Guarded, Password, Refused};
 use super::session::{Connection, LARGE_ONES, Terms};
-use super::tls::GuardedTls;
+use super::tls::{GuardedTls, MachinesAuthorities};
 use crate::adapters::ca_bundle;
 use crate::adapters::causes::find;
 use crate::adapters::lending::lending_after;
@@ -54,6 +54,7 @@ pub struct Connector {
     policy: Arc<AddressPolicy>,
     deadlines: Deadlines,
     terms: Terms,
+    machines: MachinesAuthorities,
 }
 
 impl Connector {
@@ -61,7 +62,7 @@ impl Connector {
     #[must_use]
     pub fn new(policy: AddressPolicy, deadlines: Deadlines, metrics: Metrics) -> Self {
         let terms = Terms { deadline: deadlines.statement, room: Arc::new(Semaphore::new(LARGE_ONES)), metrics };
-        Self { policy: Arc::new(policy), deadlines, terms }
+        Self { policy: Arc::new(policy), deadlines, terms, machines: MachinesAuthorities::default() }
     }
 
     /// How long a login may take.
@@ -77,7 +78,7 @@ impl Connector {
         database: &str,
     ) -> Result<Connection, ConnectError> {
         let begun = Instant::now();
-        let tls = target.tls.connector(target.endpoint.host())?;
+        let tls = target.tls.connector(target.endpoint.host(), &self.machines)?;
         let addresses = self.addresses(&target.endpoint).await?;
         let mut shares = Shares { until: begun + self.deadline(target), addresses: addresses.len() };
         let mut failure = None;

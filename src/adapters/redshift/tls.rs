@@ -2,10 +2,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
@@ -20,26 +20,52 @@ use crate::adapters::ca_bundle::{self, Authorities};
 use crate::api::TlsMode;
 use crate::ports::{BundleFlaw, ConnectError, TlsSettings, Unused};
 
+/// The authorities that this machine trusts, read at the first connection that needs them: 140 certificates, which each login
+/// would parse anew. As those of the image they change with it alone. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct MachinesAuthorities(Arc<OnceLock<Arc<dyn ServerCertVerifier>>>);
+
+impl MachinesAuthorities {
+    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
+        if let Some(verifier) = self.0.get() {
+            return Ok(verifier.clone());
+        }
+        let verifier = rustls_platform_verifier::Verifier::new(provider.clone())
+            .map_err(|error| ConnectError::TrustStore(error.to_string()))?;
+        Ok(self.0.get_or_init(|| Arc::new(verifier)).clone())
+    }
+}
+
 impl TlsSettings {
-    /// What rustls needs; `None` where the connection isn't encrypted.
-    pub(super) fn connector(&self, host: &str) -> Result<Option<GuardedTls>, ConnectError> {
+    /// What rustls needs for one connection; `None` where it isn't encrypted.
+    pub(super) fn connector(
+        &self,
+        host: &str,
+        machines: &MachinesAuthorities,
+    ) -> Result<Option<GuardedTls>, ConnectError> {
         if self.mode == TlsMode::Disable {
             return Ok(None);
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let authorities = self.authorities().map_err(ConnectError::CaBundle)?;
         let unused = authorities.as_ref().map(|authorities| authorities.unused.clone()).unwrap_or_default();
+        let chain = || match authorities {
+            None => machines.verifier(&provider),
+            Some(authorities) => bundles_verifier(authorities, &provider),
+        };
         let verifier: Arc<dyn ServerCertVerifier> = match self.mode {
-            TlsMode::VerifyFull => chain_verifier(authorities, &provider)?,
-            TlsMode::VerifyCa => Arc::new(AnyName(chain_verifier(authorities, &provider)?)),
+            TlsMode::VerifyFull => chain()?,
+            TlsMode::VerifyCa => Arc::new(AnyName(chain()?)),
             TlsMode::Require | TlsMode::Disable => Arc::new(AnyCertificate(provider.clone())),
         };
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| ConnectError::TrustStore(error.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
+        // There is no second connection with it.
+        config.resumption = Resumption::disabled();
         let name = self.server_name.as_deref().unwrap_or(host).to_owned();
         let name = ServerName::try_from(name.clone()).map_err(|_| ConnectError::ServerName(name))?;
         Ok(Some(GuardedTls {
@@ -63,15 +89,10 @@ impl TlsSettings {
     }
 }
 
-fn chain_verifier(
-    authorities: Option<Authorities>,
+fn bundles_verifier(
+    authorities: Authorities,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
-    let Some(authorities) = authorities else {
-        let verifier = rustls_platform_verifier::Verifier::new(provider.clone())
-            .map_err(|error| ConnectError::TrustStore(error.to_string()))?;
-        return Ok(Arc::new(verifier));
-    };
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(authorities.certificates);
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
