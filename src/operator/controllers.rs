@@ -25,12 +25,16 @@ use super::views::{self, Files, Wake, Waker, Watches};
 use crate::adapters::{Real, Versions, Watch, holding};
 use crate::api::RedshiftIntegration;
 use crate::lifecycle::Failure;
-use crate::ports::{Key, Referent, Version};
+use crate::ports::{Key, Referent, Version, leave_out, lighten};
 use crate::reconcile::integration::{self, Error, KIND};
 use crate::reconcile::{Context, Next};
 use crate::telemetry::Health;
 
-/// Of how many Secrets or `ConfigMaps` the metadata are held at once when they are listed: there can be thousands of them.
+/// How many resources are held at once, in all forms that they take on the way, when they are listed: there can be thousands of
+/// them, and not all that a page takes is given back to the system.
+pub const PAGE: u32 = 25;
+
+/// Of how many Secrets or `ConfigMaps` the metadata are.
 const METADATA_PAGE: u32 = 50;
 
 /// The wait after a failure if it can't be worked out.
@@ -115,11 +119,11 @@ fn watch(
             Some(namespace) => format!("the watch of {what} in {namespace}"),
         })
     };
-    let resources =
-        follow(resources, watcher::Config::default().timeout(WATCH_SECONDS), deadline, contact("RedshiftIntegrations"));
+    let of_pages = |size| watcher::Config::default().timeout(WATCH_SECONDS).page_size(size);
+    let resources = follow(resources, of_pages(PAGE), deadline, contact("RedshiftIntegrations"));
     let mut listed = Vec::new();
     let of_views = waker.clone();
-    let changed = resources.map(without_managed_fields).flat_map(move |event| {
+    let changed = resources.map(lightened).flat_map(move |event| {
         writer.apply_watcher_event(&event);
         if let Event::InitApply(object) | Event::Apply(object) | Event::Delete(object) = &event {
             of_views.wake(Wake::Changed(Key::of(object)));
@@ -140,7 +144,7 @@ fn watch(
         })
     });
     // Metadata alone, of which the versions are kept: unrelated Secrets and ConfigMaps cost next to nothing.
-    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(METADATA_PAGE);
+    let config = of_pages(METADATA_PAGE);
     let watch = Watch {
         namespace: namespace.map(str::to_owned),
         resources: store,
@@ -177,10 +181,13 @@ where
     }
 }
 
-/// Who has written which field is of no interest here, and would be most of what is kept of a resource.
-fn without_managed_fields(mut event: Event<Guarded>) -> Event<Guarded> {
+/// Of a resource, what is kept.
+fn lightened(mut event: Event<Guarded>) -> Event<Guarded> {
     if let Event::Apply(object) | Event::InitApply(object) = &mut event {
-        object.meta_mut().managed_fields = None;
+        match &mut object.0 {
+            Ok(integration) => lighten(integration),
+            Err(_) => leave_out(object),
+        }
     }
     event
 }

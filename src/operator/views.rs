@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info_span, warn};
 
 use super::containment::{contained, contained_at_once};
-use super::controllers::{AFTER_A_MISTAKE, Guarded, WATCH_SECONDS, api};
+use super::controllers::{AFTER_A_MISTAKE, Guarded, PAGE, WATCH_SECONDS, api};
 use super::follow::follow;
 use super::places::Places;
 use crate::adapters::{Listed, Real, holding};
@@ -23,9 +23,6 @@ use crate::api::{Kind, RedshiftUserProfile, RedshiftUserProfileSource};
 use crate::ports::{Kept, KeptDataSource, Key, Version};
 use crate::reconcile::{Context, Next, views};
 use crate::telemetry::{Contact, Health};
-
-/// How many resources are held whole at once when they are listed: each brings along what isn't kept of it.
-const PAGE: u32 = 25;
 
 /// What a pass is due for.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
-//! What is kept of the resources that are for an integration, between passes and through them: there can be thousands, and what
-//! nobody reads of them would be most of it.
+//! What is kept of resources, between passes and through them: there can be thousands, and what nobody reads of them would be most
+//! of it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use kube::{Resource, ResourceExt};
 
 use super::{Key, Object};
 use crate::api::{
-    AppliedColumn, RedshiftDataSource, RedshiftDataSourceSpec, RedshiftDataSourceStatus, RedshiftUserProfile,
-    RedshiftUserProfileSource,
+    AppliedColumn, RedshiftDataSource, RedshiftDataSourceSpec, RedshiftDataSourceStatus, RedshiftIntegration,
+    RedshiftUserProfile, RedshiftUserProfileSource,
 };
 
 /// Where `kubectl apply` keeps the whole resource once more.
@@ -121,8 +121,18 @@ macro_rules! kept_whole {
 
 kept_whole!(RedshiftUserProfile, RedshiftUserProfileSource);
 
+/// Takes from an integration what nobody reads of one that the watch has told of: results of validations and remedies, which are
+/// most of it, are for people. A pass that writes them reads the resource first.
+pub fn lighten(integration: &mut RedshiftIntegration) {
+    leave_out(integration);
+    if let Some(status) = &mut integration.status {
+        status.validation_results = None;
+        status.remedies = Vec::new();
+    }
+}
+
 /// Who has written which field, and what was applied last, is of no interest here.
-fn leave_out(resource: &mut impl Resource) {
+pub fn leave_out(resource: &mut impl Resource) {
     resource.meta_mut().managed_fields = None;
     if resource.annotations().contains_key(LAST_APPLIED) {
         resource.annotations_mut().remove(LAST_APPLIED);

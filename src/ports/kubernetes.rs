@@ -257,7 +257,8 @@ pub trait Kubernetes {
     /// Tells people something of an object. Nobody waits for it, and nothing depends on it.
     fn publish<K: Object>(&self, about: &K, news: News);
 
-    /// A resource as the watch has told of it last, if it has. Whoever was woken by a change finds it here, or a later one.
+    /// A resource as the watch has told of it last, if it has, without what is for people alone (`lighten`). Whoever was woken by
+    /// a change finds it here, or a later one.
     fn told(&self, key: &Key) -> Option<RedshiftIntegration>;
 
     /// What the watch has told last of something that a resource refers to; in the same way.
@@ -266,6 +267,6 @@ pub trait Kubernetes {
     /// What is for an integration, as the watches have told of it last; nothing before all of them have listed what there is.
     fn policy_resources(&self, integration: &Key) -> Option<PolicyResources>;
 
-    /// The resources that the watch has told of and that are meant, as they were then.
+    /// The resources that the watch has told of and that are meant, as they were then; without the same.
     fn watched(&self, is_meant: impl Fn(&RedshiftIntegration) -> bool) -> Vec<RedshiftIntegration>;
 }

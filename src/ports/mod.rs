@@ -21,7 +21,7 @@ mod warehouses;
 pub use ca_bundle::{BlockFlaw, BundleFlaw, CaBundle, FlawedBlock, Untimely, Unused};
 pub use errors::{ConnectError, Excess, StatementError, StatementFailure};
 pub use host::Host;
-pub use kept::{ColumnsDigest, Kept, KeptDataSource};
+pub use kept::{ColumnsDigest, Kept, KeptDataSource, leave_out, lighten};
 pub use kubernetes::{ApiError, Creation, Key, Kubernetes, News, Object, PolicyResources, Referent, Told, Version};
 pub use login_errors::{LoginError, LoginStep, OktaState, ProxyFault, Unusable};
 pub use logins::{Identity, Logins, Obtained};

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{FINALIZER, RedshiftIntegration, RedshiftIntegrationSpec};
 use crate::lifecycle::SystemAccount;
-use crate::ports::{ApiError, Creation, Kept, Object, PolicyResources, Referent, Told, Version};
+use crate::ports::{ApiError, Creation, Kept, Object, PolicyResources, Referent, Told, Version, lighten};
 use crate::reconcile::integration::secret::{self, Found};
 
 /// The kind of our resources.
@@ -198,7 +198,11 @@ impl Cluster {
         for (kind, name) in &changed {
             if kind == INTEGRATION {
                 self.told.remove(name);
-                self.told.extend(self.integrations.get(name).map(|it| (name.clone(), it.clone())));
+                let mut told = self.integrations.get(name).cloned();
+                if let Some(Integration(integration)) = &mut told {
+                    lighten(integration);
+                }
+                self.told.extend(told.map(|it| (name.clone(), it)));
             } else if is_ours(kind) {
                 let key = (kind.clone(), name.clone());
                 self.told_policy.remove(&key);
