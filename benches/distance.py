@@ -25,5 +25,5 @@ def measure(processes, api, folder, replayed):
     look = stand_in.get(f"journal?since={journal[-1]['sequence']}")
     found["validation: statements"] = sum(entry["event"]["kind"] == "statement" for entry in look)
     found["validation: connections"] = sum(entry["event"]["kind"] == "login" for entry in look)
-    found["psql"], found["psql alone"] = replayed(processes, api, folder, namespace, journal, operator, stand_in, far)
+    found["psql"], _, found["psql alone"] = replayed(processes, api, folder, namespace, journal, operator, stand_in, far)
     return found

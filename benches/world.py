@@ -146,8 +146,14 @@ class StandIn:
         self.processes.end(self.process)
 
 
+# Runs what comes behind a folder with a service account as in a pod that has it, and nothing else of the machine's under /run.
+IN_POD = """mount -t tmpfs tmpfs /run && mkdir -p /run/secrets/kubernetes.io &&
+ln -s "$0" /run/secrets/kubernetes.io/serviceaccount && exec "$@\""""
+
+
 class Operator:
-    """The operator as it is released, with the rights and the arguments that the chart gives it."""
+    """The operator as it is released, with the rights and the arguments that the chart gives it, and as in a pod: it finds the
+    API server by its service account, without a kubeconfig."""
 
     program = ROOT / "target/release/redshift-integration-operator"
 
@@ -155,18 +161,22 @@ class Operator:
         self.processes = processes
         self.log = folder / "operator.log"
         self.log.unlink(missing_ok=True)
-        config = json.loads(run("kubectl", "config", "view", "--raw", "-o", "json"))
+        cluster = json.loads(run("kubectl", "config", "view", "--raw", "-o", "json"))["clusters"][0]["cluster"]
         token = run("kubectl", "-n", namespace, "create", "token", ACCOUNT, "--duration=4h").strip()
-        config["users"][0]["user"] = {"token": token}
-        kubeconfig = folder / "operator.kubeconfig"
-        kubeconfig.write_text(json.dumps(config))
+        account = folder / "serviceaccount"
+        account.mkdir(exist_ok=True)
+        for name, content in [("token", token), ("namespace", namespace), ("ca.crt", pathlib.Path(cluster["certificate-authority"]).read_text())]:
+            (account / name).write_text(content)
+        server = urllib.parse.urlsplit(cluster["server"])
+        environment = {"KUBECONFIG": "", "HOME": str(account), "KUBERNETES_SERVICE_HOST": server.hostname,
+                       "KUBERNETES_SERVICE_PORT": str(server.port)}
         with open(self.log, "w") as log:
             self.started = time.time()
             self.process = processes.start(
-                self.program, "run", "--http-address=127.0.0.1:0",
+                "unshare", "--mount", "--", "sh", "-c", IN_POD, account, self.program, "run", "--http-address=127.0.0.1:0",
                 "--allowed-hosts=localhost", f"--watch-namespaces={','.join([namespace, *others])}", "--leader-elect",
                 f"--lease-namespace={namespace}", f"--lease-name={ACCOUNT}", "--log-format=json",
-                log=log, env={"KUBECONFIG": str(kubeconfig)},
+                log=log, env=environment,
             )
 
     def metrics(self):
@@ -220,22 +230,32 @@ def sessions(journal):
     return [(user, database, texts) for (_, user, database), texts in found.items()]
 
 
+def psql(stand_in, script, session, password, port=None, stops=True):
+    """Has psql run what was said on one connection: seconds, and how many statements were refused."""
+    user, database, texts = session
+    script.write_text("".join(f"{text};\n" for text in texts))
+    environment = {**os.environ, "PGPASSWORD": password, "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(stand_in.ca)}
+    command = ["psql", "-X", "-q", "-v", f"ON_ERROR_STOP={int(stops)}", "-h", "localhost", "-p", str(port or stand_in.facts["port"]),
+               "-U", user, "-d", database, "-o", "/dev/null", "-f", str(script)]
+    started = time.monotonic()
+    ended = subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return time.monotonic() - started, ended.stderr.count(b"ERROR:")
+
+
 def replay(stand_in, folder, statements, passwords, refused=0):
     """Seconds that psql takes for the same statements on the same connections, of which so many are refused."""
     elapsed = errors = 0
-    for user, database, texts in statements:
-        script = folder / "replay.sql"
-        script.write_text("".join(f"{text};\n" for text in texts))
-        environment = {**os.environ, "PGPASSWORD": passwords[user], "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(stand_in.ca)}
-        command = ["psql", "-X", "-q", "-v", f"ON_ERROR_STOP={int(not refused)}", "-h", "localhost", "-p", str(stand_in.facts["port"]),
-                   "-U", user, "-d", database, "-o", "/dev/null", "-f", str(script)]
-        started = time.monotonic()
-        ended = subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        elapsed += time.monotonic() - started
-        errors += ended.stderr.count(b"ERROR:")
+    for session in statements:
+        took, failed = psql(stand_in, folder / "replay.sql", session, passwords[session[0]], stops=not refused)
+        elapsed, errors = elapsed + took, errors + failed
     if errors != refused:
         raise RuntimeError(f"{errors} statements were refused, and {refused} when the operator sent them")
     return elapsed
+
+
+def servers_time(journal):
+    """Seconds that the warehouse itself took for all statements."""
+    return sum(entry["event"]["microseconds"] for entry in journal if entry["event"]["kind"] == "statement") / 1e6
 
 
 class Audit:

@@ -40,6 +40,9 @@ pub enum Event {
         outcome: String,
         /// The page that the refusal is from.
         page: Option<String>,
+        /// How long the stand-in and its server took for it, from when it was looked at until all of the answer was there.
+        #[serde(default)]
+        microseconds: u64,
     },
     /// The session's end.
     Disconnect,

@@ -13,7 +13,7 @@ mod simple;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
@@ -63,6 +63,8 @@ pub(crate) struct Relay<C: AsyncWrite, S> {
     pub(crate) rolled_back: bool,
     /// Whether it was set for the transaction alone.
     pub(crate) set_locally: bool,
+    /// When the message that is at work was looked at.
+    pub(crate) since: Instant,
 }
 
 /// How a message of the client's ends, and how a session does.
@@ -81,6 +83,7 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     pub(crate) async fn run(&mut self) -> anyhow::Result<Answered> {
         loop {
             let Some(frame) = self.next_message().await? else { return Ok(Answered::Over) };
+            self.since = Instant::now();
             let answered = match frame.kind {
                 b'X' => return Ok(Answered::Over),
                 b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'S' => self.extended(&frame).await?,
@@ -201,7 +204,8 @@ impl<C: AsyncWrite + Unpin, S: AsyncWrite + Unpin> Relay<C, S> {
     }
 
     pub(crate) fn journal(&self, text: &str, notes: Vec<String>, outcome: &str, page: Option<String>) {
-        let event = Event::Statement { text: text.to_owned(), notes, outcome: outcome.to_owned(), page };
+        let microseconds = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let event = Event::Statement { text: text.to_owned(), notes, outcome: outcome.to_owned(), page, microseconds };
         self.shared.journal.add(self.session, &self.database, &self.login, event);
     }
 }

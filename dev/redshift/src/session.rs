@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, WriteHalf};
@@ -205,6 +205,7 @@ impl Beginning {
             case_sensitive_before: None,
             rolled_back: false,
             set_locally: false,
+            since: Instant::now(),
         };
         let ended = match unwinding(relay.run()).await {
             Ok(ended) => ended,

@@ -70,7 +70,7 @@ async fn a_statement_has_the_same_verdict_in_both_protocols() {
     let outcomes = |stand_in: &redshift_stand_in::StandIn| {
         let entries = stand_in.journal().since(0).into_iter();
         let of = |event| match event {
-            Event::Statement { text, notes, outcome, page } => Some((text, notes, outcome, page)),
+            Event::Statement { text, notes, outcome, page, .. } => Some((text, notes, outcome, page)),
             _ => None,
         };
         entries.filter_map(|entry| of(entry.event)).filter(|entry| !entry.0.contains(';')).collect::<Vec<_>>()
