@@ -31,7 +31,7 @@ const ROLE_PROCEDURE: &str = "CREATE OR REPLACE PROCEDURE immuta_procedures.gran
      NULL; END; $$ LANGUAGE plpgsql SECURITY DEFINER";
 
 /// What is done by a superuser in the managed database, what the status says of it, and who mends it.
-const CHANGES: [(&str, &str, Mender); 22] = [
+const CHANGES: [(&str, &str, Mender); 23] = [
     (
         "GRANT SELECT ON immuta_system.profile TO PUBLIC",
         "PUBLIC has privileges on immuta_system.profile",
@@ -57,6 +57,7 @@ const CHANGES: [(&str, &str, Mender); 22] = [
         "everybody may create objects in the schema immuta_system",
         SystemAccount,
     ),
+    ("GRANT CREATE ON DATABASE immuta TO PUBLIC", "everybody may create schemas in the database immuta", SystemAccount),
     ("GRANT SELECT ON immuta_system.profile TO bob", "bob has privileges on immuta_system.profile", SystemAccount),
     (
         "GRANT CREATE ON SCHEMA immuta_procedures TO bob",

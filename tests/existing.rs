@@ -291,3 +291,28 @@ async fn what_cannot_be_proven_ours_is_removed_by_the_statements_of_the_message(
     dba.batch_execute("DROP ROLE makers").await.unwrap();
     assert_same(&before, &settled(Dump::of(&world.stand_in).await));
 }
+
+#[tokio::test]
+async fn what_the_system_account_may_no_longer_do_in_it_is_told_and_what_others_may_is_theirs() {
+    let world = lake().await;
+    world.create(existing()).await;
+    world.until_phase("enabled").await;
+    let before = Dump::of(&world.stand_in).await;
+    let dba = admin(&world.stand_in, "lake").await;
+    // It was everybody's before, and can be again.
+    dba.batch_execute("GRANT CREATE ON DATABASE lake TO PUBLIC").await.unwrap();
+    assert_eq!(conditions(&world.look("1").await), ["True", "False", "False"]);
+    dba.batch_execute("REVOKE CREATE ON DATABASE lake FROM PUBLIC").await.unwrap();
+    dba.batch_execute("REVOKE CREATE ON DATABASE lake FROM immuta_system_account").await.unwrap();
+    let object = world.look("2").await;
+    let failed = tests_with(&object, ValidationStatus::Failed);
+    let what = "immuta_system_account may not create schemas in the database lake";
+    assert_eq!(failed.into_values().collect::<Vec<_>>(), [what]);
+    let mends: Vec<_> = statements(&object).into_iter().map(|(_, statement)| statement).collect();
+    assert_eq!(mends, [r#"GRANT ALL PRIVILEGES ON DATABASE "lake" TO "immuta_system_account""#]);
+    for mend in mends {
+        dba.batch_execute(&mend).await.unwrap();
+    }
+    assert_eq!(conditions(&world.look("3").await), ["True", "False", "False"]);
+    assert_same(&settled(before), &settled(Dump::of(&world.stand_in).await));
+}

@@ -94,8 +94,7 @@ impl Cli {
     /// where a warehouse or the API server wasn't reached, 130 when interrupted.
     pub async fn execute(self, signals: Signals) -> ExitCode {
         match self.command {
-            // In a box of its own: this one lasts, and what the others need would be kept for it.
-            Command::Run(arguments) => Box::pin(run::run(*arguments, signals)).await,
+            Command::Run(arguments) => run::run(*arguments, signals).await,
             Command::Crd(arguments) => unless_interrupted(move || crd::print(&arguments), signals).await,
             Command::Convert(arguments) => unless_interrupted(move || convert::print(&arguments), signals).await,
             Command::Completions(arguments) => manual_pages::completions(&arguments, Self::command()),

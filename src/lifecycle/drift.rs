@@ -4,8 +4,9 @@ use super::checks::{CLAIM, GRANTS, IMPERSONATION, OBJECTS, Watched};
 use super::contents::{Own, OwnKind, PROCEDURES_SCHEMA, USER_ENTITLEMENTS, is_user_profile};
 use super::definitions::Defined;
 use super::obstacle::{Grant, Grantable};
+use super::sweep::DatabaseAcl;
 use super::{AccountPower, Member, Mend, Seen, Setup, Subject, parameters};
-use crate::api::Remedy;
+use crate::api::{DatabaseMode, Remedy};
 use crate::scripts::{CLAIM_USER, Section, Statement, statements};
 
 /// Something that isn't as it was set up, and what mends it.
@@ -69,6 +70,9 @@ fn shown(mends: &[Mend], setup: &Setup, whoever: &str, auto_bootstrap: bool) -> 
     statements.iter().flatten().map(|statement| Remedy::command(whoever, statement.text())).collect()
 }
 
+/// The catalogue's letter for what creates schemas in a database, and objects in a schema.
+const CREATE: char = 'C';
+
 const RESTORE: &str = "restore the database; or delete the resource and create it anew";
 
 /// All that isn't as it was set up.
@@ -78,6 +82,7 @@ pub fn drift(watched: &Watched) -> Vec<Drift> {
     found.extend(changed(watched));
     found.extend(owners(watched));
     found.extend(claim(watched));
+    found.extend(database(watched));
     found.extend(grants(watched));
     if let Some(role) = &watched.registry.setup.impersonation_role {
         found.extend(impersonation(watched, role));
@@ -186,6 +191,27 @@ fn claim(watched: &Watched) -> Option<Drift> {
         )),
         (Some(_), _) => None,
     }
+}
+
+/// What is held on the managed database as a whole. What others have of it by name is between them and whoever gave it to them.
+fn database(watched: &Watched) -> Vec<Drift> {
+    let Seen::Yes(Some(DatabaseAcl { database, owner, acl })) = &watched.database else { return Vec::new() };
+    let is_own = watched.account.as_ref() == Some(owner);
+    let drift = |what: String| {
+        let mends = vec![run(Section::DatabaseGrants)];
+        let mender = if is_own { Mender::SystemAccount(mends) } else { Mender::Superuser(mends) };
+        Drift { test: GRANTS, what, mender }
+    };
+    let mut found = Vec::new();
+    // One that was there before is others' too, and nothing was taken from PUBLIC in it.
+    if watched.registry.setup.database_mode == DatabaseMode::Create && acl.of_public().contains(CREATE) {
+        found.push(drift(format!("everybody may create schemas in the database {database}")));
+    }
+    let may_create = |(holder, held): (&str, &str)| holder == watched.account_name && held.contains(CREATE);
+    if !is_own && !acl.holders().any(may_create) {
+        found.push(drift(format!("{} may not create schemas in the database {database}", watched.account_name)));
+    }
+    found
 }
 
 /// What is held on our own objects, beyond what everybody is to hold.

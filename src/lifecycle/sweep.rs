@@ -13,7 +13,7 @@ use crate::scripts::CLAIM_USER;
 pub type RoleGrants = BTreeMap<String, Option<Grantable>>;
 
 /// A database, the id of its owner, and who may do what with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DatabaseAcl {
     /// Its name.
     pub database: String,

@@ -483,6 +483,7 @@ look_ups! {
     LookAtSettings {
         Collation = "read-collation",
         Isolation = "read-isolation",
+        ManagedDatabase = "read-managed-database",
         CountKeys = "count-keys",
     }
     LookAtPolicyViews {

@@ -10,6 +10,7 @@ use crate::api::{Remedy, ValidationStatus};
 use crate::lifecycle::contents::Contents;
 use crate::lifecycle::definitions::Definitions;
 use crate::lifecycle::drift::{Drift, drift};
+use crate::lifecycle::sweep::DatabaseAcl;
 use crate::lifecycle::{Failure, Registry, RegistryState, Seen, Setup, UserId, Wanted, brief};
 use crate::scripts::CLAIM_USER;
 
@@ -37,6 +38,8 @@ pub struct Watched {
     pub collation: Seen<String>,
     /// The isolation level, as far as the catalogue says.
     pub isolation: Seen<String>,
+    /// Whose the managed database is, and who may do what with it, if the catalogue lists it.
+    pub database: Seen<Option<DatabaseAcl>>,
 }
 
 impl Watched {

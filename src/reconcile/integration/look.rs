@@ -468,16 +468,28 @@ pub async fn watched_and_shown(
 ) -> Result<(Watched, Seen<Shown>), Error> {
     let parameters = Parameters::new().text("claim_name", CLAIM_USER).text("system_account_name", account);
     let mut look = Asker::with(session, parameters);
-    let others =
-        [LookUp::Collation, LookUp::Isolation, LookUp::CountKeys, LookUp::OurUsers, LookUp::RolesOfSystemAccount];
+    let others = [
+        LookUp::Collation,
+        LookUp::Isolation,
+        LookUp::ManagedDatabase,
+        LookUp::CountKeys,
+        LookUp::OurUsers,
+        LookUp::RolesOfSystemAccount,
+    ];
     look.ask(&[&others[..], &CONTENTS].concat()).await?;
     let collation = look.seen(LookUp::Collation, |rows| first_text(&rows)).await?;
-    let database = &registry.setup.database;
+    let name = &registry.setup.database;
     let levels = look
         .seen(LookUp::Isolation, |rows| {
-            rows.iter().find(|row| row.text(0) == database).map(|row| row.text(1).to_owned()).unwrap_or_default()
+            rows.iter().find(|row| row.text(0) == name).map(|row| row.text(1).to_owned()).unwrap_or_default()
         })
         .await?;
+    let acl = |row: &Row| DatabaseAcl {
+        database: registry.setup.database.clone(),
+        owner: UserId::new(row.text(0)),
+        acl: Acl::parse(row.text(1)),
+    };
+    let database = look.seen(LookUp::ManagedDatabase, |rows| rows.first().map(acl)).await?;
     let contents = contents_of(&mut look).await?;
     // One of another length than ours is none.
     let whole = |rows: Vec<Row>| {
@@ -502,6 +514,7 @@ pub async fn watched_and_shown(
         claim: users.get(CLAIM_USER).cloned(),
         collation,
         isolation: isolation(levels),
+        database,
         registry,
     };
     Ok((watched, shown))

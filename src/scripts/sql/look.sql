@@ -185,6 +185,9 @@ SELECT db_collation();
 --! read-isolation
 SELECT datname, array_to_string(datconfig, '|') FROM pg_database_info;
 
+--! read-managed-database
+SELECT CAST(d.datdba AS VARCHAR(32)), array_to_string(d.datacl, '|') FROM pg_database d WHERE d.datname = current_database();
+
 --! count-keys
 -- Never the key itself.
 SELECT count(*), sum(CASE WHEN len(secret) = 64 THEN 1 ELSE 0 END) FROM immuta_system.impersonation_key;

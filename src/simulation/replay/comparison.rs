@@ -230,6 +230,7 @@ impl InDatabase {
                 keys,
                 collation,
                 isolation,
+                database,
                 definitions,
                 account_name,
                 account,
@@ -240,8 +241,9 @@ impl InDatabase {
             lines.push(format!("seen by the account: {own_roles:?}, {keys} keys, {collation:?}, {isolation:?}"));
             let named = [account, claim].map(|id| id.as_ref().map(|id| users.name(id)));
             lines.push(format!("seen by the account {account_name}: {named:?}"));
-            // A server shows texts that no model has; both tell which of them can be seen.
-            let _ = (registry, definitions);
+            // A server shows texts that no model has; both tell which of them can be seen. Of the database, what is granted in it stands
+            // above.
+            let _ = (registry, definitions, database);
         }
         lines
     }
