@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -22,6 +22,10 @@ use crate::lifecycle::words::Confidential;
 use crate::ports::{
     ApiError, Creation, KeptDataSource, Key, Kubernetes, News, Object, PolicyResources, Referent, Told,
 };
+
+/// How many of several requests are under way at once: a thousand data sources are two thousand writes, and each takes the server
+/// milliseconds in which it could do others.
+const AT_ONCE: usize = 8;
 
 /// What the watches of one namespace, or of all, have told.
 #[derive(Clone, Debug)]
@@ -149,6 +153,13 @@ impl Kubernetes for Cluster {
         let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
         let params = DeleteParams { preconditions, ..DeleteParams::default() };
         self.bounded(self.api::<K>(key).delete(&key.name, &params)).await.map(|_| ())
+    }
+
+    async fn all<T, E, F>(&self, things: Vec<F>) -> Result<Vec<T>, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        stream::iter(things).buffered(AT_ONCE).try_collect().await
     }
 
     async fn config_maps_with(

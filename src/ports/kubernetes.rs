@@ -247,6 +247,19 @@ pub trait Kubernetes {
     /// Deletes the object with that UID (another one of the name: 409).
     async fn delete<K: Object>(&self, key: &Key, uid: &str) -> Result<(), ApiError>;
 
+    /// Does several things, each about another object, and gives what came of them, in their order. None is begun behind one that
+    /// failed. An adapter may have some of them under way at the same time.
+    async fn all<T, E, F>(&self, things: Vec<F>) -> Result<Vec<T>, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut done = Vec::new();
+        for thing in things {
+            done.push(thing.await?);
+        }
+        Ok(done)
+    }
+
     /// The names of the `ConfigMaps` of a namespace that have all these labels.
     async fn config_maps_with(
         &self,

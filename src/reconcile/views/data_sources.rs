@@ -15,7 +15,7 @@ use super::line::Line;
 use super::observe::{self, Schemas, Tables};
 use super::there::{Leaving, There};
 use super::{Pass, basis, resources};
-use crate::api::{DeletionPolicy, Reason, Remedy};
+use crate::api::{AppliedColumn, DeletionPolicy, Reason, Remedy};
 use crate::lifecycle::{Category, Failure, cadence};
 use crate::policy::views::{self, Act, DataSource, Held, Neighbours, Obstacle, Retained, Step, TableName, ViewName};
 use crate::ports::{Host, KeptDataSource, Key, Kubernetes, World};
@@ -320,28 +320,66 @@ impl Views {
         }
         let mut made = apply::Made::new();
         for job in changed {
-            self.prepare(pass, &job).await?;
+            self.prepare(pass, std::slice::from_ref(&job)).await?;
             let outcome = apply::alone(line, &self.entries[job.index], &job, &ours, &mut made).await?;
             self.settle(pass, &job, outcome);
         }
+        let mut settled: &[Job] = &[];
         for batch in new.chunks(apply::MOST_TOGETHER) {
-            for job in batch {
-                self.prepare(pass, job).await?;
-            }
-            for (job, outcome) in apply::together(line, &self.entries, batch, &ours, &mut made).await? {
+            self.prepare(pass, batch).await?;
+            // While the warehouse makes these, the API server is told of those before.
+            let told = self.tell_of(pass, settled);
+            let (outcomes, told) = futures::join!(
+                apply::together(line, &self.entries, batch, &ours, &mut made),
+                pass.context.kubernetes.all(told)
+            );
+            for (job, outcome) in outcomes? {
                 self.settle(pass, job, outcome);
             }
+            told?;
+            settled = batch;
         }
         Ok(())
     }
 
+    /// Writes of what came of these jobs, which nothing in the rest of the pass changes.
+    fn tell_of<'p, 'c, W: World>(
+        &mut self,
+        pass: &'p Pass<'c, W>,
+        jobs: &[Job],
+    ) -> Vec<impl Future<Output = Result<(), Error>> + use<'p, 'c, W>> {
+        let mut writes = Vec::new();
+        for index in jobs.iter().map(|job| job.index) {
+            self.entries[index].is_told = true;
+            let entry = &self.entries[index];
+            let Some(Said { status, columns }) = entry.said(&self.managed, pass.context.host.now()) else { continue };
+            let (object, shown) = (entry.object.clone(), self.columns(entry));
+            writes.push(async move {
+                resources::write_data_source_status(pass, &object, status, columns, move || shown).await
+            });
+        }
+        writes
+    }
+
+    /// The columns of its view, as the status shows them.
+    fn columns(&self, entry: &Entry) -> Option<Vec<AppliedColumn>> {
+        Some(views::shown(&self.compiled(entry)?.view).0)
+    }
+
     /// The finalizer comes before the first view.
-    async fn prepare<W: World>(&mut self, pass: &Pass<'_, W>, job: &Job) -> Result<(), Error> {
-        let query = self.compiled(&self.entries[job.index]).map(|compiled| compiled.query);
-        let entry = &mut self.entries[job.index];
-        entry.query = query;
-        if !resources::has_finalizer(&entry.object) {
-            entry.object = Arc::new(resources::add_finalizer(&pass.context.kubernetes, &entry.object).await?);
+    async fn prepare<W: World>(&mut self, pass: &Pass<'_, W>, jobs: &[Job]) -> Result<(), Error> {
+        let kubernetes = &pass.context.kubernetes;
+        let objects = jobs.iter().map(|job| (job.index, self.entries[job.index].object.clone()));
+        let without = objects.filter(|(_, object)| !resources::has_finalizer(object));
+        let added = without.map(|(index, object)| async move {
+            resources::add_finalizer(kubernetes, &object).await.map(|object| (index, object))
+        });
+        let added: Vec<_> = added.collect();
+        for (index, object) in kubernetes.all(added).await? {
+            self.entries[index].object = Arc::new(object);
+        }
+        for job in jobs {
+            self.entries[job.index].query = self.compiled(&self.entries[job.index]).map(|compiled| compiled.query);
         }
         Ok(())
     }
@@ -370,26 +408,35 @@ impl Views {
 
     /// Writes what there is to say; whether anything is to be tried again.
     pub async fn report<W: World>(&mut self, pass: &Pass<'_, W>) -> Result<bool, Error> {
-        let kubernetes = &pass.context.kubernetes;
-        let mut is_waiting = false;
-        for entry in &self.entries {
-            if let Outcome::Gone = entry.outcome {
-                resources::remove_finalizer(kubernetes, &entry.object).await?;
-                continue;
-            }
-            if let Outcome::Not(failure) = &entry.outcome {
-                is_waiting |= !is_up_to_an_edit(failure.reason) || self.has_left && failure.reason == Reason::NameTaken;
-            }
-            if let Some(Said { status, columns }) = entry.said(&self.managed, pass.context.host.now()) {
-                let made = || Some(views::shown(&self.compiled(entry)?.view).0);
-                resources::write_data_source_status(pass, &entry.object, status, columns, made).await?;
-            }
+        for entries in self.entries.chunks(resources::TOGETHER) {
+            let told: Vec<_> = entries.iter().map(|entry| self.tell(pass, entry)).collect();
+            pass.context.kubernetes.all(told).await?;
         }
+        let waits = |entry: &Entry| match &entry.outcome {
+            Outcome::Not(failure) => {
+                !is_up_to_an_edit(failure.reason) || self.has_left && failure.reason == Reason::NameTaken
+            }
+            _ => false,
+        };
+        let is_waiting = self.entries.iter().any(waits);
         if is_waiting {
             warn!(integration = %pass.key, "some data sources wait for something");
         }
         self.count(pass);
         Ok(is_waiting)
+    }
+}
+
+impl Views {
+    async fn tell<W: World>(&self, pass: &Pass<'_, W>, entry: &Entry) -> Result<(), Error> {
+        if let Outcome::Gone = entry.outcome {
+            return resources::remove_finalizer(&pass.context.kubernetes, &entry.object).await;
+        }
+        if entry.is_told {
+            return Ok(());
+        }
+        let Some(Said { status, columns }) = entry.said(&self.managed, pass.context.host.now()) else { return Ok(()) };
+        resources::write_data_source_status(pass, &entry.object, status, columns, || self.columns(entry)).await
     }
 }
 

@@ -102,6 +102,8 @@ pub struct Entry {
     pub outcome: Outcome,
     /// Whether there is a view of it.
     pub is_held: bool,
+    /// Whether its status was written already.
+    pub is_told: bool,
 }
 
 /// A status that is to be there.
@@ -124,6 +126,7 @@ impl Entry {
             query: None,
             outcome: Outcome::Silent,
             is_held: false,
+            is_told: false,
         }
     }
 

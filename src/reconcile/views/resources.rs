@@ -11,6 +11,9 @@ use crate::api::{
 use crate::ports::{ColumnsDigest, Kept, KeptDataSource, Key, Kubernetes, Object, World};
 use crate::reconcile::integration::Error;
 
+/// Of how many resources the statuses are worked out before they are written: what each is about to say is held until then.
+pub const TOGETHER: usize = 50;
+
 /// How often a write is tried again that met somebody else's.
 const TRIES: u32 = 5;
 

@@ -1,25 +1,23 @@
 //! What is said of profiles.
 
 use super::super::Pass;
-use super::super::resources::{self, Reported};
+use super::super::resources::{self, Reported, TOGETHER};
 use super::gather::{Gathered, Profiles};
 use crate::api::{
     Reason, RedshiftUserProfile, RedshiftUserProfileSource, RedshiftUserProfileSourceStatus, RedshiftUserProfileStatus,
 };
 use crate::lifecycle::verdict::{Verdict, conditions};
 use crate::lifecycle::{Category, Failure, brief};
-use crate::ports::{Host, Key, World};
+use crate::ports::{Host, Key, Kubernetes, World};
 use crate::reconcile::integration::Error;
 
 impl Profiles {
     /// Writes what there is to say.
     pub async fn report<W: World>(&self, pass: &Pass<'_, W>) -> Result<(), Error> {
-        for (object, failure) in &self.single {
-            let verdict = match failure {
-                Some(failure) => Verdict::Not(failure.clone()),
-                None => Verdict::Done(Reason::Applied, format!("{} has this profile", object.spec.user)),
-            };
-            write_profile(pass, object, &verdict, false).await?;
+        for some in self.single.chunks(TOGETHER) {
+            let told: Vec<_> =
+                some.iter().map(|(object, failure)| report_single(pass, object, failure.as_ref())).collect();
+            pass.context.kubernetes.all(told).await?;
         }
         for (object, gathered) in &self.sources {
             self.report_source(pass, object, gathered).await?;
@@ -67,12 +65,13 @@ impl Profiles {
 pub async fn report_failure<W: World>(pass: &Pass<'_, W>, why: &Failure) -> Result<(), Error> {
     let verdict = Verdict::Not(why.clone());
     let is_passing = why.category == Category::Transient;
-    for object in &pass.resources.profiles {
-        let was_applied =
-            object.status().is_some_and(|status| status.observed_generation == generation(object.metadata.generation));
-        if !(is_passing && was_applied) {
-            write_profile(pass, object, &verdict, true).await?;
-        }
+    let was_applied = |object: &RedshiftUserProfile| {
+        object.status().is_some_and(|status| status.observed_generation == generation(object.metadata.generation))
+    };
+    for some in pass.resources.profiles.chunks(TOGETHER) {
+        let to_tell = some.iter().filter(|object| !(is_passing && was_applied(object)));
+        let told: Vec<_> = to_tell.map(|object| write_profile(pass, object, &verdict, true)).collect();
+        pass.context.kubernetes.all(told).await?;
     }
     for object in &pass.resources.profile_sources {
         let status = object.status().cloned().unwrap_or_default();
@@ -85,6 +84,18 @@ pub async fn report_failure<W: World>(pass: &Pass<'_, W>, why: &Failure) -> Resu
 
 fn generation(of: Option<i64>) -> i64 {
     of.unwrap_or_default()
+}
+
+async fn report_single<W: World>(
+    pass: &Pass<'_, W>,
+    object: &RedshiftUserProfile,
+    failure: Option<&Failure>,
+) -> Result<(), Error> {
+    let verdict = match failure {
+        Some(failure) => Verdict::Not(failure.clone()),
+        None => Verdict::Done(Reason::Applied, format!("{} has this profile", object.spec.user)),
+    };
+    write_profile(pass, object, &verdict, false).await
 }
 
 async fn write_profile<W: World>(
