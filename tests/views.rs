@@ -1,8 +1,9 @@
 //! Policy-enforced views, as those who work with them see them: who registers a table, who says who is who, and who reads.
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::DynamicObject;
+use redshift_stand_in::faults::{Action, Fault};
 use redshift_stand_in::journal::Event;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -473,3 +474,39 @@ const TAKEN_UP: [&str; 6] = [
     "UPDATE immuta_system.registry SET fencing_counter",
     "COMMIT",
 ];
+
+#[tokio::test]
+async fn of_many_that_are_new_those_whose_views_are_there_say_so_while_the_others_are_made() {
+    const MANY: usize = 110;
+    let mut town = Town::new().await;
+    town.open_raw().await;
+    let name = |number: usize| format!("table-{number:03}");
+    let table = |number: usize| format!("CREATE TABLE sales.t{number:03} (id BIGINT, name VARCHAR(64));");
+    town.raw(&(0..MANY).map(table).collect::<String>()).await;
+    // All of them are there when it looks.
+    town.world.kill_operator();
+    for number in 0..MANY {
+        town.create(
+            "RedshiftDataSource",
+            &name(number),
+            json!({"table": {"schema": "sales", "name": format!("t{number:03}")}}),
+        )
+        .await;
+    }
+    // One of the third transaction.
+    town.world.stand_in.faults().set(Fault::new(Action::HoldBefore).at("WITH NO SCHEMA BINDING").nth(101));
+    town.world.start_operator();
+    town.world.stand_in.faults().held().await;
+    let enforced = async || {
+        let all = town.api("RedshiftDataSource").list(&ListParams::default()).await.unwrap();
+        all.items.iter().filter(|object| object.data["status"]["conditions"][0]["status"] == "True").count()
+    };
+    while enforced().await < 100 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(enforced().await, 100);
+    town.world.stand_in.faults().clear();
+    for number in 0..MANY {
+        town.until_ready("RedshiftDataSource", &name(number), "True", "Enforced").await;
+    }
+}
