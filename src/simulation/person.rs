@@ -190,7 +190,13 @@ impl World {
             let Err(why) = self.execute(slot, &script, run) else { return Ok(()) };
             let step = why.split("-- Step ").nth(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
             let step = step.and_then(|step: String| step.parse().ok());
+            let left = why.split("(DROP ROLE \"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
             said.push(why);
+            if let Some(role) = left {
+                self.warehouse.roles.remove(&role);
+                run = whole;
+                continue;
+            }
             match step {
                 Some(from) => run = Run { from, ..whole },
                 None => break,

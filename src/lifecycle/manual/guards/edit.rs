@@ -3,7 +3,7 @@
 
 use super::{Guard, Script, Source, Step, go_on, line, registry_owner, user};
 use crate::lifecycle::RegistryState;
-use crate::scripts::Section;
+use crate::scripts::{Section, show_identifier};
 
 const SCRIPT: Script = Script::Edit;
 
@@ -53,7 +53,13 @@ pub(super) fn of_step(source: &Source<'_>, steps: &[Step], n: usize) -> Vec<Guar
         guards.push(taken(Section::GuardRoleAbsent, new, "role"));
     }
     if let Some(new) = step.role(Section::CreateRole) {
-        guards.push(taken(Section::GuardRoleAbsent, new, "role"));
+        // AWS doesn't document that roles are undone with their transaction.
+        let refusal = format!(
+            "the role {new} is there already: if a run of this script that failed has left it, drop it (DROP ROLE {}) and run the \
+             script again; if not, it is somebody else's",
+            show_identifier(new)
+        );
+        guards.push(Guard::new(Section::GuardRoleAbsent, new, refusal));
     }
     guards
 }
@@ -62,11 +68,7 @@ fn missing(section: Section, name: &str, what: &str) -> Guard {
     Guard::new(section, name, format!("{what} is missing: somebody has renamed or dropped it"))
 }
 
-/// AWS doesn't document that users and roles are undone with their transaction.
+/// Beside the one that is to get its name.
 fn taken(section: Section, name: &str, kind: &str) -> Guard {
-    let refusal = format!(
-        "the {kind} {name} is there already: if a run of this script that failed has left it, take it back; if not, it is \
-         somebody else's"
-    );
-    Guard::new(section, name, refusal)
+    Guard::new(section, name, format!("the {kind} {name} is there already, and is somebody else's"))
 }
