@@ -223,8 +223,8 @@ impl Run {
         Err(format!("what the status says leads nowhere: {done:#?}"))
     }
 
-    /// What is Stalled asks for the spec to be set back to what was begun, for what an old script has left to be dropped, or for a
-    /// role that it has left to be granted.
+    /// What is Stalled asks for the spec to be set back to what was begun, for what an old script has left to be dropped, for a
+    /// role that it has left to be granted, or for the rights on the database.
     fn set_back(&mut self, status: &RedshiftIntegrationStatus) {
         let world = &mut *self.world.borrow_mut();
         let dropped = |kind: &str, name: &String| {
@@ -240,6 +240,15 @@ impl Run {
             };
             role.members
                 .extend(world.warehouse.users.keys().filter(|user| granted(user)).map(|user| (user.clone(), true)));
+        }
+        let ids: Vec<_> = world.warehouse.users.iter().map(|(name, user)| (name.clone(), user.id)).collect();
+        let superuser = world.warehouse.users[Power::Superuser.name()].id;
+        for (name, database) in &mut world.warehouse.databases {
+            let granted = |user: &String| {
+                let statement = format!("GRANT ALL PRIVILEGES ON DATABASE \"{name}\" TO \"{user}\"");
+                status.remedies.iter().any(|remedy| remedy.command.as_ref() == Some(&statement))
+            };
+            database.granted.extend(ids.iter().filter(|(user, _)| granted(user)).map(|(_, id)| (*id, superuser)));
         }
         let users: Vec<_> = world.warehouse.users.keys().filter(|user| dropped("USER", user)).cloned().collect();
         for user in users {

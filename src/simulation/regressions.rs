@@ -825,6 +825,23 @@ fn a_role_that_an_edit_cut_off_has_left_is_dropped_as_the_script_says() {
 }
 
 #[test]
+fn an_account_to_which_no_script_gave_the_database_is_given_it_as_the_status_says() {
+    // The script of the account's former name made the database, and that of the new one was run behind it.
+    let mut run = Run::new(Power::Superuser, false);
+    let whole = person::Run { script: 8, from: 0, statements: usize::MAX, stops: false, elsewhere: false };
+    run.play(&[
+        Event::User(0, Action::CreateByHand(Some(0))),
+        Event::pass(0),
+        Event::Person(0, whole),
+        Event::User(0, Action::Rename(1)),
+        Event::pass(0),
+        Event::Person(0, person::Run { script: 4, from: 2, ..whole }),
+    ]);
+    run.do_as_told().unwrap();
+    run.all_are_done().unwrap();
+}
+
+#[test]
 fn policy_views_come_after_an_edit_even_if_their_key_is_there_already() {
     let mut run = run(Power::Superuser, Some(0), &[WHOLE]);
     run.play(&[
