@@ -350,6 +350,8 @@ fn whoever_is_asked_for_something_can_interrupt_it() {
         assert!(read > 0, "it wasn't asked: {}", String::from_utf8_lossy(&asked));
         asked.extend_from_slice(&piece[..read]);
     }
-    child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    // Not closed before it has ended: what is typed would end as well, and whichever is heard first counts.
+    let mut typed = child.stdin.take().unwrap();
+    typed.write_all(b"\x03").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
