@@ -69,7 +69,7 @@ pub fn answer(warehouse: &Warehouse, id: u32, database: &str, statement: &Statem
         "read-routine-grants-of-role" => reader.grants(&about, |kind| kind == Kind::Routine, "EXECUTE"),
         "read-database-grants-of-role" => reader.database_grants(&about),
         "read-database-acls" => reader.database_acls(),
-        "read-managed-database" => reader.managed_database(),
+        "read-managed-database" => vec![reader.database_acl(database, reader.here())],
         "read-schemas" => reader.objects(|kind| kind == Kind::Schema),
         "read-relations" => reader.objects(is_relation),
         "read-routines" => reader.objects(|kind| kind == Kind::Routine),
@@ -171,21 +171,16 @@ impl Reader<'_> {
     }
 
     fn database_acls(&self) -> Vec<Row> {
-        let databases = self.warehouse.databases.iter();
-        databases.map(|(name, it)| row([name, &it.owner.to_string(), &self.database_acl(it)])).collect()
+        self.warehouse.databases.iter().map(|(name, database)| self.database_acl(name, database)).collect()
     }
 
-    fn managed_database(&self) -> Vec<Row> {
-        let it = &self.warehouse.databases[self.database];
-        vec![row([&it.owner.to_string(), &self.database_acl(it)])]
-    }
-
-    fn database_acl(&self, database: &Database) -> String {
+    fn database_acl(&self, name: &str, database: &Database) -> Row {
         let name_of = |id: u32| self.warehouse.name_of(id).unwrap_or("unknown");
         let owner = name_of(database.owner);
         let users = database.granted.iter().map(|(to, by)| format!("{}=CT/{}", name_of(*to), name_of(*by)));
         let roles = database.granted_by_others.iter().map(|role| format!("{role}=T/{owner}"));
-        users.chain(roles).collect::<Vec<_>>().join("|")
+        let acl = users.chain(roles).collect::<Vec<_>>().join("|");
+        row([name, &database.owner.to_string(), &acl])
     }
 
     /// Whoever owns an object granted what others hold on it.

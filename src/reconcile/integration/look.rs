@@ -363,13 +363,11 @@ pub async fn registry(session: &impl Session, database: &str) -> Result<Result<R
 
 /// Who may do what with each database.
 pub async fn database_acls(session: &impl Session) -> Result<Vec<DatabaseAcl>, Error> {
-    let rows = Asker::new(session).rows(LookUp::DatabaseAcls).await?;
-    let acl = |row: &Row| DatabaseAcl {
-        database: row.text(0).to_owned(),
-        owner: UserId::new(row.text(1)),
-        acl: Acl::parse(row.text(2)),
-    };
-    Ok(rows.iter().map(acl).collect())
+    Ok(Asker::new(session).rows(LookUp::DatabaseAcls).await?.iter().map(database_acl).collect())
+}
+
+fn database_acl(row: &Row) -> DatabaseAcl {
+    DatabaseAcl { database: row.text(0).to_owned(), owner: UserId::new(row.text(1)), acl: Acl::parse(row.text(2)) }
 }
 
 /// What `db_collation()` says of the database that the session is connected to.
@@ -484,12 +482,7 @@ pub async fn watched_and_shown(
             rows.iter().find(|row| row.text(0) == name).map(|row| row.text(1).to_owned()).unwrap_or_default()
         })
         .await?;
-    let acl = |row: &Row| DatabaseAcl {
-        database: registry.setup.database.clone(),
-        owner: UserId::new(row.text(0)),
-        acl: Acl::parse(row.text(1)),
-    };
-    let database = look.seen(LookUp::ManagedDatabase, |rows| rows.first().map(acl)).await?;
+    let database = look.seen(LookUp::ManagedDatabase, |rows| rows.first().map(database_acl)).await?;
     let contents = contents_of(&mut look).await?;
     // One of another length than ours is none.
     let whole = |rows: Vec<Row>| {

@@ -15,7 +15,7 @@ use super::line::Line;
 use super::observe::{self, Schemas, Tables};
 use super::there::{Leaving, There};
 use super::{Pass, basis, resources};
-use crate::api::{AppliedColumn, DeletionPolicy, Reason, Remedy};
+use crate::api::{DeletionPolicy, Reason, Remedy};
 use crate::lifecycle::{Category, Failure, cadence};
 use crate::policy::views::{self, Act, DataSource, Held, Neighbours, Obstacle, Retained, Step, TableName, ViewName};
 use crate::ports::{Host, KeptDataSource, Key, Kubernetes, World};
@@ -328,7 +328,7 @@ impl Views {
         for batch in new.chunks(apply::MOST_TOGETHER) {
             self.prepare(pass, batch).await?;
             // While the warehouse makes these, the API server is told of those before.
-            let told = self.tell_of(pass, settled);
+            let told: Vec<_> = settled.iter().map(|job| self.tell(pass, &self.entries[job.index])).collect();
             let (outcomes, told) = futures::join!(
                 apply::together(line, &self.entries, batch, &ours, &mut made),
                 pass.context.kubernetes.all(told)
@@ -337,33 +337,12 @@ impl Views {
                 self.settle(pass, job, outcome);
             }
             told?;
+            for job in settled {
+                self.entries[job.index].is_told = true;
+            }
             settled = batch;
         }
         Ok(())
-    }
-
-    /// Writes of what came of these jobs, which nothing in the rest of the pass changes.
-    fn tell_of<'p, 'c, W: World>(
-        &mut self,
-        pass: &'p Pass<'c, W>,
-        jobs: &[Job],
-    ) -> Vec<impl Future<Output = Result<(), Error>> + use<'p, 'c, W>> {
-        let mut writes = Vec::new();
-        for index in jobs.iter().map(|job| job.index) {
-            self.entries[index].is_told = true;
-            let entry = &self.entries[index];
-            let Some(Said { status, columns }) = entry.said(&self.managed, pass.context.host.now()) else { continue };
-            let (object, shown) = (entry.object.clone(), self.columns(entry));
-            writes.push(async move {
-                resources::write_data_source_status(pass, &object, status, columns, move || shown).await
-            });
-        }
-        writes
-    }
-
-    /// The columns of its view, as the status shows them.
-    fn columns(&self, entry: &Entry) -> Option<Vec<AppliedColumn>> {
-        Some(views::shown(&self.compiled(entry)?.view).0)
     }
 
     /// The finalizer comes before the first view.
@@ -408,10 +387,7 @@ impl Views {
 
     /// Writes what there is to say; whether anything is to be tried again.
     pub async fn report<W: World>(&mut self, pass: &Pass<'_, W>) -> Result<bool, Error> {
-        for entries in self.entries.chunks(resources::TOGETHER) {
-            let told: Vec<_> = entries.iter().map(|entry| self.tell(pass, entry)).collect();
-            pass.context.kubernetes.all(told).await?;
-        }
+        resources::tell_all(pass, &self.entries, |entry| self.tell(pass, entry)).await?;
         let waits = |entry: &Entry| match &entry.outcome {
             Outcome::Not(failure) => {
                 !is_up_to_an_edit(failure.reason) || self.has_left && failure.reason == Reason::NameTaken
@@ -425,9 +401,7 @@ impl Views {
         self.count(pass);
         Ok(is_waiting)
     }
-}
 
-impl Views {
     async fn tell<W: World>(&self, pass: &Pass<'_, W>, entry: &Entry) -> Result<(), Error> {
         if let Outcome::Gone = entry.outcome {
             return resources::remove_finalizer(&pass.context.kubernetes, &entry.object).await;
@@ -436,7 +410,8 @@ impl Views {
             return Ok(());
         }
         let Some(Said { status, columns }) = entry.said(&self.managed, pass.context.host.now()) else { return Ok(()) };
-        resources::write_data_source_status(pass, &entry.object, status, columns, || self.columns(entry)).await
+        let made = || Some(views::shown(&self.compiled(entry)?.view).0);
+        resources::write_data_source_status(pass, &entry.object, status, columns, made).await
     }
 }
 

@@ -11,8 +11,8 @@ use crate::api::{
 use crate::ports::{ColumnsDigest, Kept, KeptDataSource, Key, Kubernetes, Object, World};
 use crate::reconcile::integration::Error;
 
-/// Of how many resources the statuses are worked out before they are written: what each is about to say is held until then.
-pub const TOGETHER: usize = 50;
+/// Of how many resources the writes are handed over at once: one that waits takes as much room as one that is under way.
+const TOGETHER: usize = 50;
 
 /// How often a write is tried again that met somebody else's.
 const TRIES: u32 = 5;
@@ -50,6 +50,21 @@ reported!(
     RedshiftUserProfile: RedshiftUserProfileStatus,
     RedshiftUserProfileSource: RedshiftUserProfileSourceStatus
 );
+
+/// Writes what there is to say of each of these, in any order.
+pub async fn tell_all<'o, W: World, O, F>(
+    pass: &Pass<'_, W>,
+    objects: &'o [O],
+    tell: impl Fn(&'o O) -> F,
+) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    for some in objects.chunks(TOGETHER) {
+        pass.context.kubernetes.all(some.iter().map(&tell).collect()).await?;
+    }
+    Ok(())
+}
 
 /// Writes a status, unless it is there already. One that is gone needs none.
 pub async fn write_status<W: World, K: Reported>(

@@ -1,24 +1,21 @@
 //! What is said of profiles.
 
 use super::super::Pass;
-use super::super::resources::{self, Reported, TOGETHER};
+use super::super::resources::{self, Reported};
 use super::gather::{Gathered, Profiles};
 use crate::api::{
     Reason, RedshiftUserProfile, RedshiftUserProfileSource, RedshiftUserProfileSourceStatus, RedshiftUserProfileStatus,
 };
 use crate::lifecycle::verdict::{Verdict, conditions};
 use crate::lifecycle::{Category, Failure, brief};
-use crate::ports::{Host, Key, Kubernetes, World};
+use crate::ports::{Host, Key, World};
 use crate::reconcile::integration::Error;
 
 impl Profiles {
     /// Writes what there is to say.
     pub async fn report<W: World>(&self, pass: &Pass<'_, W>) -> Result<(), Error> {
-        for some in self.single.chunks(TOGETHER) {
-            let told: Vec<_> =
-                some.iter().map(|(object, failure)| report_single(pass, object, failure.as_ref())).collect();
-            pass.context.kubernetes.all(told).await?;
-        }
+        resources::tell_all(pass, &self.single, |(object, failure)| report_single(pass, object, failure.as_ref()))
+            .await?;
         for (object, gathered) in &self.sources {
             self.report_source(pass, object, gathered).await?;
         }
@@ -68,11 +65,9 @@ pub async fn report_failure<W: World>(pass: &Pass<'_, W>, why: &Failure) -> Resu
     let was_applied = |object: &RedshiftUserProfile| {
         object.status().is_some_and(|status| status.observed_generation == generation(object.metadata.generation))
     };
-    for some in pass.resources.profiles.chunks(TOGETHER) {
-        let to_tell = some.iter().filter(|object| !(is_passing && was_applied(object)));
-        let told: Vec<_> = to_tell.map(|object| write_profile(pass, object, &verdict, true)).collect();
-        pass.context.kubernetes.all(told).await?;
-    }
+    let profiles: Vec<_> =
+        pass.resources.profiles.iter().filter(|object| !(is_passing && was_applied(object))).collect();
+    resources::tell_all(pass, &profiles, |object| write_profile(pass, object, &verdict, true)).await?;
     for object in &pass.resources.profile_sources {
         let status = object.status().cloned().unwrap_or_default();
         if !(is_passing && status.users.is_some()) {
