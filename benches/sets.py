@@ -1,12 +1,11 @@
 """Sets of integrations that are made at once, each on a warehouse of its own, and `psql` doing the same as many at a time."""
 
-import base64
 import concurrent.futures
 import re
 import time
 
 from fleet import APART, enabled
-from world import RESOURCES, Operator, StandIn, manifest, prepare, psql, say, sessions
+from world import RESOURCES, Operator, StandIn, account, manifest, prepare, psql, say, sessions
 
 SIZES = (1, 25, 50)
 # As many as the operator works on at once for one namespace.
@@ -22,16 +21,6 @@ def by_warehouse(journal):
         # A stand-in that plays one warehouse alone puts no ending behind its names.
         number = int(ending[1]) if ending else 1
         found.setdefault(number, []).append((ENDING.sub("", user), ENDING.sub("", database), texts))
-    return found
-
-
-def accounts(api, namespace, size):
-    """The password of each integration's users."""
-    found = {}
-    for number in range(1, size + 1):
-        secret = api.ask("GET", f"/api/v1/namespaces/{namespace}/secrets/set-{number}-system-account")["data"]
-        of = {key: base64.b64decode(value).decode() for key, value in secret.items()}
-        found[number] = {of["username"]: of["password"]}
     return found
 
 
@@ -80,7 +69,8 @@ def measure(processes, api, folder):
         computed = operator.processor_time()
         took = make(api, namespace, stand_in, size)
         computed = (operator.processor_time() - computed) * 1000 / size
-        journal, passwords = stand_in.get("journal"), accounts(api, namespace, size)
+        journal = stand_in.get("journal")
+        passwords = {number: dict([account(api, namespace, f"set-{number}")]) for number in range(1, size + 1)}
         operator.end()
         stand_in.end()
         beside = replay(processes, folder, journal, passwords, size)

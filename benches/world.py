@@ -155,7 +155,8 @@ class Operator:
     """The operator as it is released, with the rights and the arguments that the chart gives it, and as in a pod: it finds the
     API server by its service account, without a kubeconfig."""
 
-    program = ROOT / "target/release/redshift-integration-operator"
+    # Set before the first one is started.
+    program = None
 
     def __init__(self, processes, folder, namespace, others=()):
         self.processes = processes
@@ -321,9 +322,9 @@ def refer(api, namespace, stand_in):
     api.ask("POST", f"{core}/configmaps", {"metadata": {"name": "redshift-ca"}, "data": {"ca.crt": stand_in.facts["ca"]}})
 
 
-def account(api, namespace):
-    """Name and password of the system account."""
-    secret = api.ask("GET", f"/api/v1/namespaces/{namespace}/secrets/analytics-system-account")
+def account(api, namespace, name="analytics"):
+    """Name and password of an integration's system account."""
+    secret = api.ask("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}-system-account")
     return tuple(base64.b64decode(secret["data"][key]).decode() for key in ("username", "password"))
 
 
