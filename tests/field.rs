@@ -165,7 +165,7 @@ fn of_integrations() -> impl Iterator<Item = &'static LookUp> {
     LookUp::ALL.iter().filter(move |which| !of_views.contains(which))
 }
 
-/// The text of a look-up, as far as it can be told from others.
+/// The text of a look-up up to what it is about, which no other look-up begins with.
 fn mark(which: LookUp) -> String {
     let parameters = ["admin_name", "role_name", "system_account_name", "claim_name"]
         .into_iter()
@@ -180,6 +180,11 @@ fn mark(which: LookUp) -> String {
 #[tokio::test]
 async fn a_look_up_that_fails_once_in_passing_is_asked_again_and_stalls_nothing() {
     let mut world = World::new().await;
+    let marks: Vec<_> = of_integrations().map(|which| mark(*which)).collect();
+    for (n, one) in marks.iter().enumerate() {
+        let same = marks.iter().skip(n + 1).find(|other| other.starts_with(one) || one.starts_with(*other));
+        assert_eq!(same, None, "it is hit twice: {one}");
+    }
     let hit = |which: &LookUp| Fault::new(refusal("XX000", OID, "")).at(&mark(*which));
     for which in of_integrations() {
         world.stand_in.faults().set(hit(which));

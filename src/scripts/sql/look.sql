@@ -186,7 +186,7 @@ SELECT db_collation();
 SELECT datname, array_to_string(datconfig, '|') FROM pg_database_info;
 
 --! read-managed-database
-SELECT d.datname, CAST(d.datdba AS VARCHAR(32)), array_to_string(d.datacl, '|') FROM pg_database d WHERE d.datname = current_database();
+SELECT current_database(), CAST(d.datdba AS VARCHAR(32)), array_to_string(d.datacl, '|') FROM pg_database d WHERE d.datname = current_database();
 
 --! count-keys
 -- Never the key itself.

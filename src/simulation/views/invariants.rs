@@ -7,6 +7,7 @@ use super::super::warehouse::{Kind, Object, Warehouse};
 use super::super::world::World;
 use super::access::{self, Seen, ViewName};
 use super::others::STRANGER;
+use super::{NAME, SCHEMA, UID};
 use crate::api::{DeletionPolicy, RedshiftDataSource, RedshiftIntegration};
 use crate::ports::PolicyResources;
 
@@ -108,6 +109,11 @@ impl World {
         let (wanted, mut left_alone) = wanted(&resources);
         let views = views_of(&self.warehouse, managed, &uid);
         left_alone.extend(views.keys().filter(|name| !wanted.contains_key(*name)).cloned());
+        // One that a data source of another cluster has left keeps its name, whoever wants that.
+        let uids: BTreeSet<_> = resources.data_sources.iter().filter_map(|it| it.metadata.uid.as_ref()).collect();
+        let rows = self.warehouse.databases.get(managed).into_iter().flat_map(|database| &database.policy.sources);
+        left_alone
+            .extend(rows.filter(|row| !uids.contains(&row[UID])).map(|row| (row[SCHEMA].clone(), row[NAME].clone())));
         let found = Found {
             before: seen_now(&self.warehouse, managed, &uid),
             wanted,

@@ -1,9 +1,11 @@
 //! Histories that once broke an invariant, shrunk.
 
-use super::super::histories::{Event, Run, VIEWS, VIEWS_AT_ONCE};
+use super::super::histories::{Action as User, Event, Run, VIEWS, VIEWS_AT_ONCE};
 use super::super::warehouse::Maker;
 use super::super::world::{Fault, Step};
-use super::histories::Action::{self, Apply, Columns, Delete, DeleteProfile, Grant, Profile, Rename, Retain};
+use super::histories::Action::{
+    self, Apply, Columns, Delete, DeleteProfile, Grant, Profile, Rename, Retain, Subscribe,
+};
 use super::others::Deed;
 use super::properties::{begun, comes_to_rest};
 
@@ -179,4 +181,17 @@ fn what_another_process_has_written_meanwhile_is_looked_at_even_if_the_resources
     run.play(&[edit(Apply(0)), WHOLE]);
     assert!(run.world.borrow().broken.is_empty(), "{:?}", run.world.borrow().broken);
     comes_to_rest(&mut run).unwrap();
+}
+
+#[test]
+fn a_name_that_another_cluster_has_left_taken_stays_taken_and_tells_whoever_wants_it() {
+    let elsewhere = |action| Event::Policy(1, action);
+    let mut run = begun(Some(0));
+    run.play(&[Event::User(1, User::Create(Some(0))), Event::User(1, User::PolicyViews(true)), edit(Apply(1)), WHOLE]);
+    run.play(&[elsewhere(Profile(0, 1)), elsewhere(Apply(0)), elsewhere(Subscribe(0, 0))]);
+    run.play(&[Event::User(1, User::TakeOver)]);
+    run.clear_up_for_views();
+    run.settle().unwrap();
+    run.views_are_as_wanted(1).unwrap();
+    assert_eq!(schemas(&run), ["sales"]);
 }
