@@ -261,13 +261,15 @@ impl Run {
             }
         }
         let said = status.conditions.iter().find(|it| it.type_ == "Stalled").map(|it| it.message.as_str());
-        let named = said.and_then(|said| said.split_once("begun with the system account ")?.1.split(' ').next());
+        let named = said.and_then(|said| said.split_once(" with the system account ")?.1.split([' ', ';']).next());
         let Some(begun) = status.created.as_ref().filter(|created| created.applied_hash.is_none()) else { return };
         let there = world.warehouse.databases.get(&begun.database).and_then(|there| there.registry.as_ref());
         let registered = there.map(|registry| registry.setup.impersonation_role.clone());
         world.clusters[SLOTS[0].0].edit(SLOTS[0].1, |resource| {
             let config = &mut resource.spec.config;
-            named.unwrap_or(&begun.system_account).clone_into(&mut config.system_account.name);
+            if let Some(name) = named {
+                name.clone_into(&mut config.system_account.name);
+            }
             config.database.clone_from(&begun.database);
             config.database_mode = begun.database_mode;
             if let Some(role) = registered {

@@ -858,3 +858,58 @@ fn policy_views_come_after_an_edit_even_if_their_key_is_there_already() {
     run.settle().unwrap();
     run.all_are_done().unwrap();
 }
+
+/// As [`person::Run`] has it, to its end, with a client that goes on after errors.
+const fn behind(script: usize, from: usize, statements: usize) -> Event {
+    Event::Person(0, person::Run { script, from, statements, stops: false, elsewhere: false })
+}
+
+#[test]
+fn what_old_scripts_have_set_up_with_another_account_is_gone_on_with_as_the_status_says() {
+    // The account is renamed before anything is run; then the old scripts are run behind it, and the new ones behind those.
+    let begun = [
+        Event::User(0, Action::CreateByHand(Some(0))),
+        Event::pass(0),
+        behind(0, 0, 0),
+        Event::User(0, Action::Rename(1)),
+        Event::pass(0),
+        behind(7, 0, usize::MAX),
+        Event::User(0, Action::Impersonate(Some(0))),
+        Event::pass(0),
+        behind(4, 2, usize::MAX),
+        behind(3, 0, usize::MAX),
+    ];
+    for back in [false, true] {
+        let mut run = Run::new(Power::Superuser, false);
+        run.play(&begun);
+        if back {
+            run.play(&[Event::User(0, Action::Rename(0)), Event::pass(0)]);
+            let said = format!("{:?}", run.status_of(0).unwrap().conditions);
+            assert!(said.contains("it has set the integration up with the system account warden"), "{said}");
+        }
+        run.do_as_told().unwrap();
+        run.all_are_done().unwrap();
+    }
+}
+
+#[test]
+fn a_user_that_old_scripts_have_left_is_dropped_with_the_role_that_they_have_made_for_it() {
+    let mut run = Run::new(Power::Superuser, true);
+    run.play(&[
+        Event::User(0, Action::CreateByHand(Some(0))),
+        Event::pass(0),
+        behind(0, 0, 0),
+        Event::User(0, Action::Impersonate(Some(0))),
+        Event::User(0, Action::Rename(1)),
+        Event::pass(0),
+        Event::User(0, Action::Rename(0)),
+        behind(7, 0, usize::MAX),
+        Event::User(0, Action::Impersonate(Some(1))),
+        behind(4, 2, 16),
+        Event::pass(0),
+    ]);
+    run.do_as_told().unwrap();
+    run.all_are_done().unwrap();
+    let roles: Vec<_> = run.world.borrow().warehouse.roles.keys().cloned().collect();
+    assert_eq!(roles, ["others_may"]);
+}

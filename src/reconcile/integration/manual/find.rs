@@ -1,12 +1,13 @@
 //! How far a person has come: told by what our passwords open.
 
-use crate::lifecycle::{Credentials, Endpoint, SystemAccount, Wanted};
-use crate::ports::{ConnectError, Target, World};
+use crate::lifecycle::{Credentials, Endpoint, SystemAccount, Wanted, brief};
+use crate::ports::{ConnectError, SessionOf, Target, World};
 use crate::reconcile::integration::error::Error;
 use crate::reconcile::integration::look;
 use crate::reconcile::integration::search::log_in_as_ours;
 use crate::reconcile::integration::validate::Inside;
 use crate::reconcile::integration::work::Work;
+use crate::scripts::show_identifier;
 
 /// How far a person has come.
 pub enum Found<W: World> {
@@ -72,6 +73,51 @@ pub async fn find<W: World>(
     Ok(if claim.is_some() { Found::Claim } else { Found::Nothing })
 }
 
+/// A user that our passwords open, and what it has.
+pub struct Left {
+    pub user: String,
+    /// Roles with a name of ours that it may grant: an old script has made them for it.
+    pub roles: Vec<String>,
+}
+
+impl Left {
+    /// What people are told of it.
+    pub fn said(&self) -> String {
+        match &self.roles[..] {
+            [] => format!("an old script has left the user {}", self.user),
+            roles => {
+                let roles = brief::list(roles.iter().map(String::as_str));
+                format!("an old script has left the user {}, and the role {roles}", self.user)
+            }
+        }
+    }
+
+    /// The statements that take it away: roles first, since it may own them.
+    pub fn removal(&self) -> impl Iterator<Item = String> {
+        let user = format!("DROP USER {}", show_identifier(&self.user));
+        self.roles.iter().map(|role| drop_role(role)).chain([user])
+    }
+}
+
+/// The statement that drops a role, whoever has it.
+pub fn drop_role(role: &str) -> String {
+    format!("DROP ROLE {} FORCE", show_identifier(role))
+}
+
+/// What an old script has left of an account that isn't, or isn't to be, the integration's.
+pub async fn left<W: World>(
+    work: &Work<'_, W>,
+    target: &Target,
+    account: &SystemAccount,
+    credentials: &[Credentials],
+    database: &str,
+) -> Result<Option<Left>, Error> {
+    let Some((session, user)) = enter(work, target, credentials, database).await? else { return Ok(None) };
+    let own_roles = look::own_roles(&session, &user).await?;
+    let roles = account.roles().filter(|role| own_roles.get(*role) == Some(&true)).map(str::to_owned).collect();
+    Ok(Some(Left { user, roles }))
+}
+
 /// Whose credentials open a database, if any of these do.
 pub async fn opens<W: World>(
     work: &Work<'_, W>,
@@ -79,13 +125,23 @@ pub async fn opens<W: World>(
     credentials: &[Credentials],
     database: &str,
 ) -> Result<Option<String>, Error> {
+    Ok(enter(work, target, credentials, database).await?.map(|(_, user)| user))
+}
+
+/// The connection that any of these credentials opens, and whose they are.
+async fn enter<W: World>(
+    work: &Work<'_, W>,
+    target: &Target,
+    credentials: &[Credentials],
+    database: &str,
+) -> Result<Option<(SessionOf<W>, String)>, Error> {
     if credentials.is_empty() {
         return Ok(None);
     }
     match log_in_as_ours::<W>(&work.context.warehouses, target, credentials, database).await {
         Ok((session, credentials)) => {
             look::prove(&session).await?;
-            Ok(Some(credentials.user.to_string()))
+            Ok(Some((session, credentials.user.to_string())))
         }
         Err(error) if error.is_refused_login() => Ok(None),
         Err(error) => Err(error.into()),

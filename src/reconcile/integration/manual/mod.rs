@@ -283,10 +283,10 @@ async fn look_inside<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, inside: 
 
 /// The registry, if it is this integration's.
 async fn own_registry<W: World>(work: &Work<'_, W>, inside: &Inside<W>, database: &str) -> Result<Registry, Error> {
-    let registry = look::registry(&inside.session, database).await?.map_err(|why| {
-        let message = format!("the registry in the database {database} can't be read: {why}");
-        Error::from(Failure::stalled(Reason::RegistryUnreadable, message))
-    })?;
+    let registry = match look::registry(&inside.session, database).await? {
+        Ok(registry) => registry,
+        Err(why) => return Err(unreadable(work, inside, database, &why).await?.into()),
+    };
     if registry.integration_uid == work.uid() {
         return Ok(registry);
     }
@@ -296,6 +296,28 @@ async fn own_registry<W: World>(work: &Work<'_, W>, inside: &Inside<W>, database
         work.uid()
     );
     Err(Failure::stalled(Reason::NotOurs, message).into())
+}
+
+/// The account may not read the registry: another one of those that scripts were made for may have made it.
+async fn unreadable<W: World>(
+    work: &Work<'_, W>,
+    inside: &Inside<W>,
+    database: &str,
+    why: &str,
+) -> Result<Failure, Error> {
+    let contents = look::contents(&inside.session).await?;
+    for name in work.account.iter().flat_map(SystemAccount::account_names) {
+        let users = look::our_users(&inside.session, name).await?;
+        if users.get(name).is_some_and(|id| Some(id) == contents.registry_owner()) {
+            let message =
+                format!("an old script was run: it has set the integration up with the system account {name}");
+            return Ok(Failure::stalled(Reason::RegistryState, message).remedy(Remedy::new(
+                "set spec.config.systemAccount.name to that; once it is enabled, the account can be renamed",
+            )));
+        }
+    }
+    let message = format!("the registry in the database {database} can't be read: {why}");
+    Ok(Failure::stalled(Reason::RegistryUnreadable, message))
 }
 
 /// A script was run that was made before the spec was changed.

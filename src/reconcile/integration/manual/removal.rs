@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 
-use super::find::{Found, find};
+use super::find::{Found, Left, find, left};
 use super::published::{publish, withdraw};
 use super::{awaited, passwords, scripts};
 use crate::api::{CONFIRM_DELETED_ANNOTATION, Phase, Reason, Remedy, TlsMode};
@@ -13,7 +13,6 @@ use crate::reconcile::integration::error::Error;
 use crate::reconcile::integration::remove::{self, Gone};
 use crate::reconcile::integration::work::Work;
 use crate::reconcile::integration::{look, refusals, remedies, resource, secret};
-use crate::scripts::show_identifier;
 
 /// Says what a person is to run; the resource is gone once nothing is left.
 pub async fn run<W: World>(work: &mut Work<'_, W>) -> Option<Gone> {
@@ -107,9 +106,12 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
             (message, before.into_iter().chain([Script::DeleteRest]).collect())
         }
         Found::Account(name, false) => {
-            let message = format!("an old script has left the user {name}");
-            let drop = Remedy::command("as a superuser", format!("DROP USER {}", show_identifier(&name)));
-            return Err(Failure::stalled(Reason::AccountInUse, message).remedy(drop).into());
+            let mut target = work.target().await?;
+            target.endpoint = place.endpoint.clone();
+            let left = left(work, &target, &account, &account.credentials(&name), initial).await?;
+            let left = left.unwrap_or(Left { user: name, roles: Vec::new() });
+            let drop = left.removal().map(|statement| Remedy::command("as a superuser", statement));
+            return Err(Failure::stalled(Reason::AccountInUse, left.said()).remedies(drop.collect::<Vec<_>>()).into());
         }
         Found::Account(..) => {
             (format!("waiting for a person who runs {rest} in the database {initial}"), vec![Script::DeleteRest])

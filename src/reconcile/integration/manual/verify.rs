@@ -1,6 +1,6 @@
 //! Whether what a person has made is what the scripts make; then it is enabled.
 
-use super::find::opens;
+use super::find::{Left, drop_role, left, opens};
 use super::take_passwords_out;
 use crate::api::{DatabaseMode, Reason, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
@@ -96,32 +96,33 @@ async fn verified<W: World>(
     }
     let others = account.account_names().filter(|name| *name != setup.system_account);
     let others: Vec<_> = others.flat_map(|name| account.credentials(name)).collect();
-    if let Some(name) = opens(work, &inside.target, &others, &wanted.initial_database).await? {
-        let message = format!("an old script has left the user {name}");
-        fail(checks::failed(checks::LOGIN, message).remedies(drop_user(setup, &name)));
+    let mut of_others = Vec::new();
+    if let Some(mut left) = left(work, &inside.target, account, &others, &wanted.initial_database).await? {
+        left.roles.retain(|role| setup.impersonation_role.as_ref() != Some(role));
+        fail(checks::failed(checks::LOGIN, left.said()).remedies(drop_user(setup, &left)));
+        of_others = left.roles;
     }
     let is_ours =
         |role: &&str| setup.impersonation_role.as_deref() != Some(*role) && watched.own_roles.get(*role) == Some(&true);
-    let left: Vec<_> = account.roles().filter(is_ours).collect();
+    let left: Vec<_> = account.roles().filter(is_ours).filter(|role| !of_others.iter().any(|it| it == role)).collect();
     if !left.is_empty() {
         let message = format!("an old script has left the role {}", brief::list(left.iter().copied()));
-        let drop =
-            |role: &&str| Remedy::command("as a superuser", format!("DROP ROLE {} FORCE", show_identifier(role)));
+        let drop = |role: &&str| Remedy::command("as a superuser", drop_role(role));
         fail(checks::failed(checks::GRANTS, message).remedies(left.iter().map(drop).collect::<Vec<_>>()));
     }
     Ok(tests)
 }
 
-/// Drops a user that an old script has left, and takes from it what stands in the way of that.
-fn drop_user(setup: &Setup, name: &str) -> Vec<Remedy> {
+/// Drops a user that an old script has left, with its roles, and takes from it what stands in the way of that.
+fn drop_user(setup: &Setup, left: &Left) -> Vec<Remedy> {
     let Setup { database, database_mode, system_account, impersonation_role } = setup;
-    let [database, account, name] = [database, system_account, name].map(show_identifier);
+    let [database, account, name] = [database, system_account, left.user.as_str()].map(show_identifier);
     let is_created = *database_mode == DatabaseMode::Create;
     let owner = is_created.then(|| format!("ALTER DATABASE {database} OWNER TO {account}"));
     let role = impersonation_role.as_ref();
     let role = role.map(|role| format!("ALTER ROLE {} OWNER TO {account}", show_identifier(role)));
-    let rest = [format!("REVOKE ALL PRIVILEGES ON DATABASE {database} FROM {name}"), format!("DROP USER {name}")];
-    let all = owner.into_iter().chain(role).chain(rest);
+    let revoke = format!("REVOKE ALL PRIVILEGES ON DATABASE {database} FROM {name}");
+    let all = owner.into_iter().chain(role).chain([revoke]).chain(left.removal());
     all.map(|statement| Remedy::command("one after the other, as a superuser", statement)).collect()
 }
 
