@@ -81,6 +81,10 @@ impl Person {
         std::fs::read_to_string(self.folder.path().join(file)).unwrap()
     }
 
+    pub fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.folder.path().join(file), text).unwrap();
+    }
+
     /// Runs a script as its header says.
     pub async fn run(&self, file: &str) -> Outcome {
         let script = self.read(file);
@@ -216,13 +220,13 @@ async fn a_wrong_move_is_told_and_the_next_right_one_goes_on() {
         ("3", "there is no database immuta", "manual__the_first_script_was_cut_off_before_step_3"),
     ] {
         let at = whole.find(&format!("\n-- Step {step}")).unwrap();
-        std::fs::write(person.folder.path().join("initial-create.sql"), &whole[..at]).unwrap();
+        person.write("initial-create.sql", &whole[..at]);
         person.run("initial-create.sql").await;
         if step == "3" {
             let from = whole.find("\n-- Step 2").unwrap();
             let header: String =
                 whole.lines().take_while(|line| line.starts_with("--")).map(|line| format!("{line}\n")).collect();
-            std::fs::write(person.folder.path().join("initial-create.sql"), header + &whole[from..at]).unwrap();
+            person.write("initial-create.sql", &(header + &whole[from..at]));
             person.runs("initial-create.sql").await;
         }
         person.look().await;
@@ -238,7 +242,7 @@ async fn a_wrong_move_is_told_and_the_next_right_one_goes_on() {
     let rest = &whole[whole.find("\n-- Step 3").unwrap()..];
     let header: String =
         whole.lines().take_while(|line| line.starts_with("--")).map(|line| format!("{line}\n")).collect();
-    std::fs::write(person.folder.path().join("initial-create.sql"), header + rest).unwrap();
+    person.write("initial-create.sql", &(header + rest));
     person.runs("initial-create.sql").await;
     person.look().await;
     person.until_asked("who runs create.sql").await;
@@ -249,7 +253,7 @@ async fn a_wrong_move_is_told_and_the_next_right_one_goes_on() {
     assert_ne!(script, changed);
     let (first, rest) = changed.split_once(" SECURITY DEFINER").unwrap();
     let changed = format!("{first}{rest}");
-    std::fs::write(person.folder.path().join("create.sql"), changed).unwrap();
+    person.write("create.sql", &changed);
     person.runs("create.sql").await;
     person.look().await;
     let object = world.until_phase("createError").await;

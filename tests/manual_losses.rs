@@ -2,9 +2,11 @@
 //! that sets new passwords; and nobody who has run an old one is left without a way on.
 
 use kube::api::DeleteParams;
+use redshift_integration_operator::api::RedshiftIntegration;
 use serde_json::json;
+use tokio_postgres::Client;
 
-use crate::manual::{ACCOUNT, CLAIM, Person};
+use crate::manual::{ACCOUNT, CLAIM, Person, confirms};
 use crate::support::{Dump, admin, assert_same, conditions, documented, login, phase_of, said, statements};
 
 impl Person {
@@ -20,6 +22,71 @@ impl Person {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     }
+}
+
+/// The statements of the status, one after the other.
+async fn run_by_hand(dba: &Client, object: &RedshiftIntegration) {
+    for (_, statement) in statements(object) {
+        dba.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+}
+
+/// Set up by the scripts, and what there was before; behind them one is run that was fetched before account and role got other names.
+async fn with_an_old_script_behind() -> (Person, Dump) {
+    let config =
+        json!({"systemAccount": {"name": "keeper"}, "impersonation": {"enabled": true, "role": "impersonators"}});
+    let person = Person::new(config).await;
+    let nothing = Dump::of(&person.world.stand_in).await;
+    person.until_asked("initial-create.sql").await;
+    person.fetch().await;
+    let old = person.read("initial-create.sql");
+    let now = json!({"systemAccount": {"name": ACCOUNT}, "impersonation": {"role": "acting"}});
+    person.world.patch(json!({"spec": {"config": now}})).await;
+    while !person.published().await["initial-create.sql"].contains(ACCOUNT) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    person.fetch().await;
+    person.runs("initial-create.sql").await;
+    person.runs("create.sql").await;
+    // With a client that goes on after errors.
+    person.write("initial-create.sql", &old.replace("ON_ERROR_STOP=1", "ON_ERROR_STOP=0"));
+    person.run("initial-create.sql").await;
+    (person, nothing)
+}
+
+#[tokio::test]
+async fn what_an_old_script_has_left_beside_the_new_one_is_dropped_as_the_status_says() {
+    let (person, _) = with_an_old_script_behind().await;
+    let world = &person.world;
+    person.look().await;
+    let object = world.until_phase("createError").await;
+    documented("manual__an_old_script_was_run", &object, "Stalled");
+    let dba = admin(&world.stand_in, "dev").await;
+    run_by_hand(&dba, &object).await;
+    world.look("1").await;
+    assert_eq!(phase_of(&world.get().await), "enabled");
+    let left = "SELECT usename FROM pg_user WHERE usename = 'keeper' UNION ALL SELECT role_name FROM svv_roles WHERE role_name = 'impersonators'";
+    assert!(dba.query(left, &[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_an_old_script_has_left_is_dropped_after_a_removal_as_the_status_says() {
+    let (person, nothing) = with_an_old_script_behind().await;
+    let world = &person.world;
+    world.delete().await;
+    person.until_asked("delete.sql").await;
+    person.fetch().await;
+    person.runs("delete.sql").await;
+    person.runs("delete-rest.sql").await;
+    person.look().await;
+    let object = world.until_phase("deleteError").await;
+    documented("manual__an_old_script_was_run_before_the_removal", &object, "Stalled");
+    let dba = admin(&world.stand_in, "dev").await;
+    run_by_hand(&dba, &object).await;
+    world.look("1").await;
+    confirms(&person, "confirm-deleted").await;
+    world.until_gone().await;
+    assert_same(&nothing, &Dump::of(&world.stand_in).await);
 }
 
 #[tokio::test]
@@ -52,9 +119,7 @@ async fn a_secret_that_is_lost_before_anything_is_enabled_leads_to_new_scripts_a
     person.loses_the_secret("initial-create.sql").await;
     let object = person.until_asked("what was begun can't be entered").await;
     documented("manual__the_secret_was_lost_half_way", &object, "Reconciling");
-    for (_, statement) in statements(&object) {
-        dba.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
-    }
+    run_by_hand(&dba, &object).await;
     assert_same(&nothing, &Dump::of(&world.stand_in).await);
     person.sets_up().await;
 }
