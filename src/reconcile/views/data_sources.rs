@@ -320,23 +320,28 @@ impl Views {
         }
         let mut made = apply::Made::new();
         for job in changed {
-            self.prepare(pass, std::slice::from_ref(&job)).await?;
+            let written = self.add_finalizers(pass, std::slice::from_ref(&job)).await?;
+            self.prepare(written, std::slice::from_ref(&job));
             let outcome = apply::alone(line, &self.entries[job.index], &job, &ours, &mut made).await?;
             self.settle(pass, &job, outcome);
         }
+        let mut batches = new.chunks(apply::MOST_TOGETHER).peekable();
+        let mut written = self.add_finalizers(pass, batches.peek().copied().unwrap_or_default()).await?;
         let mut settled: &[Job] = &[];
-        for batch in new.chunks(apply::MOST_TOGETHER) {
-            self.prepare(pass, batch).await?;
-            // While the warehouse makes these, the API server is told of those before.
-            let told: Vec<_> = settled.iter().map(|job| self.tell(pass, &self.entries[job.index])).collect();
-            let (outcomes, told) = futures::join!(
-                apply::together(line, &self.entries, batch, &ours, &mut made),
-                pass.context.kubernetes.all(told)
-            );
+        while let Some(batch) = batches.next() {
+            self.prepare(written, batch);
+            // While the warehouse makes these, the API server is told of those before, and gives those behind their finalizers.
+            let told = settled.iter().map(|job| self.tell(pass, &self.entries[job.index])).collect();
+            let behind = self.add_finalizers(pass, batches.peek().copied().unwrap_or_default());
+            let (outcomes, meanwhile) =
+                futures::join!(apply::together(line, &self.entries, batch, &ours, &mut made), async {
+                    pass.context.kubernetes.all(told).await?;
+                    behind.await
+                });
             for (job, outcome) in outcomes? {
                 self.settle(pass, job, outcome);
             }
-            told?;
+            written = meanwhile?;
             for job in settled {
                 self.entries[job.index].is_told = true;
             }
@@ -345,22 +350,29 @@ impl Views {
         Ok(())
     }
 
-    /// The finalizer comes before the first view.
-    async fn prepare<W: World>(&mut self, pass: &Pass<'_, W>, jobs: &[Job]) -> Result<(), Error> {
+    /// Puts the finalizer on those that don't have it: it comes before the first view.
+    async fn add_finalizers<W: World>(
+        &self,
+        pass: &Pass<'_, W>,
+        jobs: &[Job],
+    ) -> Result<Vec<(usize, Arc<KeptDataSource>)>, Error> {
         let kubernetes = &pass.context.kubernetes;
-        let objects = jobs.iter().map(|job| (job.index, self.entries[job.index].object.clone()));
+        let objects = jobs.iter().map(|job| (job.index, &self.entries[job.index].object));
         let without = objects.filter(|(_, object)| !resources::has_finalizer(object));
         let added = without.map(|(index, object)| async move {
-            resources::add_finalizer(kubernetes, &object).await.map(|object| (index, object))
+            resources::add_finalizer(kubernetes, object).await.map(|object| (index, Arc::new(object)))
         });
-        let added: Vec<_> = added.collect();
-        for (index, object) in kubernetes.all(added).await? {
-            self.entries[index].object = Arc::new(object);
+        kubernetes.all(added.collect()).await
+    }
+
+    /// Before they are made: the resources as they were written, and the texts of the views.
+    fn prepare(&mut self, written: Vec<(usize, Arc<KeptDataSource>)>, jobs: &[Job]) {
+        for (index, object) in written {
+            self.entries[index].object = object;
         }
         for job in jobs {
             self.entries[job.index].query = self.compiled(&self.entries[job.index]).map(|compiled| compiled.query);
         }
-        Ok(())
     }
 
     fn settle<W: World>(&mut self, pass: &Pass<'_, W>, job: &Job, outcome: Result<Done, Failure>) {
