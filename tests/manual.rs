@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
+use redshift_integration_operator::lifecycle::MOST_NAMES;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -304,6 +305,27 @@ async fn before_anything_was_run_the_spec_can_lead_elsewhere() {
     let patch = Patch::Merge(json!({"spec": {"autoBootstrap": true}}));
     let refused = world.api().patch("analytics", &PatchParams::default(), &patch).await;
     assert!(refused.unwrap_err().to_string().contains("autoBootstrap"));
+}
+
+#[tokio::test]
+async fn whoever_renames_without_end_before_anything_is_run_is_stopped() {
+    let person = Person::new(json!({})).await;
+    let world = &person.world;
+    person.until_asked("initial-create.sql").await;
+    let named = |n: usize| json!({"spec": {"config": {"systemAccount": {"name": format!("keeper_{n}")}}}});
+    for n in 1..=MOST_NAMES {
+        world.patch(named(n)).await;
+        let name = format!("\"keeper_{n}\"");
+        while !person.published().await["initial-create.sql"].contains(&name) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+    world.patch(named(0)).await;
+    let object = world.until_phase("createError").await;
+    documented("manual__too_many_names", &object, "Stalled");
+    world.patch(named(MOST_NAMES)).await;
+    person.sets_up().await;
+    assert!(!world.system_account().await.contains_key("nextUsername"));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::manual::{ACCOUNT, CLAIM, Person, confirms};
-use crate::support::{Dump, admin, assert_same, conditions, documented, login, phase_of, said, statements};
+use crate::support::{Dump, admin, assert_same, conditions, documented, is_current, login, phase_of, said, statements};
 
 impl Person {
     /// The Secret goes. A script of this name that was published is replaced by one with other passwords.
@@ -46,6 +46,9 @@ async fn with_an_old_script_behind() -> (Person, Dump) {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     person.fetch().await;
+    // Nobody looks before all of it was run.
+    person.world.patch(json!({"spec": {"suspend": true}})).await;
+    person.world.until("the suspension was seen", is_current).await;
     person.runs("initial-create.sql").await;
     person.runs("create.sql").await;
     // With a client that goes on after errors.
@@ -58,7 +61,7 @@ async fn with_an_old_script_behind() -> (Person, Dump) {
 async fn what_an_old_script_has_left_beside_the_new_one_is_dropped_as_the_status_says() {
     let (person, _) = with_an_old_script_behind().await;
     let world = &person.world;
-    person.look().await;
+    world.patch(json!({"spec": {"suspend": false}})).await;
     let object = world.until_phase("createError").await;
     documented("manual__an_old_script_was_run", &object, "Stalled");
     let dba = admin(&world.stand_in, "dev").await;
@@ -84,6 +87,7 @@ async fn what_an_old_script_has_left_is_dropped_after_a_removal_as_the_status_sa
     let dba = admin(&world.stand_in, "dev").await;
     run_by_hand(&dba, &object).await;
     world.look("1").await;
+    // That both are gone it takes nobody's word for but a person's.
     confirms(&person, "confirm-deleted").await;
     world.until_gone().await;
     assert_same(&nothing, &Dump::of(&world.stand_in).await);

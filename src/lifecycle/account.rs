@@ -92,6 +92,9 @@ impl Stored {
     }
 }
 
+/// So many other names the system account, or its role, can be to have at once: a look tries each of them.
+pub const MOST_NAMES: usize = 20;
+
 /// The content of the Secret.
 #[derive(Clone, Debug)]
 pub struct SystemAccount {
@@ -244,6 +247,12 @@ impl SystemAccount {
     /// The names of roles that are ours, or are to be.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.place.setup.impersonation_role.iter().chain(&self.next_roles).map(String::as_str)
+    }
+
+    /// Whether so many names are to come that no more are taken on.
+    #[must_use]
+    pub fn has_too_many_names(&self) -> bool {
+        self.next_accounts.len().max(self.next_roles.len()) > MOST_NAMES
     }
 
     /// Whether everything that is wanted has its name in here.
@@ -483,6 +492,15 @@ pub(super) mod tests {
         let twice = once.with_next(&setup("steward"), || panic!("there is one already"));
         assert_eq!(secret(&once, "warden"), secret(&twice, "steward"));
         assert_eq!(twice.account_names().collect::<Vec<_>>(), ["steward", "warden", "keeper"]);
+    }
+
+    #[test]
+    fn no_end_of_names_is_to_come() {
+        let setup = |n: usize| Setup { system_account: format!("warden{n}"), ..account().place.setup };
+        let next = |account: SystemAccount, n| account.with_next(&setup(n), Password::generate);
+        let most = (0..MOST_NAMES).fold(account(), next);
+        assert!(!most.has_too_many_names() && !next(most.clone(), 0).has_too_many_names());
+        assert!(next(most, MOST_NAMES).has_too_many_names());
     }
 
     fn shown<'a>(passwords: impl Iterator<Item = &'a Password>) -> Vec<String> {

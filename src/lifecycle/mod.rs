@@ -39,7 +39,7 @@ mod wanted;
 pub mod word;
 pub mod words;
 
-pub use account::{Stored, SystemAccount, UserIds};
+pub use account::{MOST_NAMES, Stored, SystemAccount, UserIds};
 pub use credentials::{Credentials, UserName};
 pub use endpoint::Endpoint;
 pub use failure::{Category, Failure};

@@ -9,7 +9,8 @@ use super::person::Run;
 use super::warehouse::Power;
 use super::world::{Fault, Step};
 
-/// So many cases, unless `PROPTEST_CASES` says otherwise; seeds are printed and kept nowhere.
+/// So many cases, unless `PROPTEST_CASES` says otherwise; what failed is printed, and kept nowhere. `PROPTEST_RNG_SEED` makes them the
+/// same each time: `make test` takes the commit's.
 pub fn config(cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };

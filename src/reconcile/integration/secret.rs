@@ -16,7 +16,7 @@ use super::refusals;
 use super::resource::{self, secret_name};
 use crate::api::{INTEGRATION_UID_LABEL, Reason, RedshiftIntegration, Remedy, TAKE_OVER_ANNOTATION};
 use crate::lifecycle::secret_content::Malformed;
-use crate::lifecycle::{Failure, Place, Setup, Stored, SystemAccount, UserIds, proof, word};
+use crate::lifecycle::{Failure, MOST_NAMES, Place, Setup, Stored, SystemAccount, UserIds, proof, word};
 use crate::ports::{Creation, Host, Key, Kubernetes};
 
 /// The Secret of another resource, or of an earlier one of this name.
@@ -157,6 +157,7 @@ pub async fn record_next(
     wanted: &Setup,
 ) -> Result<(), Error> {
     let mut next = account.with_next(wanted, || host.generate_password());
+    refuse_too_many_names(&next, account)?;
     let data = next.data();
     merge(kubernetes, object, &mut next, json!({"data": data})).await?;
     *account = next;
@@ -187,10 +188,31 @@ pub async fn move_to(
     place: &Place,
 ) -> Result<(), Error> {
     let mut moved = account.moved(place);
+    refuse_too_many_names(&moved, account)?;
     let data = moved.data();
     merge(kubernetes, object, &mut moved, json!({"data": data})).await?;
     *account = moved;
     Ok(())
+}
+
+/// Whoever edits names again and again, while none of the edits comes to its end, would fill the Secret, and have each of them tried
+/// at each look.
+fn refuse_too_many_names(next: &SystemAccount, now: &SystemAccount) -> Result<(), Error> {
+    if !next.has_too_many_names() {
+        return Ok(());
+    }
+    let Setup { system_account, impersonation_role, .. } = &now.place.setup;
+    let message = format!(
+        "the system account, or its role, was to have more than {MOST_NAMES} names since an edit came to its end, and each of them may \
+         be there: no more are taken on"
+    );
+    let role = impersonation_role
+        .as_ref()
+        .map_or_else(String::new, |role| format!(", and spec.config.impersonation.role to {role}"));
+    let back = format!(
+        "set spec.config.systemAccount.name back to {system_account}{role}; once the integration is enabled, they can be renamed"
+    );
+    Err(Failure::stalled(Reason::InvalidSpec, message).remedy(Remedy::new(back)).into())
 }
 
 /// Adds passwords to rotate to, and what asked for it.

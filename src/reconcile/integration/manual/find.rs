@@ -105,7 +105,7 @@ pub fn drop_role(role: &str) -> String {
 }
 
 /// What an old script has left of an account that isn't, or isn't to be, the integration's.
-pub async fn left<W: World>(
+pub async fn left_behind<W: World>(
     work: &Work<'_, W>,
     target: &Target,
     account: &SystemAccount,

@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 
-use super::find::{Found, Left, find, left};
+use super::find::{Found, Left, find, left_behind};
 use super::published::{publish, withdraw};
 use super::{awaited, passwords, scripts};
 use crate::api::{CONFIRM_DELETED_ANNOTATION, Phase, Reason, Remedy, TlsMode};
@@ -58,6 +58,10 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
     if let Some(name) = found.account_name() {
         place.setup.system_account = name;
     }
+    // Whoever can't log in any more after this was there all the same.
+    if !is_begun && !matches!(found, Found::Nothing) {
+        work.record_plan(&place).await?;
+    }
     let wanted = wanted(work, &place);
     let (database, initial) = (&place.setup.database, &wanted.initial_database);
     let rest = Script::DeleteRest.file_name();
@@ -108,7 +112,7 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
         Found::Account(name, false) => {
             let mut target = work.target().await?;
             target.endpoint = place.endpoint.clone();
-            let left = left(work, &target, &account, &account.credentials(&name), initial).await?;
+            let left = left_behind(work, &target, &account, &account.credentials(&name), initial).await?;
             let left = left.unwrap_or(Left { user: name, roles: Vec::new() });
             let drop = left.removal().map(|statement| Remedy::command("as a superuser", statement));
             return Err(Failure::stalled(Reason::AccountInUse, left.said()).remedies(drop.collect::<Vec<_>>()).into());

@@ -1,6 +1,6 @@
 //! Whether what a person has made is what the scripts make; then it is enabled.
 
-use super::find::{Left, drop_role, left, opens};
+use super::find::{Left, drop_role, left_behind, opens};
 use super::take_passwords_out;
 use crate::api::{DatabaseMode, Reason, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
@@ -97,7 +97,7 @@ async fn verified<W: World>(
     let others = account.account_names().filter(|name| *name != setup.system_account);
     let others: Vec<_> = others.flat_map(|name| account.credentials(name)).collect();
     let mut of_others = Vec::new();
-    if let Some(mut left) = left(work, &inside.target, account, &others, &wanted.initial_database).await? {
+    if let Some(mut left) = left_behind(work, &inside.target, account, &others, &wanted.initial_database).await? {
         left.roles.retain(|role| setup.impersonation_role.as_ref() != Some(role));
         fail(checks::failed(checks::LOGIN, left.said()).remedies(drop_user(setup, &left)));
         of_others = left.roles;
