@@ -350,17 +350,18 @@ impl Views {
         Ok(())
     }
 
-    /// Puts the finalizer on those that don't have it: it comes before the first view.
+    /// Puts the finalizer on those that don't have it: it comes before the first view. Where there is no view yet it is written even
+    /// if it is there, which fails if the resource was changed: a process that was taken for dead may not know that it is gone.
     async fn add_finalizers<W: World>(
         &self,
         pass: &Pass<'_, W>,
         jobs: &[Job],
     ) -> Result<Vec<(usize, Arc<KeptDataSource>)>, Error> {
         let kubernetes = &pass.context.kubernetes;
-        let objects = jobs.iter().map(|job| (job.index, &self.entries[job.index].object));
-        let without = objects.filter(|(_, object)| !resources::has_finalizer(object));
-        let added = without.map(|(index, object)| async move {
-            resources::add_finalizer(kubernetes, object).await.map(|object| (index, Arc::new(object)))
+        let objects = jobs.iter().map(|job| (job, &self.entries[job.index].object));
+        let asked = objects.filter(|(job, object)| job.is_new() || !resources::has_finalizer(object));
+        let added = asked.map(|(job, object)| async move {
+            resources::add_finalizer(kubernetes, object).await.map(|object| (job.index, Arc::new(object)))
         });
         kubernetes.all(added.collect()).await
     }

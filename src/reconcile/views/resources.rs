@@ -147,10 +147,12 @@ fn finalizers(object: &KeptDataSource) -> &[String] {
     object.metadata.finalizers.as_deref().unwrap_or_default()
 }
 
-/// Puts the finalizer on. Fails if the resource changed since the watch told of it.
+/// Puts the finalizer on, unless it is there. Fails if the resource changed since the watch told of it.
 pub async fn add_finalizer(kubernetes: &impl Kubernetes, object: &KeptDataSource) -> Result<KeptDataSource, Error> {
     let mut finalizers = finalizers(object).to_vec();
-    finalizers.push(VIEW_FINALIZER.to_owned());
+    if !has_finalizer(object) {
+        finalizers.push(VIEW_FINALIZER.to_owned());
+    }
     let changed = merge_finalizers(kubernetes, object, &finalizers).await?;
     Ok(KeptDataSource::of(changed, Some(object)))
 }

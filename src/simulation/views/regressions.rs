@@ -195,3 +195,15 @@ fn a_name_that_another_cluster_has_left_taken_stays_taken_and_tells_whoever_want
     run.views_are_as_wanted(1).unwrap();
     assert_eq!(schemas(&run), ["sales"]);
 }
+
+#[test]
+fn a_process_that_does_not_know_that_a_data_source_is_gone_makes_no_view_of_it() {
+    let run_behind = |first: Event| {
+        let mut run = played(&[edit(Apply(2)), Event::pass(VIEWS_AT_ONCE), Event::before(VIEWS, Step::Act(0))]);
+        run.play(&[edit(Delete(2)), Event::pass(VIEWS_AT_ONCE), first, WHOLE]);
+        assert!(schemas(&run).is_empty());
+        comes_to_rest(&mut run).unwrap();
+    };
+    run_behind(WHOLE);
+    run_behind(Event::failing(VIEWS, Step::Named("commit-change", 0), Fault::AnswerLost));
+}
