@@ -1,13 +1,18 @@
 //! What a circle starts from, and how each of its flows is begun.
 
+use std::time::Duration;
+
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::DynamicObject;
+use redshift_stand_in::journal::{Entry, Event};
 use serde_json::{Value, json};
 
 use super::flows::{Admin, Begin, Circle, Deed, Flow, Kind, Mode};
 use super::scene::Scene;
 use crate::support::identity::Services;
-use crate::support::{World, admin, asked_for, is_current, login, makes_a_lesser_admin, merge, phase_of, rows};
+use crate::support::{
+    World, admin, asked_for, is_current, login, makes_a_lesser_admin, merge, patience, phase_of, rows,
+};
 use redshift_integration_operator::api::RedshiftIntegration;
 
 /// The Secret of the system account.
@@ -126,6 +131,14 @@ impl Circle {
                 created.is_some_and(|created| created.schema_version == 3) && phase_of(object) == "enabled"
             };
             world.until("views can be made", has_ground).await;
+            // It looks for what there is of them at once: that is a part of no flow.
+            let is_look = |entry: &Entry| matches!(&entry.event, Event::Statement { text, .. } if text.contains("LEFT JOIN immuta_system.data_source"));
+            let looks = async {
+                while !world.stand_in.journal().since(0).iter().any(is_look) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            tokio::time::timeout(patience(), looks).await.expect("nobody looks for views");
             as_admin(world, "dev", "GRANT USAGE ON SCHEMA sales TO immuta_system_account").await;
             as_admin(world, "dev", "GRANT SELECT FOR TABLES IN SCHEMA sales TO immuta_system_account").await;
         }
