@@ -306,7 +306,8 @@ async fn unreadable<W: World>(
     why: &str,
 ) -> Result<Failure, Error> {
     let contents = look::contents(&inside.session).await?;
-    for name in work.account.iter().flat_map(SystemAccount::account_names) {
+    let own = inside.credentials.user.to_string();
+    for name in work.account.iter().flat_map(SystemAccount::account_names).filter(|name| *name != own) {
         let users = look::our_users(&inside.session, name).await?;
         if users.get(name).is_some_and(|id| Some(id) == contents.registry_owner()) {
             let message =
