@@ -8,8 +8,8 @@ use redshift_stand_in::faults::{Action, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Dump, World, admin, asked_for, assert_same, conditions, documented, login, makes_a_lesser_admin, phase_of, said,
-    statements,
+    Dump, World, admin, asked_for, assert_same, conditions, documented, login, makes_a_lesser_admin, phase_of,
+    run_by_hand, said, statements,
 };
 
 const SECRET: &str = "analytics-system-account";
@@ -208,10 +208,7 @@ async fn by_hand(world: &World, doing: Doing, case: &str) {
     let object = world.until("it says so", |object| ready_reason(object) == "ProofLost").await;
     assert_eq!(phase_of(&object), if doing == Deletion { "deleteError" } else { "createError" });
     documented(case, &object, "Stalled");
-    let dba = admin(&world.stand_in, "dev").await;
-    for (_, statement) in statements(&object) {
-        dba.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
-    }
+    run_by_hand(&admin(&world.stand_in, "dev").await, &object).await;
 }
 
 /// Sets the annotation that the message gives.

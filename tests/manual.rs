@@ -130,6 +130,16 @@ impl Person {
         self.world.until_phase("enabled").await
     }
 
+    /// Waits until a script is published of which this is so.
+    pub async fn until_published(&self, file: &str, is: impl Fn(&str) -> bool) {
+        let published = async {
+            while !self.published().await.get(file).is_some_and(|text| is(text)) {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(patience(), published).await.expect("it is published");
+    }
+
     pub async fn published(&self) -> BTreeMap<String, String> {
         let secret = self.world.secrets().get("analytics-scripts").await.unwrap();
         let text = |(key, value): (String, ByteString)| (key, String::from_utf8(value.0).unwrap());
@@ -315,10 +325,7 @@ async fn whoever_renames_without_end_before_anything_is_run_is_stopped() {
     let named = |n: usize| json!({"spec": {"config": {"systemAccount": {"name": format!("keeper_{n}")}}}});
     for n in 1..=MOST_NAMES {
         world.patch(named(n)).await;
-        let name = format!("\"keeper_{n}\"");
-        while !person.published().await["initial-create.sql"].contains(&name) {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        person.until_published("initial-create.sql", |text| text.contains(&format!("\"keeper_{n}\""))).await;
     }
     world.patch(named(0)).await;
     let object = world.until_phase("createError").await;

@@ -2,32 +2,19 @@
 //! that sets new passwords; and nobody who has run an old one is left without a way on.
 
 use kube::api::DeleteParams;
-use redshift_integration_operator::api::RedshiftIntegration;
 use serde_json::json;
-use tokio_postgres::Client;
 
 use crate::manual::{ACCOUNT, CLAIM, Person, confirms};
-use crate::support::{Dump, admin, assert_same, conditions, documented, is_current, login, phase_of, said, statements};
+use crate::support::{
+    Dump, admin, assert_same, conditions, documented, is_current, login, phase_of, run_by_hand, said,
+};
 
 impl Person {
     /// The Secret goes. A script of this name that was published is replaced by one with other passwords.
     async fn loses_the_secret(&self, file: &str) {
         let before = self.published().await.remove(file);
         self.world.secrets().delete("analytics-system-account", &DeleteParams::default()).await.unwrap();
-        loop {
-            let now = self.published().await.remove(file);
-            if now.is_some() && now != before {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    }
-}
-
-/// The statements of the status, one after the other.
-async fn run_by_hand(dba: &Client, object: &RedshiftIntegration) {
-    for (_, statement) in statements(object) {
-        dba.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        self.until_published(file, |text| before.as_deref() != Some(text)).await;
     }
 }
 
@@ -42,9 +29,7 @@ async fn with_an_old_script_behind() -> (Person, Dump) {
     let old = person.read("initial-create.sql");
     let now = json!({"systemAccount": {"name": ACCOUNT}, "impersonation": {"role": "acting"}});
     person.world.patch(json!({"spec": {"config": now}})).await;
-    while !person.published().await["initial-create.sql"].contains(ACCOUNT) {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    person.until_published("initial-create.sql", |text| text.contains(ACCOUNT)).await;
     person.fetch().await;
     // Nobody looks before all of it was run.
     person.world.patch(json!({"spec": {"suspend": true}})).await;

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::manual::{Person, confirms};
 use crate::support::{
     ControlPlane, Dump, World, admin, assert_same, condition, documented, makes_a_lesser_admin, phase_of, rows,
-    statements,
+    run_by_hand,
 };
 
 const OURS: &str = "analytics-system-account";
@@ -64,10 +64,7 @@ async fn let_go_and_remove_by_hand(world: &World, object: &RedshiftIntegration) 
     world.patch(json!({"spec": {"deletionPolicy": "Retain"}})).await;
     world.until_gone().await;
     assert_same(&before, &Dump::of(&world.stand_in).await);
-    let dba = admin(&world.stand_in, "dev").await;
-    for (_, statement) in statements(object) {
-        dba.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
-    }
+    run_by_hand(&admin(&world.stand_in, "dev").await, object).await;
 }
 
 /// An integration in a namespace of its own, and the warehouse as it was before.
@@ -276,10 +273,7 @@ async fn until_it_is_told_and_removed(person: &Person, how_far: ByHand, reason: 
         person.runs("delete.sql").await;
         person.runs("delete-rest.sql").await;
     } else {
-        let dba = admin(&world.stand_in, "dev").await;
-        for (_, statement) in statements(&object) {
-            dba.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
-        }
+        run_by_hand(&admin(&world.stand_in, "dev").await, &object).await;
     }
     if how_far != ByHand::EnabledAndOurSecretWent {
         world.patch(look_now()).await;

@@ -78,22 +78,28 @@ enum Kind {
     Claim,
 }
 
+/// The statement that drops a role, whoever has it.
+#[must_use]
+pub fn drop_role(name: &str) -> String {
+    format!("DROP ROLE {} FORCE", show_identifier(name))
+}
+
+/// The statement that drops a user, who may not own anything any more.
+#[must_use]
+pub fn drop_user(name: &str) -> String {
+    format!("DROP USER {}", show_identifier(name))
+}
+
 fn remnant(what: String, removal: String) -> Remnant {
     Remnant { what, removal: vec![removal], database: None, caution: None }
 }
 
 fn role(name: &str) -> (Kind, Remnant) {
-    (
-        Kind::Role(name.to_owned()),
-        remnant(format!("the role {name}"), format!("DROP ROLE {} FORCE", show_identifier(name))),
-    )
+    (Kind::Role(name.to_owned()), remnant(format!("the role {name}"), drop_role(name)))
 }
 
 fn account(name: &str) -> (Kind, Remnant) {
-    (
-        Kind::Account(name.to_owned()),
-        remnant(format!("the user {name}"), format!("DROP USER {}", show_identifier(name))),
-    )
+    (Kind::Account(name.to_owned()), remnant(format!("the user {name}"), drop_user(name)))
 }
 
 fn everything(setup: &Setup) -> Vec<(Kind, Remnant)> {

@@ -772,6 +772,11 @@ fn what_a_newer_version_has_set_up_is_not_removed_by_an_older_one_but_the_other_
     assert!(run.world.borrow().clusters[0].integrations().next().is_none());
 }
 
+/// A person runs a script from a step on, so many statements of it, with a client that goes on after errors.
+const fn behind(script: usize, from: usize, statements: usize) -> Event {
+    Event::Person(0, person::Run { script, from, statements, stops: false, elsewhere: false })
+}
+
 #[test]
 fn a_person_sets_new_passwords_where_those_of_an_enabled_integration_were_lost() {
     for meanwhile in [None, Some(Action::Rename(1)), Some(Action::Impersonate(Some(0))), Some(Action::DeleteSecret)] {
@@ -797,9 +802,8 @@ fn a_role_that_a_script_of_a_lesser_admin_has_left_alone_is_granted_as_the_statu
         Event::User(0, Action::CreateByHand(Some(0))),
         Event::User(0, Action::Impersonate(Some(0))),
         Event::pass(0),
+        behind(1, 1, 20),
     ]);
-    let part = person::Run { script: 1, from: 1, statements: 20, stops: false, elsewhere: false };
-    let _ = run.world.borrow_mut().person_runs(0, part);
     run.do_as_told().unwrap();
     run.all_are_done().unwrap();
 }
@@ -814,8 +818,7 @@ fn a_role_that_an_edit_cut_off_has_left_is_dropped_as_the_script_says() {
     // Cut off a statement later each time, until the role is there: what makes roles doesn't roll back.
     let is_left = |run: &Run| !run.world.borrow().warehouse.roles.is_empty();
     for statements in 0.. {
-        let part = person::Run { script, from: 0, statements, stops: false, elsewhere: false };
-        let _ = run.world.borrow_mut().person_runs(0, part);
+        run.play(&[behind(script, 0, statements)]);
         if is_left(&run) {
             break;
         }
@@ -828,14 +831,13 @@ fn a_role_that_an_edit_cut_off_has_left_is_dropped_as_the_script_says() {
 fn an_account_to_which_no_script_gave_the_database_is_given_it_as_the_status_says() {
     // The script of the account's former name made the database, and that of the new one was run behind it.
     let mut run = Run::new(Power::Superuser, false);
-    let whole = person::Run { script: 8, from: 0, statements: usize::MAX, stops: false, elsewhere: false };
     run.play(&[
         Event::User(0, Action::CreateByHand(Some(0))),
         Event::pass(0),
-        Event::Person(0, whole),
+        behind(8, 0, usize::MAX),
         Event::User(0, Action::Rename(1)),
         Event::pass(0),
-        Event::Person(0, person::Run { script: 4, from: 2, ..whole }),
+        behind(4, 2, usize::MAX),
     ]);
     run.do_as_told().unwrap();
     run.all_are_done().unwrap();
@@ -857,11 +859,6 @@ fn policy_views_come_after_an_edit_even_if_their_key_is_there_already() {
     run.play(&[Event::User(0, Action::Repair(true))]);
     run.settle().unwrap();
     run.all_are_done().unwrap();
-}
-
-/// As [`person::Run`] has it, to its end, with a client that goes on after errors.
-const fn behind(script: usize, from: usize, statements: usize) -> Event {
-    Event::Person(0, person::Run { script, from, statements, stops: false, elsewhere: false })
 }
 
 #[test]

@@ -44,7 +44,8 @@ pub use records::ALL_SECRET;
 use records::Records;
 pub use relay::{Passage, Relay};
 pub use status::{
-    asked_for, condition, conditions, is_current, is_looked_at, merge, phase_of, said, statements, tests_with,
+    asked_for, condition, conditions, is_current, is_looked_at, merge, phase_of, run_by_hand, said, statements,
+    tests_with,
 };
 pub use warehouse::{Dump, Observer, admin, assert_same, login, makes_a_lesser_admin, rows, try_rows};
 

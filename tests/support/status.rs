@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use redshift_integration_operator::api::{RedshiftIntegration, ValidationStatus};
 use serde_json::Value;
+use tokio_postgres::Client;
 
 /// Merges one value into another, as a merge patch does.
 pub fn merge(into: &mut Value, from: Value) {
@@ -81,6 +82,13 @@ pub fn statements(object: &RedshiftIntegration) -> Vec<(String, String)> {
     let statement = |command: &String| !command.starts_with("kubectl");
     let remedies = remedies.iter().filter(|remedy| remedy.command.as_ref().is_some_and(statement));
     remedies.map(|remedy| (remedy.description.clone(), remedy.command.clone().unwrap())).collect()
+}
+
+/// Runs the statements that the status gives, one after the other.
+pub async fn run_by_hand(dba: &Client, object: &RedshiftIntegration) {
+    for (_, statement) in statements(object) {
+        dba.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
 }
 
 /// The value that the status asks for in an annotation.

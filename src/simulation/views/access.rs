@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::warehouse::{Object, Warehouse};
-use super::Policy;
 use super::tables::{COLUMNS, Shown, Subscribed};
+use super::{NAME, Policy, SCHEMA, Source};
 use crate::api::{Grantee, RedshiftDataSource, RedshiftUserProfile, Restriction, UnlistedColumns};
 
 /// Of one view: to whom it is granted, whose profile lets rows through, and which column is shown.
@@ -111,6 +111,11 @@ pub fn columns_of(source: &RedshiftDataSource) -> BTreeSet<String> {
 /// Who is to see what of a data source.
 pub fn wanted_of(source: &RedshiftDataSource, profiles: &Profiles) -> Seen {
     all_of(granted_by(source), &subscribed_to(source), &columns_of(source), profiles)
+}
+
+/// The name of the view that a row of `immuta_system.data_source` is about.
+pub fn name_of(row: &Source) -> ViewName {
+    (row[SCHEMA].clone(), row[NAME].clone())
 }
 
 /// The name of a data source's view; here each says it.

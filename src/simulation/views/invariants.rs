@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::histories::place_of;
 use super::super::warehouse::{Kind, Object, Warehouse};
 use super::super::world::World;
+use super::UID;
 use super::access::{self, Seen, ViewName};
 use super::others::STRANGER;
-use super::{NAME, SCHEMA, UID};
 use crate::api::{DeletionPolicy, RedshiftDataSource, RedshiftIntegration};
 use crate::ports::PolicyResources;
 
@@ -112,8 +112,7 @@ impl World {
         // One that a data source of another cluster has left keeps its name, whoever wants that.
         let uids: BTreeSet<_> = resources.data_sources.iter().filter_map(|it| it.metadata.uid.as_ref()).collect();
         let rows = self.warehouse.databases.get(managed).into_iter().flat_map(|database| &database.policy.sources);
-        left_alone
-            .extend(rows.filter(|row| !uids.contains(&row[UID])).map(|row| (row[SCHEMA].clone(), row[NAME].clone())));
+        left_alone.extend(rows.filter(|row| !uids.contains(&row[UID])).map(access::name_of));
         let found = Found {
             before: seen_now(&self.warehouse, managed, &uid),
             wanted,

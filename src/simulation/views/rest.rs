@@ -8,20 +8,16 @@ use kube::ResourceExt;
 use super::super::histories::{Run, VIEWS, place_of};
 use super::super::kubernetes::{Cluster, NAMESPACE};
 use super::super::warehouse::{Database, Kind, Object, Warehouse};
-use super::access::{self, ViewName, grantees_of};
+use super::access::{self, ViewName, grantees_of, name_of};
 use super::invariants::views_of;
 use super::others::{self, STRANGER};
 use super::tables::Shown;
-use super::{GRANTED, NAME, SCHEMA, STATE, Source, UID};
+use super::{GRANTED, SCHEMA, STATE, Source, UID};
 use crate::api::{Reason, RedshiftDataSource, RedshiftUserProfile};
 use crate::policy::views::Granted;
 
 /// Longer than it takes for texts and entitlements to be looked at once more.
 const BETWEEN_LOOKS: Duration = Duration::from_hours(30);
-
-fn name_of(row: &Source) -> ViewName {
-    (row[SCHEMA].clone(), row[NAME].clone())
-}
 
 /// What a row says to whom its view is granted.
 fn granted(row: &Source) -> BTreeSet<String> {

@@ -1,13 +1,12 @@
 //! How far a person has come: told by what our passwords open.
 
-use crate::lifecycle::{Credentials, Endpoint, SystemAccount, Wanted, brief};
-use crate::ports::{ConnectError, SessionOf, Target, World};
+use crate::lifecycle::{Credentials, Endpoint, SystemAccount, Wanted, brief, by_hand};
+use crate::ports::{ConnectError, Session, SessionOf, Target, World};
 use crate::reconcile::integration::error::Error;
 use crate::reconcile::integration::look;
 use crate::reconcile::integration::search::log_in_as_ours;
 use crate::reconcile::integration::validate::Inside;
 use crate::reconcile::integration::work::Work;
-use crate::scripts::show_identifier;
 
 /// How far a person has come.
 pub enum Found<W: World> {
@@ -16,7 +15,7 @@ pub enum Found<W: World> {
     /// The claim is there, the system account isn't.
     Claim,
     /// The system account is there under this name, the managed database isn't; and whether the claim is.
-    Account(String, bool),
+    Account { session: SessionOf<W>, name: String, has_claim: bool },
     /// The system account is there, and may open no connection: its removal has begun, or there is no room.
     Full,
     /// The system account is in the managed database.
@@ -27,7 +26,7 @@ impl<W: World> Found<W> {
     /// The name under which the system account is there, where that is known.
     pub fn account_name(&self) -> Option<String> {
         match self {
-            Self::Account(name, _) => Some(name.clone()),
+            Self::Account { name, .. } => Some(name.clone()),
             Self::Inside(inside) => Some(inside.credentials.user.to_string()),
             Self::Nothing | Self::Claim | Self::Full => None,
         }
@@ -56,9 +55,9 @@ pub async fn find<W: World>(
         }
         // Who asks may not have been asked for a password yet.
         Err(ConnectError::DatabaseMissing { .. }) => {
-            if let Some(name) = opens(work, &target, &known, &wanted.initial_database).await? {
+            if let Some((session, name)) = enter(work, &target, &known, &wanted.initial_database).await? {
                 let claim = opens(work, &target, &account.claim_credentials(), &wanted.initial_database).await?;
-                return Ok(Found::Account(name, claim.is_some()));
+                return Ok(Found::Account { session, name, has_claim: claim.is_some() });
             }
         }
         Err(error) if error.is_refused_login() => {}
@@ -94,28 +93,15 @@ impl Left {
 
     /// The statements that take it away: roles first, since it may own them.
     pub fn removal(&self) -> impl Iterator<Item = String> {
-        let user = format!("DROP USER {}", show_identifier(&self.user));
-        self.roles.iter().map(|role| drop_role(role)).chain([user])
+        self.roles.iter().map(|role| by_hand::drop_role(role)).chain([by_hand::drop_user(&self.user)])
     }
 }
 
-/// The statement that drops a role, whoever has it.
-pub fn drop_role(role: &str) -> String {
-    format!("DROP ROLE {} FORCE", show_identifier(role))
-}
-
-/// What an old script has left of an account that isn't, or isn't to be, the integration's.
-pub async fn left_behind<W: World>(
-    work: &Work<'_, W>,
-    target: &Target,
-    account: &SystemAccount,
-    credentials: &[Credentials],
-    database: &str,
-) -> Result<Option<Left>, Error> {
-    let Some((session, user)) = enter(work, target, credentials, database).await? else { return Ok(None) };
-    let own_roles = look::own_roles(&session, &user).await?;
+/// What an old script has left of a user, who has logged in, and isn't, or isn't to be, the integration's.
+pub async fn left_behind(session: &impl Session, account: &SystemAccount, user: String) -> Result<Left, Error> {
+    let own_roles = look::own_roles(session, &user).await?;
     let roles = account.roles().filter(|role| own_roles.get(*role) == Some(&true)).map(str::to_owned).collect();
-    Ok(Some(Left { user, roles }))
+    Ok(Left { user, roles })
 }
 
 /// Whose credentials open a database, if any of these do.
@@ -129,7 +115,7 @@ pub async fn opens<W: World>(
 }
 
 /// The connection that any of these credentials opens, and whose they are.
-async fn enter<W: World>(
+pub async fn enter<W: World>(
     work: &Work<'_, W>,
     target: &Target,
     credentials: &[Credentials],

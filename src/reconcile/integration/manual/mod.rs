@@ -87,7 +87,7 @@ async fn set_up<W: World>(
             let name = &wanted.place.setup.system_account;
             (begun(format!("there is no user {name} with the password in the script")), &SET_UP[..])
         }
-        Found::Account(..) => (begun(format!("there is no database {database}")), &SET_UP[..]),
+        Found::Account { .. } => (begun(format!("there is no database {database}")), &SET_UP[..]),
         Found::Full => {
             let name = &wanted.place.setup.system_account;
             let message = format!("the server lets {name} open no connection");
@@ -310,11 +310,10 @@ async fn unreadable<W: World>(
     for name in work.account.iter().flat_map(SystemAccount::account_names).filter(|name| *name != own) {
         let users = look::our_users(&inside.session, name).await?;
         if users.get(name).is_some_and(|id| Some(id) == contents.registry_owner()) {
-            let message =
-                format!("an old script was run: it has set the integration up with the system account {name}");
-            return Ok(Failure::stalled(Reason::RegistryState, message).remedy(Remedy::new(
+            return Ok(set_up_by_an_old_script(
+                &format!("with the system account {name}"),
                 "set spec.config.systemAccount.name to that; once it is enabled, the account can be renamed",
-            )));
+            ));
         }
     }
     let message = format!("the registry in the database {database} can't be read: {why}");
@@ -326,10 +325,15 @@ fn stale(registry: &Registry) -> Failure {
     let role = registry.setup.impersonation_role.as_deref();
     let was = role
         .map_or_else(|| "without impersonation".to_owned(), |role| format!("with impersonation by the role {role}"));
-    let message = format!("an old script was run: it has set the integration up {was}");
-    Failure::stalled(Reason::RegistryState, message).remedy(Remedy::new(
+    set_up_by_an_old_script(
+        &was,
         "set spec.config.impersonation to that: once it is enabled, a change of it is an edit, and there is a script for that",
-    ))
+    )
+}
+
+fn set_up_by_an_old_script(how: &str, way_out: &str) -> Failure {
+    let message = format!("an old script was run: it has set the integration up {how}");
+    Failure::stalled(Reason::RegistryState, message).remedy(Remedy::new(way_out))
 }
 
 async fn watch_over<W: World>(work: &mut Work<'_, W>, wanted: &Wanted, account: &SystemAccount) {

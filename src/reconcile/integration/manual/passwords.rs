@@ -56,7 +56,7 @@ async fn renewed<W: World>(work: &mut Work<'_, W>, wanted: &Wanted) -> Result<bo
             return Ok(true);
         }
         Found::Full => return Err(no_room(&place).into()),
-        Found::Account(..) => {
+        Found::Account { .. } => {
             let message = format!("there is no database {database} any more");
             let way_out = Remedy::new("delete this resource, which removes what is left, and create it anew");
             return Err(Failure::stalled(Reason::DatabaseMissing, message).remedy(way_out).into());

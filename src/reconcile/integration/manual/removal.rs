@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 
-use super::find::{Found, Left, find, left_behind};
+use super::find::{Found, find, left_behind};
 use super::published::{publish, withdraw};
 use super::{awaited, passwords, scripts};
 use crate::api::{CONFIRM_DELETED_ANNOTATION, Phase, Reason, Remedy, TlsMode};
@@ -109,15 +109,12 @@ async fn removed<W: World>(work: &mut Work<'_, W>) -> Result<Progress, Error> {
             let before = if applied.is_some() { vec![Script::Delete] } else { vec![Script::Cleanup, Script::Delete] };
             (message, before.into_iter().chain([Script::DeleteRest]).collect())
         }
-        Found::Account(name, false) => {
-            let mut target = work.target().await?;
-            target.endpoint = place.endpoint.clone();
-            let left = left_behind(work, &target, &account, &account.credentials(&name), initial).await?;
-            let left = left.unwrap_or(Left { user: name, roles: Vec::new() });
+        Found::Account { session, name, has_claim: false } => {
+            let left = left_behind(&session, &account, name).await?;
             let drop = left.removal().map(|statement| Remedy::command("as a superuser", statement));
             return Err(Failure::stalled(Reason::AccountInUse, left.said()).remedies(drop.collect::<Vec<_>>()).into());
         }
-        Found::Account(..) => {
+        Found::Account { .. } => {
             (format!("waiting for a person who runs {rest} in the database {initial}"), vec![Script::DeleteRest])
         }
     };

@@ -1,11 +1,11 @@
 //! Whether what a person has made is what the scripts make; then it is enabled.
 
-use super::find::{Left, drop_role, left_behind, opens};
+use super::find::{Left, enter, left_behind, opens};
 use super::take_passwords_out;
 use crate::api::{DatabaseMode, Reason, Remedy};
 use crate::lifecycle::checks::{self, Test, Watched};
 use crate::lifecycle::manual::{self, Script, Shown};
-use crate::lifecycle::{Failure, Outcome, Registry, Seen, Setup, SystemAccount, UserIds, Wanted, brief};
+use crate::lifecycle::{Failure, Outcome, Registry, Seen, Setup, SystemAccount, UserIds, Wanted, brief, by_hand};
 use crate::ports::World;
 use crate::reconcile::integration::error::Error;
 use crate::reconcile::integration::validate::Inside;
@@ -97,7 +97,8 @@ async fn verified<W: World>(
     let others = account.account_names().filter(|name| *name != setup.system_account);
     let others: Vec<_> = others.flat_map(|name| account.credentials(name)).collect();
     let mut of_others = Vec::new();
-    if let Some(mut left) = left_behind(work, &inside.target, account, &others, &wanted.initial_database).await? {
+    if let Some((session, user)) = enter(work, &inside.target, &others, &wanted.initial_database).await? {
+        let mut left = left_behind(&session, account, user).await?;
         left.roles.retain(|role| setup.impersonation_role.as_ref() != Some(role));
         fail(checks::failed(checks::LOGIN, left.said()).remedies(drop_user(setup, &left)));
         of_others = left.roles;
@@ -107,7 +108,7 @@ async fn verified<W: World>(
     let left: Vec<_> = account.roles().filter(is_ours).filter(|role| !of_others.iter().any(|it| it == role)).collect();
     if !left.is_empty() {
         let message = format!("an old script has left the role {}", brief::list(left.iter().copied()));
-        let drop = |role: &&str| Remedy::command("as a superuser", drop_role(role));
+        let drop = |role: &&str| Remedy::command("as a superuser", by_hand::drop_role(role));
         fail(checks::failed(checks::GRANTS, message).remedies(left.iter().map(drop).collect::<Vec<_>>()));
     }
     Ok(tests)
